@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""httpd.py DIR [ADDRESS:]PORT [RATE]: serves DIR over HTTP, ranges included, for the import tests and the demo.
+
+RATE limits each answer to so many bytes a second, so that progress can be seen. A query changes an answer:
+  ?rate=N     its own rate          ?cut=N     the connection breaks after N bytes
+  ?status=N   that status instead   ?hang=N    N seconds of silence before the first byte of the body
+Every request is a line on stdout.
+"""
+import email.utils, os, sys, time, urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self):
+        self.answer(False)
+
+    def do_GET(self):
+        self.answer(True)
+
+    def answer(self, with_body):
+        url = urllib.parse.urlsplit(self.path)
+        query = {k: int(v[0]) for k, v in urllib.parse.parse_qs(url.query).items()}
+        name = os.path.normpath("/" + urllib.parse.unquote(url.path)).lstrip("/")
+        try:
+            body = open(os.path.join(ROOT, name), "rb")
+            info = os.fstat(body.fileno())
+        except OSError:
+            query["status"] = 404
+        if "status" in query:
+            self.send_response(query["status"])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        first, last = self.range(info.st_size)
+        self.send_response(206 if self.headers.get("Range") else 200)
+        if self.headers.get("Range"):
+            self.send_header("Content-Range", f"bytes {first}-{last}/{info.st_size}")
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("ETag", f'"{info.st_mtime_ns:x}-{info.st_size:x}"')
+        self.send_header("Last-Modified", email.utils.formatdate(info.st_mtime, usegmt=True))
+        self.send_header("Content-Length", str(last - first + 1))
+        self.end_headers()
+        if with_body:
+            time.sleep(query.get("hang", 0))
+            body.seek(first)
+            self.copy(body, last - first + 1, query.get("rate", RATE), query.get("cut"))
+
+    def range(self, size):
+        spec = self.headers.get("Range", "bytes=0-").removeprefix("bytes=")
+        first, last = spec.split("-")
+        return int(first), min(int(last) if last else size - 1, size - 1)
+
+    def copy(self, body, count, rate, cut):
+        start, sent = time.monotonic(), 0
+        while sent < count:
+            data = body.read(min(1 << 16, count - sent, cut - sent if cut else count))
+            if not data:
+                self.close_connection = True
+                return
+            self.wfile.write(data)
+            sent += len(data)
+            if rate:
+                time.sleep(max(0, start + sent / rate - time.monotonic()))
+
+    def log_message(self, form, *args):
+        print(time.strftime("%H:%M:%S"), form % args, self.headers.get("Range", "") if hasattr(self, "headers") else "", flush=True)
+
+
+ROOT = sys.argv[1]
+ADDRESS, _, PORT = sys.argv[2].rpartition(":")
+RATE = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+server = ThreadingHTTPServer((ADDRESS or "0.0.0.0", int(PORT)), Handler)
+server.daemon_threads = True
+print("serving", ROOT, "on", server.server_address, flush=True)
+server.serve_forever()
