@@ -1,0 +1,34 @@
+/* The daemon's parts, as they see each other.  One loop thread owns all of it. */
+#ifndef SOLOVIRT_DAEMON_DAEMON_H
+#define SOLOVIRT_DAEMON_DAEMON_H
+
+#include <glib.h>
+#include <stdint.h>
+
+#include "src/api/config.h"
+#include "src/api/kinds.h"
+
+struct event_base;
+struct object;
+
+struct daemon {
+	struct event_base *base;
+	struct config *config;  /* replaced on SIGHUP */
+	struct store *store;
+	struct spool *spool;
+	struct queue *queue;    /* of objects to reconcile */
+	struct http_server *http;
+	GPtrArray *hosts;       /* struct host *, in configuration order */
+};
+
+/* Event loop priorities: lower numbers run first; a commit runs when nothing else is left to do in a turn. */
+enum { PRIORITY_NORMAL, PRIORITY_COMMIT, PRIORITY_COUNT };
+
+/* Records a Kubernetes Event about an object (equal ones are counted, old ones expire).  type: "Normal" or "Warning". */
+void daemon_event(struct daemon *daemon, const struct object *object, const char *type, const char *reason,
+    const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Wall time of this turn of the loop. */
+int64_t daemon_now(struct daemon *daemon);
+
+#endif

@@ -1,0 +1,26 @@
+/* Subresource verbs (subresources.kubevirt.io): one row each. */
+#ifndef SOLOVIRT_DAEMON_VERBS_H
+#define SOLOVIRT_DAEMON_VERBS_H
+
+#include "daemon/store.h"
+
+struct daemon;
+
+struct verb {
+	enum kind_id kind;
+	const char *name;   /* "start" */
+	const char *method; /* "PUT" */
+	/* body may be NULL.  0, or -1: ENOENT, EBUSY (409, not possible in this state), EINVAL. */
+	int (*run)(struct daemon *daemon, const struct object *object, const json_t *body, struct error *err);
+};
+extern const struct verb verbs[]; /* ends with a NULL name */
+
+/* Opens the serial console of a running instance: done gets a connected, non-blocking stream socket (owned by it), or -1 and why.  Later,
+ * never from inside. */
+void verb_console(struct daemon *daemon, const struct object *vmi, void (*done)(void *arg, int fd, const struct error *error),
+    void *arg);
+/* The last "limit" bytes of the guest's console log (0: all that is kept, at most 4 MiB), as text. */
+void verb_log(struct daemon *daemon, const struct object *vmi, int64_t limit,
+    void (*done)(void *arg, const char *text, size_t length, const struct error *error), void *arg);
+
+#endif

@@ -1,0 +1,47 @@
+/* The daemon's configuration file: rows like any kind; solovirtd.yaml(5) is made from them. */
+#ifndef SOLOVIRT_API_CONFIG_H
+#define SOLOVIRT_API_CONFIG_H
+
+#include "src/schema/schema.h"
+
+struct config_spool {
+	int64_t scan_interval, settle, delete_delay; /* ms */
+	int64_t hold_count, hold_percent;            /* more objects than this AND more percent gone at once are held */
+};
+enum emulation { EMULATION_UNSET, EMULATION_AUTO, EMULATION_ALWAYS, EMULATION_NEVER };
+struct config_host {
+	char *name, *uri;
+	int emulation; /* enum emulation */
+};
+struct config_overcommit {
+	int64_t cpu, memory; /* thousandths: 10 -> 10000 */
+};
+struct config_pool {
+	char *name, *path;
+};
+struct config_network {
+	char *name, *bridge, *cidr;
+};
+struct config_access {
+	char **admin_users, **admin_groups, **view_groups;
+};
+struct config {
+	char *spool_directory, *state_directory, *runtime_directory, *socket;
+	char *log_level;
+	int64_t trash; /* ms */
+	struct config_spool *spool;
+	struct schema_list hosts; /* struct config_host */
+	struct config_overcommit *overcommit;
+	struct config_pool *pool;
+	struct config_network *network;
+	struct config_access *access;
+};
+
+extern const struct schema config_schema;
+
+/* Reads a file; NULL path: the defaults.  A missing host list means one host, this machine (qemu:///system).  On errors
+ * NULL, with all of them in err, one a line.  Warnings are logged. */
+struct config *config_load(const char *path, struct error *err);
+void config_free(struct config *config);
+
+#endif

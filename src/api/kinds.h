@@ -1,0 +1,62 @@
+/* The list of kinds: all that generic code knows about one is its row here. */
+#ifndef SOLOVIRT_API_KINDS_H
+#define SOLOVIRT_API_KINDS_H
+
+#include <glib.h>
+
+#include "src/api/meta.h"
+#include "src/document/diagnostic.h"
+
+enum kind_id { KIND_VM, KIND_VMI, KIND_DATA_VOLUME, KIND_CLAIM, KIND_STORAGE_CLASS, KIND_SECRET, KIND_CONFIG_MAP, KIND_NODE,
+	KIND_EVENT, KIND_COUNT };
+
+/* A column of "get".  The cell is appended to out; nothing appended shows as <none>. */
+struct column {
+	const char *name, *type, *format; /* "Age", "string", "" as in metav1.TableColumnDefinition */
+	bool wide;
+	void (*cell)(const void *object, int64_t now, GString *out);
+};
+
+struct kind {
+	const char *group; /* "" for core */
+	const char *version;
+	const char *old_version; /* also accepted, or NULL */
+	const char *name, *plural, *singular;
+	const char *short_names[4];
+	bool namespaced;
+	bool has_status; /* a status subresource: status is dropped from what users write */
+	bool in_all;     /* category "all" */
+	bool heartbeat;  /* not in the change log (Event) */
+	const struct schema *schema, *status_schema; /* status_schema: of the struct behind "status", or NULL */
+	const struct column *columns; /* ends with a NULL name; the column NAME comes before them */
+	const char *doc;
+	/* Fills what must be stored at creation (uuid, machine type ...); NULL: nothing.  Changes tree. */
+	void (*prepare)(json_t *tree);
+	/* Rules that rows cannot say.  object is decoded; may be NULL. */
+	void (*check)(const void *object, const struct document *document, struct diagnostics *diagnostics);
+};
+
+extern const struct kind kinds[KIND_COUNT];
+
+/* By apiVersion and kind as written in a document; NULL when unknown (then diagnostics, if not NULL, tells the nearest). */
+const struct kind *kind_of_document(const struct document *document, struct diagnostics *diagnostics);
+/* By a name as a user types it: singular, plural, short name, plural.group, in any case; NULL when unknown. */
+const struct kind *kind_of_word(const char *word);
+/* By API group, version and plural as in a path. */
+const struct kind *kind_of_path(const char *group, const char *version, const char *plural);
+enum kind_id kind_id(const struct kind *kind);
+/* "kubevirt.io/v1" or "v1"; static text. */
+const char *kind_api_version(const struct kind *kind);
+/* "virtualmachines.kubevirt.io" or "secrets": as Kubernetes' messages name a resource; static text. */
+const char *kind_resource(const struct kind *kind);
+
+/*
+ * Everything that is said about one document without knowing any other: kind, metadata (name rules, label rules), rows,
+ * the kind's own rules.  Returns the decoded struct (free with schema_free(kind->schema, ...)) or NULL when there were
+ * errors.  *kind_out is set when the kind is known.  default_namespace fills metadata.namespace of namespaced kinds when
+ * it is absent.
+ */
+void *kind_decode(const struct document *document, const char *default_namespace, const struct kind **kind_out,
+    struct diagnostics *diagnostics);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * What the daemon may ask of solovirt-host, the worker that holds the libvirt connections of one host.
+ * Arguments and results are JSON objects; every verb can be repeated without harm.
+ *
+ *  verb               args -> result
+ *  host-info          {} -> {"hostname","uuid","architecture","cpus","memoryBytes","libvirtVersion","qemuVersion","kernelVersion",
+ *                            "osImage","addresses":[]}  (kernelVersion, osImage, addresses: local hosts only)
+ *  kvm-probe          {} -> {"usable":bool,"reason":"..."}   runs guest code against the clock; for local hosts
+ *  domain-list        {} -> {"domains":[DOMAIN]}   those with our metadata
+ *  domain-start       {"xml","name","uid","paused":bool} -> DOMAIN   defines and starts; a running one with the same uid is
+ *                     left alone (and answered); a stopped one of ours is defined anew; a running one of another uid, or one
+ *                     that is not ours: EEXIST
+ *  domain-shutdown    {"name","uid"} -> {}          asks the guest (agent or ACPI); ENOENT when there is no such domain
+ *  domain-destroy     {"name","uid"} -> {}          no error when it is not running
+ *  domain-remove      {"name","uid"} -> {}          undefines a stopped one with its NVRAM; no error when gone; EBUSY when running
+ *  domain-suspend, domain-resume, domain-reset, domain-reboot   {"name","uid"} -> {}
+ *  domain-xml         {"name","uid"} -> {"xml"}
+ *  domain-addresses   {"name","uid"} -> {"interfaces":[{"name","mac","ips":[]}]}   from the guest agent; ENOTCONN without one
+ *  domain-guest-info  {"name","uid"} -> {"os":{...}}   from the guest agent
+ *  pool-ensure        {"pool","path"} -> {}
+ *  volume-list        {"pool"} -> {"volumes":[VOLUME]}
+ *  volume-create      {"pool","volume","capacity","format":"raw"|"qcow2","preallocate":bool} -> VOLUME   one that is there and as large: as it is
+ *  volume-upload      {"pool","volume","format":"raw"} + descriptor of a regular file -> VOLUME   replaces what is there
+ *  volume-resize      {"pool","volume","capacity"} -> VOLUME   only grows
+ *  volume-delete      {"pool","volume"} -> {}       no error when gone
+ *  network-ensure     {"network","bridge","cidr"} -> {}   a NAT network whose DHCP serves only the hosts it is told
+ *  network-host-list  {"network"} -> {"hosts":[{"mac","ip","name"}]}
+ *  network-host-set   {"network","mac","ip","name"} -> {}   replaces entries with the same mac or ip
+ *  network-host-remove {"network","mac","ip"} -> {}
+ *  console            {"name","uid"} + a stream socket -> {}   answers when open; then copies both ways until either ends
+ *  log-read           {"path","limit"} -> {"text"}   last bytes of a console log below /var/log/libvirt; not UTF-8 is replaced
+ *  log-remove         {"path"} -> {}
+ *
+ *  DOMAIN {"name","uuid","uid","namespace","vmi","state","reason","id","epoch"}: state and reason are libvirt's words in lower case:
+ *         state running|blocked|paused|shutdown|shutoff|crashed|pmsuspended; reason e.g. booted|user|ioerror|destroyed|shutdown|crashed|failed
+ *         (virDomainState and its reasons without their prefixes)
+ *  VOLUME {"volume","path","capacity","allocation","format"}
+ *
+ *  events: domain {DOMAIN, "event":"started"|"stopped"|"suspended"|"resumed"|"crashed"|"defined"|"undefined"|...}  after each lifecycle event
+ *          agent  {"name","uid","connected":bool}
+ *  The worker ends when its connection is lost: the daemon starts another one, which lists everything again.
+ */
+#ifndef SOLOVIRT_VIRT_HOST_VERBS_H
+#define SOLOVIRT_VIRT_HOST_VERBS_H
+
+/* Milliseconds that the daemon gives each kind of call; the worker is killed past it. */
+enum {
+	HOST_DEADLINE_QUERY = 20000,
+	HOST_DEADLINE_ACTION = 60000,
+	HOST_DEADLINE_START = 120000,
+};
+
+#endif

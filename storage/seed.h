@@ -1,0 +1,28 @@
+/* Seed media: the small ISO images that carry cloud-init data, Secrets and ConfigMaps into a guest. */
+#ifndef SOLOVIRT_STORAGE_SEED_H
+#define SOLOVIRT_STORAGE_SEED_H
+
+#include <glib.h>
+
+#include "src/api/core.h"
+#include "src/api/vmi.h"
+
+struct error;
+
+/* Looks up what a volume refers to; NULL when there is none. */
+struct seed_lookup {
+	const struct secret *(*secret)(void *arg, const char *name);
+	const struct config_map *(*config_map)(void *arg, const char *name);
+	void *arg;
+};
+
+/* True for volumes that are seed media (cloudInitNoCloud, cloudInitConfigDrive, secret, configMap). */
+bool seed_is_needed(const struct volume *volume);
+
+/* The ISO image (Joliet and Rock Ridge, reproducible: equal input gives equal bytes) of a volume.  ENOENT names the missing
+ * Secret, ConfigMap or key ("optional" ones give an empty image).  NoCloud: label cidata, meta-data (instance-id:
+ * firmware.uuid, local-hostname), user-data, network-config; ConfigDrive: label config-2, openstack/latest/...;
+ * source: cloudinit.readthedocs.io, KubeVirt's fact sheet 3.6. */
+GByteArray *seed_build(const struct vmi *vmi, const struct volume *volume, const struct seed_lookup *lookup, struct error *err);
+
+#endif
