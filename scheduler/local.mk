@@ -1,0 +1,1 @@
+libsolovirt_a_SOURCES += scheduler/scheduler.c scheduler/scheduler.h
