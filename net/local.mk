@@ -1,0 +1,1 @@
+libsolovirt_a_SOURCES += net/ledger.c net/ledger.h
