@@ -1,0 +1,1 @@
+libsolovirt_a_SOURCES += storage/iso.c storage/iso.h storage/seed.c storage/seed.h

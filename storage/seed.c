@@ -1,0 +1,288 @@
+/* Seed media; see seed.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/base/error.h"
+#include "storage/iso.h"
+#include "storage/seed.h"
+
+enum { MODE_PLAIN = 0644, MODE_SECRET = 0400 };
+
+/* What one image is made of, and what it is made for. */
+struct seed {
+	const struct vmi *vmi;
+	const struct volume *volume;
+	const struct seed_lookup *lookup;
+	GArray *files; /* struct iso_file; path and data are owned */
+};
+
+bool
+seed_is_needed(const struct volume *volume)
+{
+	return volume->cloud_init_no_cloud != NULL || volume->cloud_init_config_drive != NULL || volume->secret != NULL ||
+	    volume->config_map != NULL;
+}
+
+static void
+clear_file(void *item)
+{
+	struct iso_file *file = item;
+
+	g_free((void *)file->path);
+	g_free((void *)file->data);
+}
+
+/* Takes data. */
+static void
+add_file(struct seed *seed, const char *path, unsigned mode, char *data, size_t length)
+{
+	struct iso_file file = {.path = g_strdup(path), .mode = mode, .data = data, .length = length};
+
+	g_array_append_val(seed->files, file);
+}
+
+/* --- where cloud-init's texts come from ----------------------------------------------------------------------------- */
+
+/* One of the two texts: where a volume may have written it, and under which keys a Secret may hold it. */
+struct text {
+	const char *what; /* the field's name, for its reader */
+	const char *plain, *base64;
+	const struct local_object_reference *reference;
+	const char *keys[2]; /* both spellings are KubeVirt's */
+};
+
+/* g_base64_decode() skips what it does not understand; a user's slip must not become half a script. */
+static char *
+decode_base64(const char *text, size_t *length)
+{
+	g_autofree char *dense = g_strdup(text);
+	char *to = dense;
+
+	for (const char *from = text; *from != '\0'; from++)
+		if (!g_ascii_isspace(*from))
+			*to++ = *from;
+	*to = '\0';
+	size_t n = strlen(dense), digits = strspn(dense, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+	if (n % 4 != 0 || n - digits > 2 || strspn(dense + digits, "=") != n - digits)
+		return NULL;
+	g_autofree unsigned char *bytes = n == 0 ? NULL : g_base64_decode(dense, length);
+	if (n == 0)
+		*length = 0;
+	char *result = g_malloc(*length + 1);
+	if (*length > 0)
+		memcpy(result, bytes, *length);
+	result[*length] = '\0';
+	return result;
+}
+
+/* The bytes of a key; a Secret that was stored decodes, but say so if it does not. */
+static char *
+value_of(const struct secret *secret, const char *key, size_t *length, struct error *err)
+{
+	char *value = secret_value(secret, key, length);
+
+	if (value == NULL)
+		error_set(err, EINVAL, "the key \"%s\" of Secret \"%s\" is not base64", key, secret->head.meta->name);
+	return value;
+}
+
+static char *
+text_of_secret(const struct seed *seed, const struct text *text, size_t *length, struct error *err)
+{
+	const struct secret *secret = seed->lookup->secret(seed->lookup->arg, text->reference->name);
+
+	if (secret == NULL) {
+		error_set(err, ENOENT, "the Secret \"%s\" that the volume \"%s\" refers to does not exist", text->reference->name,
+		    seed->volume->name);
+		return NULL;
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(text->keys); i++)
+		if (schema_map_get(&secret->data, text->keys[i]) != NULL || schema_map_get(&secret->string_data, text->keys[i]) != NULL)
+			return value_of(secret, text->keys[i], length, err);
+	error_set(err, ENOENT, "the Secret \"%s\" that the volume \"%s\" refers to has neither a key \"%s\" nor \"%s\"",
+	    text->reference->name, seed->volume->name, text->keys[0], text->keys[1]);
+	return NULL;
+}
+
+/* *out stays NULL when the volume does not give this text. */
+static int
+resolve(const struct seed *seed, const struct text *text, char **out, size_t *length, struct error *err)
+{
+	if (text->plain != NULL) {
+		*out = g_strdup(text->plain);
+		*length = strlen(text->plain);
+	} else if (text->base64 != NULL) {
+		*out = decode_base64(text->base64, length);
+		if (*out == NULL)
+			return error_set(err, EINVAL, "%sBase64 of the volume \"%s\" is not base64", text->what, seed->volume->name);
+	} else if (text->reference != NULL) {
+		*out = text_of_secret(seed, text, length, err);
+		if (*out == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- cloud-init ------------------------------------------------------------------------------------------------------ */
+
+static const char *
+instance_uuid(const struct vmi *vmi)
+{
+	const struct firmware *firmware = vmi->spec->domain->firmware;
+
+	if (firmware != NULL && firmware->uuid != NULL)
+		return firmware->uuid;
+	return vmi->head.meta->uid != NULL ? vmi->head.meta->uid : "";
+}
+
+static char *
+no_cloud_meta(const struct vmi *vmi)
+{
+	g_autofree char *hostname = vmi_hostname(vmi);
+	json_t *meta = json_pack("{s:s, s:s}", "instance-id", instance_uuid(vmi), "local-hostname", hostname);
+	char *text = json_dumps(meta, JSON_COMPACT);
+
+	json_decref(meta);
+	return text;
+}
+
+static char *
+config_drive_meta(const struct vmi *vmi)
+{
+	g_autofree char *hostname = vmi_hostname(vmi);
+	g_autofree char *id = g_strdup_printf("%s.%s", vmi->head.meta->name, vmi->head.meta->namespace);
+	json_t *meta = json_pack("{s:s, s:s, s:s}", "instance_id", id, "hostname", hostname, "uuid", instance_uuid(vmi));
+	char *text = json_dumps(meta, JSON_COMPACT);
+
+	json_decref(meta);
+	return text;
+}
+
+/* The two layouts that cloud-init knows. */
+static const struct layout {
+	const char *label;
+	const char *meta, *user, *network; /* paths */
+	char *(*meta_text)(const struct vmi *vmi); /* free() */
+} no_cloud = {"cidata", "meta-data", "user-data", "network-config", no_cloud_meta},
+  config_drive = {"config-2", "openstack/latest/meta_data.json", "openstack/latest/user_data", "openstack/latest/network_data.json",
+      config_drive_meta};
+
+static int
+add_cloud_init(struct seed *seed, const struct cloud_init *source, const struct layout *layout, struct error *err)
+{
+	const struct text user = {"userData", source->user_data, source->user_data_base64, source->secret_ref, {"userdata", "userData"}};
+	const struct text network = {"networkData", source->network_data, source->network_data_base64, source->network_data_secret_ref,
+	    {"networkdata", "networkData"}};
+	char *meta = layout->meta_text(seed->vmi), *text = NULL, *net = NULL;
+	size_t length = 0, net_length = 0;
+
+	if (meta == NULL)
+		return error_set(err, EINVAL, "the name of the machine is not UTF-8");
+	add_file(seed, layout->meta, MODE_PLAIN, g_strdup(meta), strlen(meta));
+	free(meta);
+	if (resolve(seed, &user, &text, &length, err) < 0)
+		return -1;
+	/* cloud-init takes a NoCloud medium only when user-data is there, even if it is empty. */
+	add_file(seed, layout->user, MODE_SECRET, text, length);
+	if (resolve(seed, &network, &net, &net_length, err) < 0)
+		return -1;
+	if (net != NULL)
+		add_file(seed, layout->network, MODE_PLAIN, net, net_length);
+	return 0;
+}
+
+/* --- Secrets and ConfigMaps -------------------------------------------------------------------------------------------- */
+
+static int
+add_secret(struct seed *seed, const struct volume_secret *source, struct error *err)
+{
+	const struct secret *secret = seed->lookup->secret(seed->lookup->arg, source->secret_name);
+	size_t length;
+
+	if (secret == NULL && source->optional)
+		return 0;
+	if (secret == NULL)
+		return error_set(err, ENOENT, "the Secret \"%s\" that the volume \"%s\" refers to does not exist", source->secret_name,
+		    seed->volume->name);
+	for (size_t i = 0; i < secret->data.count; i++) {
+		char *value = value_of(secret, secret->data.entries[i].name, &length, err);
+		if (value == NULL)
+			return -1;
+		add_file(seed, secret->data.entries[i].name, MODE_SECRET, value, length);
+	}
+	return 0;
+}
+
+static int
+add_map(struct seed *seed, const struct config_map *map, const struct schema_map *entries, struct error *err)
+{
+	size_t length;
+
+	for (size_t i = 0; i < entries->count; i++) {
+		char *value = config_map_value(map, entries->entries[i].name, &length);
+		if (value == NULL)
+			return error_set(err, EINVAL, "the key \"%s\" of ConfigMap \"%s\" is not base64", entries->entries[i].name,
+			    map->head.meta->name);
+		add_file(seed, entries->entries[i].name, MODE_PLAIN, value, length);
+	}
+	return 0;
+}
+
+static int
+add_config_map(struct seed *seed, const struct volume_config_map *source, struct error *err)
+{
+	const struct config_map *map = seed->lookup->config_map(seed->lookup->arg, source->name);
+
+	if (map == NULL && source->optional)
+		return 0;
+	if (map == NULL)
+		return error_set(err, ENOENT, "the ConfigMap \"%s\" that the volume \"%s\" refers to does not exist", source->name,
+		    seed->volume->name);
+	return add_map(seed, map, &map->data, err) < 0 ? -1 : add_map(seed, map, &map->binary_data, err);
+}
+
+/* Fills seed->files; returns the label, or NULL. */
+static const char *
+collect(struct seed *seed, struct error *err)
+{
+	const struct volume *volume = seed->volume;
+	const char *label = NULL;
+	int rc = 0;
+
+	if (volume->cloud_init_no_cloud != NULL) {
+		label = no_cloud.label;
+		rc = add_cloud_init(seed, volume->cloud_init_no_cloud, &no_cloud, err);
+	} else if (volume->cloud_init_config_drive != NULL) {
+		label = config_drive.label;
+		rc = add_cloud_init(seed, volume->cloud_init_config_drive, &config_drive, err);
+	} else if (volume->secret != NULL) {
+		label = volume->secret->volume_label != NULL ? volume->secret->volume_label : "cfgdata";
+		rc = add_secret(seed, volume->secret, err);
+	} else if (volume->config_map != NULL) {
+		label = volume->config_map->volume_label != NULL ? volume->config_map->volume_label : "cfgdata";
+		rc = add_config_map(seed, volume->config_map, err);
+	} else {
+		rc = error_set(err, EINVAL, "the volume \"%s\" is no seed medium", volume->name);
+	}
+	return rc < 0 ? NULL : label;
+}
+
+GByteArray *
+seed_build(const struct vmi *vmi, const struct volume *volume, const struct seed_lookup *lookup, struct error *err)
+{
+	g_autoptr(GArray) files = g_array_new(FALSE, FALSE, sizeof(struct iso_file));
+	struct seed seed = {.vmi = vmi, .volume = volume, .lookup = lookup, .files = files};
+
+	g_array_set_clear_func(files, clear_file);
+	const char *label = collect(&seed, err);
+	if (label == NULL)
+		return NULL;
+	GByteArray *image = iso_build(label, (const struct iso_file *)(void *)files->data, files->len, err);
+	if (image == NULL)
+		error_wrap(err, "volume \"%s\": ", volume->name);
+	return image;
+}
