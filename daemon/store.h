@@ -64,6 +64,10 @@ GPtrArray *store_owned(struct store *store, const char *owner_uid);
 size_t store_count(struct store *store, enum kind_id kind);
 /* The newest version given out. */
 int64_t store_version(struct store *store);
+/* How often this store has been opened; grows by one at each start. */
+int64_t store_epoch(struct store *store);
+/* Names this store for good; borrowed. */
+const char *store_uuid(struct store *store);
 
 /*
  * Puts a tree (borrowed; must hold apiVersion, kind, metadata.name, uid) as the object of its kind and name: creates or

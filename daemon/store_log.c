@@ -1,0 +1,156 @@
+/*
+ * The change log: what watches replay.  Its old end is cut off in small batches in idle time, each in a transaction of its
+ * own: one large one that fails once can never catch up (kine #213).
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/daemon.h"
+#include "daemon/store_private.h"
+#include "src/base/clock.h"
+
+static const struct kind *
+kind_of_resource(const char *resource)
+{
+	for (int i = 0; i < KIND_COUNT; i++)
+		if (strcmp(kind_resource(&kinds[i]), resource) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+static const struct object *
+object_of_row(sqlite3_stmt *row, const struct kind *kind, int64_t version, int column)
+{
+	if (sqlite3_column_type(row, column) == SQLITE_NULL)
+		return NULL;
+	return store_object_load(kind, store_db_text(row, 2), store_db_text(row, 3), store_db_text(row, 4), version,
+	    store_db_text(row, column), false, NULL);
+}
+
+static void
+replay_row(sqlite3_stmt *row, void (*changed)(void *arg, const struct change *change), void *arg)
+{
+	const struct kind *kind = kind_of_resource(store_db_text(row, 1));
+	struct change change = { .version = sqlite3_column_int64(row, 0), .type = sqlite3_column_int(row, 5) };
+
+	if (kind == NULL) /* of another release */
+		return;
+	change.object = object_of_row(row, kind, change.version, 6);
+	change.previous = object_of_row(row, kind, 0, 7);
+	changed(arg, &change);
+	object_unref(change.object);
+	object_unref(change.previous);
+}
+
+int
+store_replay(struct store *store, int64_t since, void (*changed)(void *arg, const struct change *change), void *arg,
+    struct error *err)
+{
+	int code;
+
+	if (since < store->compacted)
+		return error_set(err, ESTALE, "too old resource version: %" PRIi64 " (%" PRIi64 ")", since, store->compacted);
+	if (since > store->version)
+		return error_set(err, ESTALE, "resource version %" PRIi64 " is not given out yet: the newest is %" PRIi64, since,
+		    store->version);
+	sqlite3_stmt *row = store_db_bind(&store->db, STATEMENT_CHANGE_SINCE, "i", since);
+	while ((code = sqlite3_step(row)) == SQLITE_ROW)
+		replay_row(row, changed, arg);
+	sqlite3_reset(row);
+	if (code == SQLITE_DONE)
+		return 0;
+	store_db_error(store->db.handle, code, "reading the change log", err);
+	return -1;
+}
+
+/* How many of the oldest changes may go now: at most a batch. */
+static guint
+count_old(struct store *store, int64_t now)
+{
+	guint count = 0, length = store->log->len;
+
+	while (count < STORE_COMPACT_BATCH && length - count > STORE_LOG_LEAST) {
+		const struct store_mark *mark = &g_array_index(store->log, struct store_mark, count);
+		if (now - mark->time < STORE_LOG_KEEP_MS && length - count <= STORE_LOG_MOST)
+			break;
+		count++;
+	}
+	return count;
+}
+
+/* The history's new beginning and the rows that go are one transaction. */
+static int
+cut(struct store *store, int64_t version)
+{
+	int code = store_db_run(&store->db, STATEMENT_BEGIN, "");
+
+	if (code == SQLITE_OK)
+		code = store_db_run(&store->db, STATEMENT_CHANGE_COMPACT, "i", version);
+	if (code == SQLITE_OK)
+		code = store_db_run(&store->db, STATEMENT_META_SET, "ti", "compacted", version);
+	if (code == SQLITE_OK)
+		code = store_db_run(&store->db, STATEMENT_COMMIT, "");
+	if (code == SQLITE_OK)
+		code = store_db_run(&store->db, STATEMENT_VACUUM, "");
+	return code;
+}
+
+static void
+compact(struct store *store)
+{
+	guint count = count_old(store, clock_wall_ms());
+	struct timeval next = { .tv_sec = STORE_COMPACT_MS / 1000 };
+	struct error err = { 0 };
+
+	if (count > 0 && store->problem.code == 0) {
+		int64_t version = g_array_index(store->log, struct store_mark, count - 1).version;
+		int code = cut(store, version);
+		if (code != SQLITE_OK) {
+			store_disk_failed(store, code, "compacting the change log", &err);
+		} else {
+			store->compacted = version;
+			g_array_remove_range(store->log, 0, count);
+		}
+		if (code == SQLITE_OK && count == STORE_COMPACT_BATCH)
+			next = (struct timeval) { .tv_usec = STORE_COMPACT_NEXT_MS * 1000 };
+	}
+	event_add(store->compact, &next);
+}
+
+static void
+on_compact(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	compact(arg);
+}
+
+void
+store_log_init(struct store *store)
+{
+	struct timeval first = { .tv_sec = STORE_COMPACT_MS / 1000 };
+
+	store->log = g_array_new(FALSE, FALSE, sizeof(struct store_mark));
+	store->compact = event_new(store->base, -1, 0, on_compact, store);
+	event_priority_set(store->compact, PRIORITY_COMMIT);
+	event_add(store->compact, &first);
+}
+
+void
+store_log_clear(struct store *store)
+{
+	g_clear_pointer(&store->compact, event_free);
+	g_clear_pointer(&store->log, g_array_unref);
+}
+
+void
+store_log_add(struct store *store, int64_t version, int64_t now)
+{
+	struct store_mark mark = { version, now };
+
+	g_array_append_val(store->log, mark);
+}

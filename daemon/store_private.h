@@ -1,0 +1,170 @@
+/* What the files of the store share.  Nobody else includes this. */
+#ifndef SOLOVIRT_DAEMON_STORE_PRIVATE_H
+#define SOLOVIRT_DAEMON_STORE_PRIVATE_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/store.h"
+#include "daemon/store_db.h"
+#include "src/base/error.h"
+
+struct event;
+struct store_backup;
+struct store_op;
+
+enum {
+	STORE_COMMIT_MS = 50,         /* a turn that never ends is committed after this */
+	STORE_PROBE_MS = 2000,        /* between attempts to write again */
+	STORE_COMPACT_MS = 60 * 1000, /* between looks at the change log */
+	STORE_COMPACT_NEXT_MS = 100,  /* between batches while there is more to do */
+	STORE_COMPACT_BATCH = 500,    /* changes removed in one transaction */
+	STORE_LOG_LEAST = 1000,       /* changes that are kept however old they are */
+	STORE_LOG_MOST = 50000,       /* changes that are kept however young they are */
+	STORE_LOG_KEEP_MS = 3600 * 1000,
+	STORE_WAL_PAGES = 1000,       /* write-ahead log that is worth a checkpoint */
+	STORE_BALLAST = 8 << 20,      /* bytes in reserve for a full disk */
+	STORE_BACKUP_MS = 3600 * 1000,
+	STORE_BACKUPS = 24,           /* how many are kept */
+	STORE_VERSION_JUMP = 1000000000 /* after a restore: no version of the lost tail is ever given out again */
+};
+
+/* A note of the change log: which versions it holds and since when. */
+struct store_mark {
+	int64_t version, time; /* time: wall ms */
+};
+
+struct store_waiter {
+	void (*done)(void *arg, const struct error *error);
+	void *arg;
+};
+struct store_subscriber {
+	void (*changed)(void *arg, const struct change *change);
+	void *arg;
+};
+struct store_watcher {
+	void (*health)(void *arg, const char *problem);
+	void *arg;
+};
+
+struct store_record {
+	char *bucket, *key, *value;
+};
+
+struct store {
+	char *directory;
+	int lock; /* descriptor of directory/lock */
+	struct event_base *base;
+	struct store_db db;
+
+	GTree *objects[KIND_COUNT]; /* by namespace and name; holds the references */
+	GHashTable *by_uid;         /* text -> object, both borrowed from objects */
+	GHashTable *owned;          /* uid of the owner -> GPtrArray of objects, borrowed */
+	GTree *records;             /* struct store_record by bucket and key */
+	GTree *addresses;           /* struct address by network and owner */
+	GHashTable *taken;          /* "network/ip" and "network/mac" -> struct address, borrowed */
+
+	int64_t version; /* newest that is valid */
+	int64_t next;    /* newest ever given out; differs after an undo, so that none is given out twice */
+	int64_t durable; /* newest on disk */
+	int64_t compacted, epoch;
+	char *uuid;
+	GArray *log; /* struct store_mark, oldest first */
+
+	GPtrArray *pending; /* struct store_op, in order */
+	GArray *waiters, *subscribers, *watchers;
+	struct event *commit, *deadline, *probe, *compact;
+	bool armed; /* a commit is under way in the loop */
+	struct store_backup *backup;
+
+	struct error problem; /* code 0: none */
+	bool ballast;         /* the reserve is there */
+};
+
+/* --- objects (store_object.c) --------------------------------------------------------------------------------------- */
+
+/* Decodes a tree and gives it a version.  A new reference, or NULL when it lacks a name or does not decode. */
+const struct object *store_object_new(const struct kind *kind, const json_t *tree, int64_t version, struct error *err);
+/* Makes an object of what the database holds; decode false leaves value NULL. */
+const struct object *store_object_load(const struct kind *kind, const char *namespace, const char *name, const char *uid,
+    int64_t version, const char *text, bool decode, struct error *err);
+/* True when the tree says what the object says, resourceVersion aside. */
+bool store_object_equals(const struct object *object, const json_t *tree);
+/* Its metadata; NULL when value is. */
+const struct meta *store_object_meta(const struct object *object);
+void store_object_sum(const char *text, size_t length, uint8_t sum[32]);
+
+/* --- memory (store.c) ------------------------------------------------------------------------------------------------- */
+
+void store_memory_init(struct store *store);
+void store_memory_clear(struct store *store);
+void store_memory_add(struct store *store, const struct object *object);
+void store_memory_drop(struct store *store, const struct object *object);
+
+/* --- what is to be written (store_op.c) ------------------------------------------------------------------------------- */
+
+/* Each notes a change that memory has already seen.  Objects' references and before are taken over; a record or address
+ * that is "after" stays memory's. */
+void store_op_object(struct store *store, const struct object *before, const struct object *after, const struct object *gone);
+void store_op_record(struct store *store, struct store_record *before, struct store_record *after);
+void store_op_address(struct store *store, struct address *before, struct address *after);
+/* Writes it into the open transaction; SQLite's code. */
+int store_op_write(struct store *store, struct store_op *op, int64_t now);
+/* Puts memory back. */
+void store_op_undo(struct store *store, struct store_op *op);
+/* What subscribers are told of it; false when it is not about an object.  The change borrows from op. */
+bool store_op_change(const struct store_op *op, struct change *change);
+void store_op_free(struct store_op *op);
+
+/* --- records and addresses in memory (store_record.c, store_address.c) -------------------------------------------------- */
+
+void store_record_init(struct store *store);
+void store_record_clear(struct store *store);
+/* Replaces before (may be NULL; from now on the caller's) by after (may be NULL; from now on memory's). */
+void store_record_swap(struct store *store, struct store_record *before, struct store_record *after);
+void store_record_free(struct store_record *record);
+struct store_record *store_record_new(const char *bucket, const char *key, const char *value);
+
+void store_address_init(struct store *store);
+void store_address_clear(struct store *store);
+void store_address_swap(struct store *store, struct address *before, struct address *after);
+void store_address_free(struct address *address);
+struct address *store_address_copy(const struct address *address);
+
+/* --- commit (store_commit.c) -------------------------------------------------------------------------------------------- */
+
+void store_commit_init(struct store *store);
+void store_commit_clear(struct store *store);
+/* Makes sure that the turn ends with a commit. */
+void store_commit_arm(struct store *store);
+/* Commits what is pending now.  Only from the loop or at the end. */
+void store_commit_now(struct store *store);
+
+/* --- the change log (store_log.c) ------------------------------------------------------------------------------------- */
+
+void store_log_init(struct store *store);
+void store_log_clear(struct store *store);
+/* Notes that a change was committed. */
+void store_log_add(struct store *store, int64_t version, int64_t now);
+
+/* --- the disk (store_disk.c) ------------------------------------------------------------------------------------------- */
+
+void store_disk_init(struct store *store);
+void store_disk_clear(struct store *store);
+/* A write failed with this code of SQLite: rolls back, records the problem, gives err its sentence.  Aborts when an fsync
+ * failed: what the kernel then dropped can only be found again by starting from what is on disk. */
+void store_disk_failed(struct store *store, int code, const char *what, struct error *err);
+/* 0 when writing may be tried.  While the disk is full only what belongs to a deletion may: it uses the reserve. */
+int store_disk_check(struct store *store, bool deletion, struct error *err);
+
+/* --- backups (store_backup.c) ---------------------------------------------------------------------------------------- */
+
+void store_backup_init(struct store *store);
+void store_backup_clear(struct store *store);
+/* Makes one and waits for it: before a migration, after a restore. */
+int store_backup_now(struct store_db *db, const char *directory, struct error *err);
+/* Names of the backups, newest first; free with g_ptr_array_unref(). */
+GPtrArray *store_backup_list(const char *directory);
+
+#endif
