@@ -42,6 +42,9 @@ void diagnostics_add(struct diagnostics *list, enum severity severity, enum caus
 void diagnostics_add_at(struct diagnostics *list, enum severity severity, const char *file, unsigned line, unsigned column,
     const char *format, ...) __attribute__((format(printf, 6, 7)));
 
+/* Adds a copy of one that is filled in already. */
+void diagnostics_put(struct diagnostics *list, const struct diagnostic *diagnostic);
+
 /* "file:line:column: field: message" (parts that are not known are left out).  Caller g_free()s. */
 char *diagnostic_format(const struct diagnostic *diagnostic);
 

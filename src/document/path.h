@@ -16,12 +16,16 @@ struct error;
 void path_member(GString *path, const char *name);
 void path_index(GString *path, size_t index);
 
+/* Length of the path without its last step: what is left of "a.b[0]" is "a.b".  0 for the whole document. */
+size_t path_parent(const char *path);
+
 /* The value at a path (borrowed), or NULL. */
 json_t *path_find(const json_t *root, const char *path);
 /* Same, but only as a string; NULL when absent or not a string. */
 const char *path_string(const json_t *root, const char *path);
 
-/* Sets the value at a path (reference stolen), making objects on the way; list positions must exist or be the next one.
+/* Sets the value at a path (reference stolen), making objects (and lists before a position) on the way, also in place of a
+ * null; list positions must exist or be the next one.
  * Returns 0, or -1 when a step meets a value of another type (then nothing was changed). */
 int path_set(json_t *root, const char *path, json_t *value);
 /* Removes the value at a path if it is there. */

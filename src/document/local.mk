@@ -1,0 +1,9 @@
+libsolovirt_a_SOURCES += \
+	src/document/diagnostic.c src/document/diagnostic.h \
+	src/document/document.c src/document/document.h \
+	src/document/json.c \
+	src/document/path.c src/document/path.h \
+	src/document/reader.h \
+	src/document/scalar.c src/document/scalar.h \
+	src/document/yaml.c \
+	src/document/yaml_write.c
