@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* Room for "2026-01-02T03:04:05Z" and its end. */
-enum { CLOCK_TEXT_SIZE = 32 };
+/* Room for any text that is written here. */
+enum { CLOCK_TEXT_SIZE = 48 };
 
 /* Milliseconds since 1970 by the wall clock; it may jump.  For timestamps that people read. */
 int64_t clock_wall_ms(void);

@@ -1,0 +1,370 @@
+/* From a tree to a struct, telling everything that is wrong on the way. */
+#include "config.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+
+#include "src/base/error.h"
+#include "src/document/diagnostic.h"
+#include "src/document/document.h"
+#include "src/document/path.h"
+#include "src/schema/internal.h"
+
+/* One decoding under way. */
+struct decoding {
+	const struct document *document;
+	struct diagnostics *diagnostics;
+	GString *path; /* of what is being read */
+};
+
+static int object_decode(struct decoding *d, const struct schema *schema, const json_t *tree, void *object);
+
+static int
+complain(struct decoding *d, enum cause cause, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static int
+complain(struct decoding *d, enum cause cause, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	g_autofree char *text = g_strdup_vprintf(format, ap);
+	va_end(ap);
+	diagnostics_add(d->diagnostics, SEVERITY_ERROR, cause, d->document, d->path->str, "%s", text);
+	return -1;
+}
+
+/* "the string "x"", "the number 5", "a list": what stands there instead. */
+static char *
+describe(const json_t *value)
+{
+	switch (json_typeof(value)) {
+	case JSON_STRING:
+		return g_strdup_printf("the string \"%.40s\"", json_string_value(value));
+	case JSON_INTEGER:
+		return g_strdup_printf("the number %lld", (long long)json_integer_value(value));
+	case JSON_REAL:
+		return g_strdup_printf("the number %.15g", json_real_value(value));
+	case JSON_TRUE:
+		return g_strdup("true");
+	case JSON_FALSE:
+		return g_strdup("false");
+	case JSON_ARRAY:
+		return g_strdup("a list");
+	case JSON_OBJECT:
+		return g_strdup("an object");
+	case JSON_NULL:
+	default:
+		return g_strdup("null");
+	}
+}
+
+static int
+wrong_type(struct decoding *d, const struct schema_field *f, const json_t *value)
+{
+	g_autofree char *found = describe(value);
+	bool quote = f->type == SCHEMA_STRING && !json_is_array(value) && !json_is_object(value);
+
+	return complain(d, CAUSE_INVALID, "must be %s, but is %s%s", schema_types[f->type].written, found,
+	    quote ? "; put it in quotes" : "");
+}
+
+/* Which JSON types each field type takes; numbers are handed on as text so that there is one way to read them. */
+enum { TAKES_STRING = 1, TAKES_INTEGER = 2, TAKES_REAL = 4, TAKES_BOOLEAN = 8 };
+static const unsigned takes[SCHEMA_TYPE_COUNT] = {
+	[SCHEMA_BOOL] = TAKES_BOOLEAN,
+	[SCHEMA_TRISTATE] = TAKES_BOOLEAN,
+	[SCHEMA_INT] = TAKES_INTEGER,
+	[SCHEMA_QUANTITY] = TAKES_STRING | TAKES_INTEGER | TAKES_REAL,
+	[SCHEMA_MILLI] = TAKES_STRING | TAKES_INTEGER | TAKES_REAL,
+	[SCHEMA_DURATION] = TAKES_STRING | TAKES_INTEGER,
+	[SCHEMA_TIME] = TAKES_STRING,
+	[SCHEMA_ENUM] = TAKES_STRING,
+	[SCHEMA_STRING] = TAKES_STRING,
+	[SCHEMA_INT_OR_STRING] = TAKES_STRING | TAKES_INTEGER,
+};
+
+/* The text of a scalar that the type takes, in buffer or in the tree; NULL when it does not take it. */
+static const char *
+scalar_text(enum schema_type type, const json_t *value, char buffer[64])
+{
+	switch (json_typeof(value)) {
+	case JSON_STRING:
+		return takes[type] & TAKES_STRING ? json_string_value(value) : NULL;
+	case JSON_INTEGER:
+		g_snprintf(buffer, 64, "%lld", (long long)json_integer_value(value));
+		return takes[type] & TAKES_INTEGER ? buffer : NULL;
+	case JSON_REAL:
+		g_ascii_formatd(buffer, 64, "%.15g", json_real_value(value));
+		return takes[type] & TAKES_REAL ? buffer : NULL;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return takes[type] & TAKES_BOOLEAN ? (json_is_true(value) ? "true" : "false") : NULL;
+	case JSON_OBJECT:
+	case JSON_ARRAY:
+	case JSON_NULL:
+	default:
+		return NULL;
+	}
+}
+
+static int
+scalar_decode(struct decoding *d, const struct schema_field *f, const json_t *value, void *at)
+{
+	struct error err = { 0 };
+	char buffer[64];
+	const char *text = scalar_text(f->type, value, buffer);
+
+	if (text == NULL)
+		return wrong_type(d, f, value);
+	if (schema_scalar(f, text, at, &err) != 0)
+		return complain(d, f->type == SCHEMA_ENUM ? CAUSE_NOT_SUPPORTED : CAUSE_INVALID, "%s", err.text);
+	return 0;
+}
+
+static int
+strings_decode(struct decoding *d, const struct schema_field *f, const json_t *value, char ***at)
+{
+	size_t i, length = d->path->len;
+	struct error err = { 0 };
+	json_t *item;
+	int r = 0;
+
+	if (!json_is_array(value))
+		return wrong_type(d, f, value);
+	*at = g_new0(char *, json_array_size(value) + 1);
+	json_array_foreach (value, i, item) {
+		path_index(d->path, i);
+		if (!json_is_string(item))
+			r = complain(d, CAUSE_INVALID, "must be a string");
+		else if (f->check != NULL && f->check(json_string_value(item), &err) != 0)
+			r = complain(d, CAUSE_INVALID, "%s", err.text);
+		(*at)[i] = g_strdup(json_is_string(item) ? json_string_value(item) : "");
+		g_string_truncate(d->path, length);
+	}
+	return r;
+}
+
+static int
+map_decode(struct decoding *d, const struct schema_field *f, const json_t *value, struct schema_map *map)
+{
+	size_t length = d->path->len, i = 0;
+	struct error err = { 0 };
+	const char *name;
+	json_t *item;
+	int r = 0;
+
+	if (!json_is_object(value))
+		return wrong_type(d, f, value);
+	map->entries = g_new0(struct schema_map_entry, json_object_size(value));
+	map->count = json_object_size(value);
+	json_object_foreach ((json_t *)(uintptr_t)value, name, item) {
+		path_member(d->path, name);
+		map->entries[i].name = g_strdup(name);
+		map->entries[i++].value = g_strdup(json_is_string(item) ? json_string_value(item) : "");
+		if (!json_is_string(item) && !json_is_null(item)) {
+			g_autofree char *found = describe(item);
+			r = complain(d, CAUSE_INVALID, "must be a string, but is %s; put it in quotes", found);
+		}
+		if (f->check != NULL && f->check(name, &err) != 0)
+			r = complain(d, CAUSE_INVALID, "%s", err.text);
+		g_string_truncate(d->path, length);
+	}
+	return r;
+}
+
+/* Items that share the value of their key member cannot be told apart by anything that refers to them. */
+static int
+duplicates_check(struct decoding *d, const struct schema_field *f, const json_t *value)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+	size_t i, length = d->path->len;
+	json_t *item;
+	int r = 0;
+
+	json_array_foreach (value, i, item) {
+		const char *key = json_string_value(json_object_get(item, f->key));
+
+		if (key == NULL || g_hash_table_add(seen, (char *)(uintptr_t)key))
+			continue;
+		path_index(d->path, i);
+		path_member(d->path, f->key);
+		r = complain(d, CAUSE_DUPLICATE, "\"%s\" is used by an earlier item: each needs its own", key);
+		g_string_truncate(d->path, length);
+	}
+	return r;
+}
+
+static int
+list_decode(struct decoding *d, const struct schema_field *f, const json_t *value, struct schema_list *list)
+{
+	size_t i, length = d->path->len;
+	json_t *item;
+	int r = 0;
+
+	if (!json_is_array(value))
+		return wrong_type(d, f, value);
+	if (f->max != 0 && (int64_t)json_array_size(value) > f->max)
+		return complain(d, CAUSE_INVALID, "has %zu items: at most %lld are allowed", json_array_size(value),
+		    (long long)f->max);
+	list->items = g_malloc0_n(json_array_size(value), f->sub->size);
+	list->count = json_array_size(value);
+	json_array_foreach (value, i, item) {
+		path_index(d->path, i);
+		if (object_decode(d, f->sub, item, (char *)list->items + i * f->sub->size) != 0)
+			r = -1;
+		g_string_truncate(d->path, length);
+	}
+	if (f->key != NULL && duplicates_check(d, f, value) != 0)
+		r = -1;
+	return r;
+}
+
+static int
+value_decode(struct decoding *d, const struct schema_field *f, const json_t *value, void *at)
+{
+	switch ((int)f->type) {
+	case SCHEMA_STRINGS:
+		return strings_decode(d, f, value, at);
+	case SCHEMA_MAP:
+		return map_decode(d, f, value, at);
+	case SCHEMA_OBJECT:
+		*(void **)at = g_malloc0(f->sub->size);
+		return object_decode(d, f->sub, value, *(void **)at);
+	case SCHEMA_LIST:
+		return list_decode(d, f, value, at);
+	case SCHEMA_ANY:
+		*(json_t **)at = json_deep_copy(value);
+		return 0;
+	default:
+		return scalar_decode(d, f, value, at);
+	}
+}
+
+/* A field that is not there. */
+static void
+field_default(const struct schema_field *f, void *at)
+{
+	struct error err = { 0 };
+
+	if (f->policy != POLICY_HONOUR)
+		return;
+	if (f->type == SCHEMA_OBJECT && (f->flags & FIELD_PRESENT) != 0)
+		*(void **)at = schema_new(f->sub);
+	else if (f->dflt != NULL && schema_scalar(f, f->dflt, at, &err) != 0)
+		g_error("%s: default: %s", f->name, err.text); /* the lint sees to it that this cannot be */
+}
+
+void
+schema_set_defaults(const struct schema *schema, void *object)
+{
+	for (const struct schema_field *f = schema->fields; f->name != NULL; f++)
+		field_default(f, schema_member(f, object));
+}
+
+static int
+field_decode(struct decoding *d, const struct schema_field *f, const json_t *value, void *object)
+{
+	size_t length = d->path->len;
+	int r = 0;
+
+	if (value == NULL || json_is_null(value)) {
+		field_default(f, schema_member(f, object));
+		if ((f->flags & FIELD_REQUIRED) == 0)
+			return 0;
+		path_member(d->path, f->name);
+		r = complain(d, CAUSE_REQUIRED, "is required: %s", schema_types[f->type].written);
+		g_string_truncate(d->path, length);
+		return r;
+	}
+	path_member(d->path, f->name);
+	if (f->policy == POLICY_WARN)
+		diagnostics_add(d->diagnostics, SEVERITY_WARNING, CAUSE_NOT_SUPPORTED, d->document, d->path->str,
+		    "is ignored: %s", f->doc);
+	else if (f->policy == POLICY_REFUSE)
+		r = complain(d, CAUSE_NOT_SUPPORTED, "is not supported: %s", f->doc);
+	else
+		r = value_decode(d, f, value, schema_member(f, object));
+	g_string_truncate(d->path, length);
+	return r;
+}
+
+static int
+unknown_field(struct decoding *d, const struct schema *schema, const char *name)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	size_t length = d->path->len;
+	const char *near;
+	int r;
+
+	for (const struct schema_field *f = schema->fields; f->name != NULL; f++)
+		g_ptr_array_add(names, (char *)(uintptr_t)f->name);
+	g_ptr_array_add(names, NULL);
+	near = nearest_word(name, (const char *const *)names->pdata);
+	path_member(d->path, name);
+	if (near != NULL)
+		r = complain(d, CAUSE_UNKNOWN, "no such field; did you mean \"%s\"?", near);
+	else
+		r = complain(d, CAUSE_UNKNOWN, "no such field in %s (\"solovirt explain\" lists them)", schema->name);
+	g_string_truncate(d->path, length);
+	return r;
+}
+
+/* At most one alternative, exactly one where the struct says so. */
+static int
+oneof_check(struct decoding *d, const struct schema *schema, const json_t *tree)
+{
+	g_autoptr(GString) all = g_string_new(NULL), given = g_string_new(NULL);
+	unsigned count = 0;
+
+	for (const struct schema_field *f = schema->fields; f->name != NULL; f++) {
+		const json_t *value = json_object_get(tree, f->name);
+
+		if ((f->flags & FIELD_ONEOF) == 0)
+			continue;
+		if (f->policy == POLICY_HONOUR)
+			g_string_append_printf(all, "%s%s", all->len == 0 ? "" : ", ", f->name);
+		if (value == NULL || json_is_null(value))
+			continue;
+		g_string_append_printf(given, "%s%s", count++ == 0 ? "" : " and ", f->name);
+	}
+	if (count > 1)
+		return complain(d, CAUSE_INVALID, "%s exclude each other: write one of them", given->str);
+	if (count == 0 && schema->exactly_one)
+		return complain(d, CAUSE_REQUIRED, "one of %s must be written", all->str);
+	return 0;
+}
+
+static int
+object_decode(struct decoding *d, const struct schema *schema, const json_t *tree, void *object)
+{
+	unsigned before = d->diagnostics->errors;
+	const char *name;
+	json_t *value;
+
+	if (!json_is_object(tree)) {
+		g_autofree char *found = describe(tree);
+		schema_set_defaults(schema, object);
+		return complain(d, CAUSE_INVALID, "must be an object, but is %s", found);
+	}
+	json_object_foreach ((json_t *)(uintptr_t)tree, name, value)
+		if (schema_row(schema, name, strlen(name)) == NULL)
+			unknown_field(d, schema, name);
+	for (const struct schema_field *f = schema->fields; f->name != NULL; f++)
+		field_decode(d, f, json_object_get(tree, f->name), object);
+	oneof_check(d, schema, tree);
+	if (schema->check != NULL)
+		schema->check(object, d->document, d->path->str, d->diagnostics);
+	return d->diagnostics->errors == before ? 0 : -1;
+}
+
+int
+schema_decode(const struct schema *schema, const json_t *tree, const struct document *document, const char *path,
+    void *object, struct diagnostics *diagnostics)
+{
+	g_autoptr(GString) where = g_string_new(path);
+	struct decoding d = { .document = document, .diagnostics = diagnostics, .path = where };
+
+	return object_decode(&d, schema, tree, object);
+}
