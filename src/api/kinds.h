@@ -32,8 +32,8 @@ struct kind {
 	const char *doc;
 	/* Fills what must be stored at creation (uuid, machine type ...); NULL: nothing.  Changes tree. */
 	void (*prepare)(json_t *tree);
-	/* Rules that rows cannot say.  object is decoded; may be NULL. */
-	void (*check)(const void *object, const struct document *document, struct diagnostics *diagnostics);
+	/* Rules on a change that rows cannot say; may be NULL.  Both are decoded. */
+	void (*check_change)(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics);
 };
 
 extern const struct kind kinds[KIND_COUNT];
@@ -58,5 +58,18 @@ const char *kind_resource(const struct kind *kind);
  */
 void *kind_decode(const struct document *document, const char *default_namespace, const struct kind **kind_out,
     struct diagnostics *diagnostics);
+
+/* A UUID of version 5 that is the same for the same name; writes 37 bytes.  Source: RFC 9562, section 5.5. */
+void uuid_of_name(const char *namespace, const char *name, char uuid[37]);
+
+/* What each kind's row refers to. */
+extern const struct column vm_columns[], vmi_columns[], data_volume_columns[], claim_columns[], storage_class_columns[],
+    secret_columns[], config_map_columns[], node_columns[], event_columns[];
+void vm_prepare(json_t *tree);
+void vmi_prepare(json_t *tree);
+void claim_prepare(json_t *tree);
+void secret_prepare(json_t *tree);
+void claim_check_change(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics);
+void secret_check_change(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics);
 
 #endif

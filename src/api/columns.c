@@ -1,0 +1,169 @@
+/* The columns that "get" prints, kind by kind: KubeVirt's and Kubernetes' own, in their order. */
+#include "config.h"
+
+#include <glib.h>
+#include <string.h>
+
+#include "src/api/core.h"
+#include "src/api/kinds.h"
+#include "src/api/vm.h"
+#include "src/base/clock.h"
+#include "src/base/quantity.h"
+
+static void
+put(GString *out, const char *text)
+{
+	if (text != NULL)
+		g_string_append(out, text);
+}
+
+static void
+put_age(GString *out, int64_t since, int64_t now)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	put(out, since == 0 ? "<unknown>" : clock_age(now - since, text));
+}
+
+static void
+put_condition(GString *out, const struct schema_list *conditions, const char *type)
+{
+	const struct condition *c = condition_find(conditions, type);
+
+	put(out, c == NULL ? NULL : c->status);
+}
+
+static void
+put_bytes(GString *out, int64_t bytes)
+{
+	g_autofree char *text = bytes == 0 ? NULL : quantity_format_bytes(bytes);
+
+	put(out, text);
+}
+
+/* One line a cell: CELL(name, struct, what to do with "o"). */
+#define CELL(id, T, body)                                                                                                  \
+	static void id(const void *object, int64_t now, GString *out)                                                          \
+	{                                                                                                                      \
+		const T *o = object;                                                                                               \
+		(void)now;                                                                                                         \
+		body;                                                                                                              \
+	}
+#define AGE { "Age", "date", "", false, age_cell }
+
+CELL(age_cell, struct object_head, put_age(out, o->meta->creation_timestamp, now))
+
+CELL(vm_status_cell, struct vm, put(out, o->status->printable_status))
+CELL(vm_ready_cell, struct vm, put_condition(out, &o->status->conditions, "Ready"))
+const struct column vm_columns[] = { AGE, { "Status", "string", "", false, vm_status_cell },
+	{ "Ready", "string", "", false, vm_ready_cell }, { 0 } };
+
+static const char *
+first_address(const struct vmi *vmi)
+{
+	const struct vmi_interface_status *first = vmi->status->interfaces.items;
+
+	return vmi->status->interfaces.count == 0 ? NULL : first->ip_address;
+}
+CELL(vmi_phase_cell, struct vmi, put(out, vmi_phase_words[o->status->phase]))
+CELL(vmi_ip_cell, struct vmi, put(out, first_address(o)))
+CELL(vmi_node_cell, struct vmi, put(out, o->status->node_name))
+CELL(vmi_ready_cell, struct vmi, put_condition(out, &o->status->conditions, "Ready"))
+CELL(vmi_migratable_cell, struct vmi, put_condition(out, &o->status->conditions, "LiveMigratable"))
+CELL(vmi_paused_cell, struct vmi, put_condition(out, &o->status->conditions, "Paused"))
+const struct column vmi_columns[] = { AGE, { "Phase", "string", "", false, vmi_phase_cell }, { "IP", "string", "", false, vmi_ip_cell },
+	{ "NodeName", "string", "", false, vmi_node_cell }, { "Ready", "string", "", false, vmi_ready_cell },
+	{ "Live-Migratable", "string", "", true, vmi_migratable_cell }, { "Paused", "string", "", true, vmi_paused_cell }, { 0 } };
+
+CELL(dv_phase_cell, struct data_volume, put(out, data_volume_phase_words[o->status->phase]))
+CELL(dv_progress_cell, struct data_volume, put(out, o->status->progress))
+CELL(dv_restarts_cell, struct data_volume, g_string_append_printf(out, "%lld", (long long)o->status->restart_count))
+const struct column data_volume_columns[] = { { "Phase", "string", "", false, dv_phase_cell },
+	{ "Progress", "string", "", false, dv_progress_cell }, { "Restarts", "integer", "", false, dv_restarts_cell }, AGE, { 0 } };
+
+/* Kubernetes' short words for access modes. */
+static void
+put_modes(GString *out, char **modes)
+{
+	static const char *const words[][2] = { { "ReadWriteOnce", "RWO" }, { "ReadOnlyMany", "ROX" }, { "ReadWriteMany", "RWX" },
+		{ "ReadWriteOncePod", "RWOP" } };
+
+	for (char **mode = modes; mode != NULL && *mode != NULL; mode++)
+		for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
+			if (strcmp(*mode, words[i][0]) == 0)
+				g_string_append_printf(out, "%s%s", out->len > 0 ? "," : "", words[i][1]);
+}
+CELL(claim_phase_cell, struct claim, put(out, claim_phase_words[o->status->phase]))
+CELL(claim_volume_cell, struct claim, put(out, o->spec->volume_name))
+CELL(claim_capacity_cell, struct claim, put_bytes(out, o->status->capacity == NULL ? 0 : o->status->capacity->storage))
+CELL(claim_modes_cell, struct claim, put_modes(out, o->status->access_modes))
+CELL(claim_class_cell, struct claim, put(out, o->spec->storage_class_name))
+CELL(claim_mode_cell, struct claim, put(out, volume_mode_words[o->spec->volume_mode]))
+const struct column claim_columns[] = { { "Status", "string", "", false, claim_phase_cell },
+	{ "Volume", "string", "", false, claim_volume_cell }, { "Capacity", "string", "", false, claim_capacity_cell },
+	{ "Access Modes", "string", "", false, claim_modes_cell }, { "StorageClass", "string", "", false, claim_class_cell }, AGE,
+	{ "VolumeMode", "string", "", true, claim_mode_cell }, { 0 } };
+
+CELL(class_provisioner_cell, struct storage_class, put(out, o->provisioner))
+CELL(class_reclaim_cell, struct storage_class, put(out, o->reclaim_policy == RECLAIM_RETAIN ? "Retain" : "Delete"))
+CELL(class_binding_cell, struct storage_class, put(out, o->volume_binding_mode == 2 ? "WaitForFirstConsumer" : "Immediate"))
+CELL(class_expansion_cell, struct storage_class, put(out, o->allow_volume_expansion ? "true" : "false"))
+const struct column storage_class_columns[] = { { "Provisioner", "string", "", false, class_provisioner_cell },
+	{ "ReclaimPolicy", "string", "", false, class_reclaim_cell }, { "VolumeBindingMode", "string", "", false, class_binding_cell },
+	{ "AllowVolumeExpansion", "string", "", false, class_expansion_cell }, AGE, { 0 } };
+
+CELL(secret_type_cell, struct secret, put(out, o->type))
+CELL(secret_data_cell, struct secret, g_string_append_printf(out, "%zu", o->data.count))
+const struct column secret_columns[] = { { "Type", "string", "", false, secret_type_cell },
+	{ "Data", "integer", "", false, secret_data_cell }, AGE, { 0 } };
+
+CELL(map_data_cell, struct config_map, g_string_append_printf(out, "%zu", o->data.count + o->binary_data.count))
+const struct column config_map_columns[] = { { "Data", "integer", "", false, map_data_cell }, AGE, { 0 } };
+
+static void
+put_node_status(GString *out, const struct node *node)
+{
+	put(out, condition_is_true(&node->status->conditions, "Ready") ? "Ready" : "NotReady");
+	put(out, node->spec->unschedulable ? ",SchedulingDisabled" : NULL);
+}
+static const char *
+node_address(const struct node *node, const char *type)
+{
+	SCHEMA_EACH (struct node_address, a, &node->status->addresses)
+		if (g_strcmp0(a->type, type) == 0)
+			return a->address;
+	return NULL;
+}
+#define INFO(member) (o->status->node_info == NULL ? NULL : o->status->node_info->member)
+CELL(node_status_cell, struct node, put_node_status(out, o))
+CELL(node_roles_cell, struct node, (void)o; put(out, "host"))
+CELL(node_version_cell, struct node, put(out, INFO(kubelet_version)))
+CELL(node_ip_cell, struct node, put(out, node_address(o, "InternalIP")))
+CELL(node_external_cell, struct node, put(out, node_address(o, "ExternalIP")))
+CELL(node_image_cell, struct node, put(out, INFO(os_image)))
+CELL(node_kernel_cell, struct node, put(out, INFO(kernel_version)))
+CELL(node_runtime_cell, struct node, put(out, INFO(container_runtime_version)))
+const struct column node_columns[] = { { "Status", "string", "", false, node_status_cell }, { "Roles", "string", "", false, node_roles_cell },
+	AGE, { "Version", "string", "", false, node_version_cell }, { "Internal-IP", "string", "", true, node_ip_cell },
+	{ "External-IP", "string", "", true, node_external_cell }, { "OS-Image", "string", "", true, node_image_cell },
+	{ "Kernel-Version", "string", "", true, node_kernel_cell }, { "Container-Runtime", "string", "", true, node_runtime_cell }, { 0 } };
+
+static void
+put_reference(GString *out, const struct object_reference *r)
+{
+	g_autofree char *kind = g_ascii_strdown(r->kind == NULL ? "" : r->kind, -1);
+
+	g_string_append_printf(out, "%s/%s", kind, r->name == NULL ? "" : r->name);
+}
+CELL(event_last_cell, struct event_object, put_age(out, o->last_timestamp, now))
+CELL(event_type_cell, struct event_object, put(out, o->type))
+CELL(event_reason_cell, struct event_object, put(out, o->reason))
+CELL(event_object_cell, struct event_object, put_reference(out, o->involved_object))
+CELL(event_message_cell, struct event_object, put(out, o->message))
+CELL(event_source_cell, struct event_object, put(out, o->source == NULL ? NULL : o->source->component))
+CELL(event_first_cell, struct event_object, put_age(out, o->first_timestamp, now))
+CELL(event_count_cell, struct event_object, g_string_append_printf(out, "%lld", (long long)o->count))
+const struct column event_columns[] = { { "Last Seen", "string", "", false, event_last_cell }, { "Type", "string", "", false, event_type_cell },
+	{ "Reason", "string", "", false, event_reason_cell }, { "Object", "string", "", false, event_object_cell },
+	{ "Source", "string", "", true, event_source_cell }, { "Message", "string", "", false, event_message_cell },
+	{ "First Seen", "string", "", true, event_first_cell }, { "Count", "string", "", true, event_count_cell }, { 0 } };

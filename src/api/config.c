@@ -1,0 +1,163 @@
+/* The daemon's configuration: rows and reading. */
+#include "config.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/api/config.h"
+#include "src/api/meta.h"
+#include "src/api/rows.h"
+#include "src/base/error.h"
+#include "src/base/log.h"
+#include "src/document/diagnostic.h"
+#include "src/document/document.h"
+
+static const struct schema_field spool_rows[] = {
+	{ DURATION("scanInterval", struct config_spool, scan_interval), .dflt = "30s", .min = 100, .max = 86400000, .doc = "How often all files are looked at, whatever inotify says." },
+	{ DURATION("settle", struct config_spool, settle), .dflt = "250ms", .min = 0, .max = 60000, .doc = "How long the spool must be quiet before it is looked at." },
+	{ DURATION("deleteDelay", struct config_spool, delete_delay), .dflt = "10s", .min = 0, .max = 86400000, .doc = "How long a file must be gone before its objects are deleted." },
+	{ INT("holdCount", struct config_spool, hold_count), .dflt = "3", .min = 0, .max = 1000000, .doc = "Deletions are held when more objects than this are gone at once, and more than holdPercent." },
+	{ INT("holdPercent", struct config_spool, hold_percent), .dflt = "20", .min = 0, .max = 100, .doc = "Part of all objects; see holdCount." },
+	{ 0 },
+};
+static SCHEMA(config_spool_schema, struct config_spool, "Spool", "How the spool is watched.", spool_rows);
+
+static const char *const emulation_words[] = { "", "auto", "always", "never", NULL };
+static const struct schema_field host_rows[] = {
+	{ STRING("name", struct config_host, name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain, .doc = "Name of the Node." },
+	{ STRING("uri", struct config_host, uri), .dflt = "qemu:///system", .max = 1024, .doc = "How libvirt reaches it." },
+	{ ENUM("emulation", struct config_host, emulation, emulation_words), .dflt = "auto", .doc = "Whether guests run without KVM: auto tries KVM out on this host, and trusts it on remote ones." },
+	{ 0 },
+};
+static SCHEMA(host_schema, struct config_host, "Host", "A libvirt host.", host_rows);
+
+static const struct schema_field overcommit_rows[] = {
+	{ MILLI("cpu", struct config_overcommit, cpu), .dflt = "10", .min = 1, .max = 1000000, .doc = "Virtual CPUs for each processor of a host." },
+	{ MILLI("memory", struct config_overcommit, memory), .dflt = "1", .min = 1, .max = 100000, .doc = "Guest memory for each byte of a host's." },
+	{ 0 },
+};
+static SCHEMA(overcommit_schema, struct config_overcommit, "Overcommit", "How much more is promised than is there.", overcommit_rows);
+
+static const struct schema_field pool_rows[] = {
+	{ STRING("name", struct config_pool, name), .dflt = "solovirt", .check = check_dns_label, .doc = "Name of the libvirt storage pool." },
+	{ STRING("path", struct config_pool, path), .dflt = "/var/lib/libvirt/images/solovirt", .check = check_absolute_path, .doc = "Its directory." },
+	{ 0 },
+};
+static SCHEMA(pool_schema, struct config_pool, "Pool", "Where disks of the class local are kept.", pool_rows);
+
+static const struct schema_field network_rows[] = {
+	{ STRING("name", struct config_network, name), .dflt = "solovirt", .check = check_dns_label, .doc = "Name of the libvirt network." },
+	{ STRING("bridge", struct config_network, bridge), .dflt = "solovirt0", .min = 1, .max = 15, .doc = "Its bridge on the host." },
+	{ STRING("cidr", struct config_network, cidr), .dflt = "192.168.77.0/24", .doc = "Its subnet." },
+	{ 0 },
+};
+static SCHEMA(network_schema_, struct config_network, "Network", "The default network.", network_rows);
+
+static const struct schema_field access_rows[] = {
+	{ STRINGS("adminUsers", struct config_access, admin_users), .doc = "Users who may do everything, besides root." },
+	{ STRINGS("adminGroups", struct config_access, admin_groups), .doc = "Groups whose members may do everything." },
+	{ STRINGS("viewGroups", struct config_access, view_groups), .doc = "Groups whose members may look, but not at Secrets." },
+	{ 0 },
+};
+static SCHEMA(access_schema, struct config_access, "Access", "Who may use the control socket.", access_rows);
+
+static int
+check_level(const char *text, struct error *err)
+{
+	static const char *const levels[] = { "error", "warning", "notice", "info", "debug", NULL };
+
+	return g_strv_contains(levels, text) ? 0
+	                                     : error_set(err, EINVAL, "\"%.20s\" is not one of error, warning, notice, info, debug", text);
+}
+
+static const struct schema_field config_rows[] = {
+	{ STRING("spoolDirectory", struct config, spool_directory), .dflt = "/var/spool/solovirt", .check = check_absolute_path, .doc = "Where specs are dropped." },
+	{ STRING("stateDirectory", struct config, state_directory), .dflt = "/var/lib/solovirt", .check = check_absolute_path, .doc = "Where the store is kept." },
+	{ STRING("runtimeDirectory", struct config, runtime_directory), .dflt = "/run/solovirt", .check = check_absolute_path, .doc = "Where status files are written." },
+	{ STRING("socket", struct config, socket), .check = check_absolute_path, .doc = "Control socket; api.sock in the runtime directory when not given." },
+	{ STRING("logLevel", struct config, log_level), .dflt = "info", .check = check_level, .doc = "Least important messages that are logged: error, warning, notice, info or debug." },
+	{ DURATION("trash", struct config, trash), .dflt = "24h", .min = 0, .max = INT64_C(86400000) * 3650, .doc = "How long disks with data are kept after their claim is deleted; they come back when the same claim does." },
+	{ OBJECT("spool", struct config, spool, struct config_spool, &config_spool_schema), .flags = FIELD_PRESENT, .doc = "How the spool is watched." },
+	{ LIST("hosts", struct config, hosts, &host_schema), .key = "name", .max = 256, .doc = "Libvirt hosts; this machine when none is given." },
+	{ OBJECT("overcommit", struct config, overcommit, struct config_overcommit, &overcommit_schema), .flags = FIELD_PRESENT, .doc = "How much more is promised than is there." },
+	{ OBJECT("pool", struct config, pool, struct config_pool, &pool_schema), .flags = FIELD_PRESENT, .doc = "Where disks of the class local are kept." },
+	{ OBJECT("network", struct config, network, struct config_network, &network_schema_), .flags = FIELD_PRESENT, .doc = "The default network." },
+	{ OBJECT("access", struct config, access, struct config_access, &access_schema), .flags = FIELD_PRESENT, .doc = "Who may use the control socket." },
+	{ 0 },
+};
+SCHEMA(config_schema, struct config, "Configuration", "The daemon's configuration.", config_rows);
+
+/* What rows cannot say as defaults. */
+static void
+config_complete(struct config *config)
+{
+	char hostname[256] = "localhost";
+	struct config_host *host;
+
+	if (config->socket == NULL)
+		config->socket = g_strconcat(config->runtime_directory, "/api.sock", NULL);
+	if (config->hosts.count > 0)
+		return;
+	gethostname(hostname, sizeof(hostname) - 1);
+	host = schema_list_add(&config->hosts, &host_schema);
+	g_autofree char *name = g_ascii_strdown(hostname, -1);
+	host->name = g_strdup(check_dns_subdomain(name, NULL) == 0 ? name : "localhost");
+}
+
+static struct config *
+config_parse(const char *path, const char *text, size_t length, struct diagnostics *diagnostics)
+{
+	g_autoptr(GPtrArray) documents = g_ptr_array_new_with_free_func((GDestroyNotify)document_free);
+	struct config *config;
+	json_t *empty = json_object();
+
+	if (document_read(path, text, length, documents, diagnostics) != 0) {
+		json_decref(empty);
+		return NULL;
+	}
+	if (documents->len > 1)
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, documents->pdata[1], "", "only one document is allowed here");
+	config = g_malloc0(sizeof(*config));
+	const struct document *first = documents->len == 0 ? NULL : documents->pdata[0];
+	schema_decode(&config_schema, first == NULL ? empty : first->root, first, "", config, diagnostics);
+	json_decref(empty);
+	return config;
+}
+
+struct config *
+config_load(const char *path, struct error *err)
+{
+	g_autoptr(GError) why = NULL;
+	g_autofree char *text = NULL, *errors = NULL, *warnings = NULL;
+	struct diagnostics diagnostics;
+	struct config *config;
+	gsize length = 0;
+
+	if (path != NULL && !g_file_get_contents(path, &text, &length, &why)) {
+		error_set(err, ENOENT, "cannot read the configuration: %s", why->message);
+		return NULL;
+	}
+	diagnostics_init(&diagnostics);
+	config = config_parse(path, text == NULL ? "" : text, length, &diagnostics);
+	if (diagnostics.errors > 0) {
+		errors = diagnostics_format(&diagnostics, SEVERITY_ERROR);
+		error_set(err, EINVAL, "%s", errors);
+		config_free(config);
+		config = NULL;
+	} else {
+		warnings = diagnostics_format(&diagnostics, SEVERITY_WARNING);
+		if (*warnings != '\0')
+			log_warning("%s", warnings);
+		config_complete(config);
+	}
+	diagnostics_clear(&diagnostics);
+	return config;
+}
+
+void
+config_free(struct config *config)
+{
+	schema_free(&config_schema, config);
+}

@@ -1,0 +1,202 @@
+/* The list of kinds, and how documents and words find theirs. */
+#include "config.h"
+
+#include <glib.h>
+#include <string.h>
+
+#include "src/api/core.h"
+#include "src/api/kinds.h"
+#include "src/api/vm.h"
+#include "src/document/document.h"
+
+#define KUBEVIRT "kubevirt.io"
+
+const struct kind kinds[KIND_COUNT] = {
+	[KIND_VM] = { .group = KUBEVIRT, .version = "v1", .old_version = "v1alpha3", .name = "VirtualMachine",
+	    .plural = "virtualmachines", .singular = "virtualmachine", .short_names = { "vm", "vms" }, .namespaced = true,
+	    .has_status = true, .in_all = true, .schema = &vm_schema, .status_schema = &vm_status_schema, .columns = vm_columns,
+	    .doc = "A virtual machine, running or not.", .prepare = vm_prepare },
+	[KIND_VMI] = { .group = KUBEVIRT, .version = "v1", .old_version = "v1alpha3", .name = "VirtualMachineInstance",
+	    .plural = "virtualmachineinstances", .singular = "virtualmachineinstance", .short_names = { "vmi", "vmis" },
+	    .namespaced = true, .in_all = true, .schema = &vmi_schema, .status_schema = &vmi_status_schema, .columns = vmi_columns,
+	    .doc = "A virtual machine that runs.", .prepare = vmi_prepare },
+	[KIND_DATA_VOLUME] = { .group = "cdi.kubevirt.io", .version = "v1beta1", .name = "DataVolume", .plural = "datavolumes",
+	    .singular = "datavolume", .short_names = { "dv", "dvs" }, .namespaced = true, .has_status = true, .in_all = true,
+	    .schema = &data_volume_schema, .status_schema = &data_volume_status_schema, .columns = data_volume_columns,
+	    .doc = "A disk that is filled from somewhere." },
+	[KIND_CLAIM] = { .group = "", .version = "v1", .name = "PersistentVolumeClaim", .plural = "persistentvolumeclaims",
+	    .singular = "persistentvolumeclaim", .short_names = { "pvc" }, .namespaced = true, .has_status = true,
+	    .schema = &claim_schema, .status_schema = &claim_status_schema, .columns = claim_columns, .doc = "A disk.",
+	    .prepare = claim_prepare, .check_change = claim_check_change },
+	[KIND_STORAGE_CLASS] = { .group = "storage.k8s.io", .version = "v1", .name = "StorageClass", .plural = "storageclasses",
+	    .singular = "storageclass", .short_names = { "sc" }, .schema = &storage_class_schema, .columns = storage_class_columns,
+	    .doc = "A way to make disks." },
+	[KIND_SECRET] = { .group = "", .version = "v1", .name = "Secret", .plural = "secrets", .singular = "secret",
+	    .namespaced = true, .schema = &secret_schema, .columns = secret_columns, .doc = "Data that is not shown.",
+	    .prepare = secret_prepare, .check_change = secret_check_change },
+	[KIND_CONFIG_MAP] = { .group = "", .version = "v1", .name = "ConfigMap", .plural = "configmaps", .singular = "configmap",
+	    .short_names = { "cm" }, .namespaced = true, .schema = &config_map_schema, .columns = config_map_columns,
+	    .doc = "Data." },
+	[KIND_NODE] = { .group = "", .version = "v1", .name = "Node", .plural = "nodes", .singular = "node", .short_names = { "no" },
+	    .has_status = true, .schema = &node_schema, .status_schema = &node_status_schema, .columns = node_columns,
+	    .doc = "A libvirt host." },
+	[KIND_EVENT] = { .group = "", .version = "v1", .name = "Event", .plural = "events", .singular = "event",
+	    .short_names = { "ev" }, .namespaced = true, .heartbeat = true, .schema = &event_schema, .columns = event_columns,
+	    .doc = "Something that happened." },
+};
+
+enum kind_id
+kind_id(const struct kind *kind)
+{
+	return (enum kind_id)(kind - kinds);
+}
+
+static const char *
+joined(const char *a, const char *separator, const char *b)
+{
+	g_autofree char *text = g_strconcat(a, separator, b, NULL);
+
+	return g_intern_string(text);
+}
+
+const char *
+kind_api_version(const struct kind *kind)
+{
+	return *kind->group == '\0' ? kind->version : joined(kind->group, "/", kind->version);
+}
+
+const char *
+kind_resource(const struct kind *kind)
+{
+	return *kind->group == '\0' ? kind->plural : joined(kind->plural, ".", kind->group);
+}
+
+static bool
+has_word(const struct kind *kind, const char *word)
+{
+	bool found = g_ascii_strcasecmp(word, kind->name) == 0 || g_ascii_strcasecmp(word, kind->plural) == 0 ||
+	    g_ascii_strcasecmp(word, kind_resource(kind)) == 0;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(kind->short_names) && kind->short_names[i] != NULL; i++)
+		found |= g_ascii_strcasecmp(word, kind->short_names[i]) == 0;
+	return found;
+}
+
+const struct kind *
+kind_of_word(const char *word)
+{
+	for (size_t i = 0; i < KIND_COUNT; i++) {
+		g_autofree char *dotted = g_strconcat(kinds[i].singular, ".", kinds[i].group, NULL);
+		g_autofree char *full = g_strconcat(kinds[i].plural, ".", kinds[i].version, ".", kinds[i].group, NULL);
+		if (has_word(&kinds[i], word) || g_ascii_strcasecmp(word, dotted) == 0 || g_ascii_strcasecmp(word, full) == 0)
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+const struct kind *
+kind_of_path(const char *group, const char *version, const char *plural)
+{
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		if (strcmp(kinds[i].group, group) == 0 && strcmp(kinds[i].plural, plural) == 0 &&
+		    (strcmp(kinds[i].version, version) == 0 || g_strcmp0(kinds[i].old_version, version) == 0))
+			return &kinds[i];
+	return NULL;
+}
+
+static bool
+is_version_of(const struct kind *kind, const char *api_version)
+{
+	return strcmp(api_version, kind_api_version(kind)) == 0 ||
+	    (kind->old_version != NULL && strcmp(api_version, joined(kind->group, "/", kind->old_version)) == 0);
+}
+
+/* The kind is not known, or not in that version: say what is. */
+static void
+unknown_kind(const struct document *document, const char *api_version, const char *name, struct diagnostics *diagnostics)
+{
+	const char *names[KIND_COUNT + 1] = { NULL };
+	const char *near;
+
+	for (size_t i = 0; i < KIND_COUNT; i++) {
+		names[i] = kinds[i].name;
+		if (strcmp(kinds[i].name, name) != 0)
+			continue;
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_NOT_SUPPORTED, document, "apiVersion",
+		    "\"%s\" is not a version of %s: write %s", api_version, name, kind_api_version(&kinds[i]));
+		return;
+	}
+	near = nearest_word(name, names);
+	if (near != NULL) {
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_NOT_SUPPORTED, document, "kind",
+		    "\"%s\" is not a known kind; did you mean %s?", name, near);
+		return;
+	}
+	g_autofree char *all = g_strjoinv(", ", (char **)(uintptr_t)names);
+	diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_NOT_SUPPORTED, document, "kind",
+	    "\"%s\" is not a known kind: there are %s", name, all);
+}
+
+const struct kind *
+kind_of_document(const struct document *document, struct diagnostics *diagnostics)
+{
+	static const char *const fields[] = { "apiVersion", "kind" };
+	const char *values[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		values[i] = json_string_value(json_object_get(document->root, fields[i]));
+		if (values[i] == NULL && diagnostics != NULL)
+			diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, fields[i], "is required: %s",
+			    i == 0 ? "such as kubevirt.io/v1" : "such as VirtualMachine");
+	}
+	if (values[0] == NULL || values[1] == NULL)
+		return NULL;
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		if (strcmp(kinds[i].name, values[1]) == 0 && is_version_of(&kinds[i], values[0]))
+			return &kinds[i];
+	if (diagnostics != NULL)
+		unknown_kind(document, values[0], values[1], diagnostics);
+	return NULL;
+}
+
+/* Metadata that a user must or must not write. */
+static void
+check_meta(const struct kind *kind, const struct document *document, const struct meta *meta, struct diagnostics *diagnostics)
+{
+	if (meta->name == NULL && meta->generate_name == NULL)
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, "metadata.name", "is required");
+	if (!kind->namespaced && meta->namespace != NULL)
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_FORBIDDEN, document, "metadata.namespace",
+		    "a %s is in no namespace: remove it", kind->name);
+	if (meta->name != NULL && kind->group == kinds[KIND_VM].group && strlen(meta->name) > 63)
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, "metadata.name",
+		    "is %zu characters long: at most 63 are allowed", strlen(meta->name));
+}
+
+void *
+kind_decode(const struct document *document, const char *default_namespace, const struct kind **kind_out,
+    struct diagnostics *diagnostics)
+{
+	const struct kind *kind = kind_of_document(document, diagnostics);
+	unsigned before = diagnostics->errors;
+	struct object_head *head;
+	json_t *tree;
+
+	if (kind_out != NULL)
+		*kind_out = kind;
+	if (kind == NULL)
+		return NULL;
+	/* What users write under status is never taken, so it is not judged either. */
+	tree = json_copy(document->root);
+	json_object_del(tree, "status");
+	head = g_malloc0(kind->schema->size);
+	schema_decode(kind->schema, tree, document, "", head, diagnostics);
+	json_decref(tree);
+	check_meta(kind, document, head->meta, diagnostics);
+	if (kind->namespaced && head->meta->namespace == NULL && default_namespace != NULL)
+		head->meta->namespace = g_strdup(default_namespace);
+	if (diagnostics->errors == before)
+		return head;
+	schema_free(kind->schema, head);
+	return NULL;
+}

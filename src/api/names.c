@@ -1,0 +1,123 @@
+/* Rules for names and other strings; each says what would be right. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+
+#include "src/api/meta.h"
+#include "src/base/error.h"
+
+static bool
+is_lower_alnum(char c)
+{
+	return g_ascii_islower(c) || g_ascii_isdigit(c);
+}
+
+static bool
+is_dns_label(const char *text, size_t length)
+{
+	if (length == 0 || length > 63 || !is_lower_alnum(text[0]) || !is_lower_alnum(text[length - 1]))
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (!is_lower_alnum(text[i]) && text[i] != '-')
+			return false;
+	return true;
+}
+
+int
+check_dns_label(const char *text, struct error *err)
+{
+	if (is_dns_label(text, strlen(text)))
+		return 0;
+	return error_set(err, EINVAL,
+	    "\"%.80s\" is not a DNS label: at most 63 of a-z, 0-9 and -, beginning and ending with a letter or digit", text);
+}
+
+int
+check_dns_subdomain(const char *text, struct error *err)
+{
+	const char *p = text;
+	bool good = strlen(text) <= 253;
+
+	for (;;) {
+		size_t length = strcspn(p, ".");
+
+		good = good && is_dns_label(p, length);
+		p += length;
+		if (*p++ == '\0')
+			break;
+	}
+	if (good)
+		return 0;
+	return error_set(err, EINVAL,
+	    "\"%.80s\" is not a valid name: at most 253 of a-z, 0-9, - and ., each part beginning and ending with a letter or digit",
+	    text);
+}
+
+static bool
+is_qualified_part(const char *text)
+{
+	size_t length = strlen(text);
+
+	if (length == 0 || length > 63 || !g_ascii_isalnum(text[0]) || !g_ascii_isalnum(text[length - 1]))
+		return false;
+	return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == length;
+}
+
+int
+check_label_name(const char *text, struct error *err)
+{
+	const char *slash = strchr(text, '/');
+	g_autofree char *prefix = slash == NULL ? NULL : g_strndup(text, (size_t)(slash - text));
+
+	if ((prefix == NULL || check_dns_subdomain(prefix, NULL) == 0) &&
+	    is_qualified_part(slash == NULL ? text : slash + 1))
+		return 0;
+	return error_set(err, EINVAL,
+	    "\"%.80s\" is not a label or annotation name: [prefix/]name with at most 63 letters, digits, -, _ and .", text);
+}
+
+int
+check_config_key(const char *text, struct error *err)
+{
+	size_t length = strlen(text);
+
+	if (length > 0 && length <= 253 && strcmp(text, ".") != 0 && strcmp(text, "..") != 0 &&
+	    strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == length)
+		return 0;
+	return error_set(err, EINVAL, "\"%.80s\" is not a data key: at most 253 letters, digits, -, _ and .", text);
+}
+
+int
+check_mac(const char *text, struct error *err)
+{
+	bool good = strlen(text) == 17;
+
+	for (size_t i = 0; good && i < 17; i++)
+		good = i % 3 == 2 ? text[i] == ':' || text[i] == '-' : g_ascii_isxdigit(text[i]);
+	if (!good)
+		return error_set(err, EINVAL, "\"%.40s\" is not a MAC address such as 52:54:00:12:34:56", text);
+	if (g_ascii_xdigit_value(text[1]) % 2 != 0)
+		return error_set(err, EINVAL, "%s is a multicast address: its first byte must be even", text);
+	return 0;
+}
+
+int
+check_uuid(const char *text, struct error *err)
+{
+	return g_uuid_string_is_valid(text)
+	    ? 0
+	    : error_set(err, EINVAL, "\"%.60s\" is not a UUID such as 5d307ca9-b3ef-428c-8861-06e72d69f223", text);
+}
+
+int
+check_absolute_path(const char *text, struct error *err)
+{
+	g_auto(GStrv) parts = g_strsplit(text, "/", -1);
+
+	if (text[0] == '/' && text[1] != '\0' && !g_strv_contains((const char *const *)parts, ".."))
+		return 0;
+	return error_set(err, EINVAL, "\"%.80s\" is not an absolute path without \"..\"", text);
+}

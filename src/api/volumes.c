@@ -1,0 +1,144 @@
+/* Rows of spec.volumes and spec.networks. */
+#include "config.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+
+#include "src/api/domain.h"
+#include "src/api/rows.h"
+#include "src/base/error.h"
+
+#define LATER "It is not built yet."
+
+static const struct schema_field data_volume_rows[] = {
+	{ STRING("name", struct volume_data_volume, name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain, .doc = "Name of the DataVolume." },
+	{ IGNORED("hotpluggable", "Volumes are attached at start.") },
+	{ 0 },
+};
+static SCHEMA(volume_data_volume_schema, struct volume_data_volume, "DataVolumeSource", "The disk that a DataVolume fills.", data_volume_rows);
+static const struct schema_field claim_rows[] = {
+	{ STRING("claimName", struct volume_claim, claim_name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain, .doc = "Name of the PersistentVolumeClaim." },
+	{ BOOL("readOnly", struct volume_claim, read_only), .doc = "The guest may not write." },
+	{ IGNORED("hotpluggable", "Volumes are attached at start.") },
+	{ 0 },
+};
+static SCHEMA(volume_claim_schema, struct volume_claim, "PersistentVolumeClaimVolumeSource", "The disk of a claim.", claim_rows);
+static const struct schema_field empty_disk_rows[] = {
+	{ QUANTITY("capacity", struct empty_disk, capacity), .flags = FIELD_REQUIRED, .min = 1 << 20, .max = INT64_C(1) << 46, .doc = "Size of the disk." },
+	{ 0 },
+};
+static SCHEMA(empty_disk_schema, struct empty_disk, "EmptyDiskSource", "A scratch disk that lives as long as the instance.", empty_disk_rows);
+static const char *const host_disk_types[] = { "", "Disk", "DiskOrCreate", NULL };
+static const struct schema_field host_disk_rows[] = {
+	{ STRING("path", struct host_disk, path), .flags = FIELD_REQUIRED, .check = check_absolute_path, .doc = "File on the host, in raw format." },
+	{ ENUM("type", struct host_disk, type, host_disk_types), .flags = FIELD_REQUIRED, .doc = "Disk: it must be there. DiskOrCreate: it is made when it is not." },
+	{ QUANTITY("capacity", struct host_disk, capacity), .min = 1 << 20, .max = INT64_C(1) << 46, .doc = "Size of a file that is made." },
+	{ TRISTATE("shared", struct host_disk, shared), .doc = "Every host finds the same file at this path." },
+	{ 0 },
+};
+static SCHEMA(host_disk_schema, struct host_disk, "HostDisk", "A file on the host.", host_disk_rows);
+static const struct schema_field cloud_init_rows[] = {
+	{ STRING("userData", struct cloud_init, user_data), .flags = FIELD_SECRET, .doc = "User data, at most 2048 bytes." },
+	{ STRING("userDataBase64", struct cloud_init, user_data_base64), .flags = FIELD_SECRET, .doc = "User data in base64, at most 2048 bytes when decoded." },
+	{ OBJECT("secretRef", struct cloud_init, secret_ref, struct local_object_reference, &local_object_reference_schema), .doc = "Secret with the key userdata, and networkdata where wanted." },
+	{ STRING("networkData", struct cloud_init, network_data), .doc = "Network configuration, at most 2048 bytes." },
+	{ STRING("networkDataBase64", struct cloud_init, network_data_base64), .doc = "Network configuration in base64, at most 2048 bytes when decoded." },
+	{ OBJECT("networkDataSecretRef", struct cloud_init, network_data_secret_ref, struct local_object_reference, &local_object_reference_schema), .doc = "Secret with the key networkdata." },
+	{ 0 },
+};
+static SCHEMA(cloud_init_schema, struct cloud_init, "CloudInitSource", "Data for cloud-init.", cloud_init_rows, .check = cloud_init_check);
+static const struct schema_field secret_rows[] = {
+	{ STRING("secretName", struct volume_secret, secret_name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain, .doc = "Name of the Secret." },
+	{ BOOL("optional", struct volume_secret, optional), .doc = "Start without it." },
+	{ STRING("volumeLabel", struct volume_secret, volume_label), .max = 32, .doc = "Label of the ISO image; cfgdata when not given." },
+	{ 0 },
+};
+static SCHEMA(volume_secret_schema, struct volume_secret, "SecretVolumeSource", "A Secret's data as files.", secret_rows);
+static const struct schema_field config_map_rows[] = {
+	{ STRING("name", struct volume_config_map, name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain, .doc = "Name of the ConfigMap." },
+	{ BOOL("optional", struct volume_config_map, optional), .doc = "Start without it." },
+	{ STRING("volumeLabel", struct volume_config_map, volume_label), .max = 32, .doc = "Label of the ISO image; cfgdata when not given." },
+	{ 0 },
+};
+static SCHEMA(volume_config_map_schema, struct volume_config_map, "ConfigMapVolumeSource", "A ConfigMap's data as files.", config_map_rows);
+
+static const struct schema_field volume_rows[] = {
+	{ STRING("name", struct volume, name), .flags = FIELD_REQUIRED, .check = check_dns_label, .doc = "Name; the disk has the same." },
+	{ OBJECT("dataVolume", struct volume, data_volume, struct volume_data_volume, &volume_data_volume_schema), .flags = FIELD_ONEOF, .doc = "The disk that a DataVolume fills." },
+	{ OBJECT("persistentVolumeClaim", struct volume, persistent_volume_claim, struct volume_claim, &volume_claim_schema), .flags = FIELD_ONEOF, .doc = "The disk of a claim." },
+	{ OBJECT("emptyDisk", struct volume, empty_disk, struct empty_disk, &empty_disk_schema), .flags = FIELD_ONEOF, .doc = "A scratch disk that lives as long as the instance." },
+	{ OBJECT("hostDisk", struct volume, host_disk, struct host_disk, &host_disk_schema), .flags = FIELD_ONEOF, .doc = "A file on the host." },
+	{ OBJECT("cloudInitNoCloud", struct volume, cloud_init_no_cloud, struct cloud_init, &cloud_init_schema), .flags = FIELD_ONEOF, .doc = "Data for cloud-init, by its NoCloud source." },
+	{ OBJECT("cloudInitConfigDrive", struct volume, cloud_init_config_drive, struct cloud_init, &cloud_init_schema), .flags = FIELD_ONEOF, .doc = "Data for cloud-init, by its ConfigDrive source." },
+	{ OBJECT("secret", struct volume, secret, struct volume_secret, &volume_secret_schema), .flags = FIELD_ONEOF, .doc = "A Secret's data as files." },
+	{ OBJECT("configMap", struct volume, config_map, struct volume_config_map, &volume_config_map_schema), .flags = FIELD_ONEOF, .doc = "A ConfigMap's data as files." },
+	{ REFUSED("containerDisk", "It comes with image registries: use a dataVolume."), .flags = FIELD_ONEOF },
+	{ REFUSED("ephemeral", LATER), .flags = FIELD_ONEOF },
+	{ REFUSED("sysprep", LATER), .flags = FIELD_ONEOF },
+	{ REFUSED("downwardAPI", LATER), .flags = FIELD_ONEOF },
+	{ REFUSED("serviceAccount", "There are no service accounts without Kubernetes."), .flags = FIELD_ONEOF },
+	{ REFUSED("downwardMetrics", "Metrics are not handed to guests."), .flags = FIELD_ONEOF },
+	{ REFUSED("memoryDump", LATER), .flags = FIELD_ONEOF },
+	{ REFUSED("containerPath", "There are no containers without Kubernetes."), .flags = FIELD_ONEOF },
+	{ 0 },
+};
+SCHEMA(volume_schema, struct volume, "Volume", "Where the data of a disk comes from.", volume_rows, .exactly_one = true);
+
+static const struct schema_field network_rows[] = {
+	{ STRING("name", struct network, name), .flags = FIELD_REQUIRED, .check = check_dns_label, .doc = "Name; the interface has the same." },
+	{ ANY("pod", struct network, pod), .flags = FIELD_ONEOF, .doc = "The host's default network." },
+	{ REFUSED("multus", "Other networks than the default one are not built yet."), .flags = FIELD_ONEOF },
+	{ REFUSED("resourceClaim", "Dynamic resources need Kubernetes."), .flags = FIELD_ONEOF },
+	{ 0 },
+};
+SCHEMA(network_schema, struct network, "Network", "What an interface is connected to.", network_rows, .exactly_one = true);
+
+/* KubeVirt's limit on what is written into the spec itself. */
+enum { CLOUD_INIT_INLINE = 2048 };
+
+static void
+inline_check(const char *text, bool base64, const char *field, const struct document *document, const char *path,
+    struct diagnostics *diagnostics)
+{
+	g_autofree char *where = g_strdup_printf("%s.%s", path, field);
+	g_autofree guchar *bytes = NULL;
+	gsize length = text == NULL ? 0 : strlen(text);
+
+	if (text == NULL)
+		return;
+	if (base64) {
+		size_t clean = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\n");
+		bytes = g_base64_decode(text, &length);
+		if (text[clean] != '\0' || (length == 0 && *text != '\0')) {
+			diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, where, "is not base64");
+			return;
+		}
+	}
+	if (length > CLOUD_INIT_INLINE)
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, where,
+		    "is %zu bytes long: at most %d are allowed here; put it into a Secret and name that in secretRef", length,
+		    CLOUD_INIT_INLINE);
+}
+
+void
+cloud_init_check(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics)
+{
+	const struct cloud_init *c = object;
+	int user = (c->user_data != NULL) + (c->user_data_base64 != NULL) + (c->secret_ref != NULL);
+	int network = (c->network_data != NULL) + (c->network_data_base64 != NULL) + (c->network_data_secret_ref != NULL);
+
+	if (user + network == 0)
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, path,
+		    "needs user data (userData, userDataBase64 or secretRef) or network data");
+	if (user > 1)
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, path,
+		    "userData, userDataBase64 and secretRef exclude each other: write one of them");
+	if (network > 1)
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, path,
+		    "networkData, networkDataBase64 and networkDataSecretRef exclude each other: write one of them");
+	inline_check(c->user_data, false, "userData", document, path, diagnostics);
+	inline_check(c->user_data_base64, true, "userDataBase64", document, path, diagnostics);
+	inline_check(c->network_data, false, "networkData", document, path, diagnostics);
+	inline_check(c->network_data_base64, true, "networkDataBase64", document, path, diagnostics);
+}
