@@ -1,0 +1,114 @@
+# Images of every kind come in; what is broken, too large or hostile stays out, with a reason an operator understands.
+# shellcheck shell=bash disable=SC2016,SC2154
+
+sum_of() { awk -v f="$1" '$2 == f {print $1}' "$GUEST/images/SHA256SUMS"; }
+
+# good IMAGE: it becomes a volume with the very bytes of the guest's disk
+good() {
+  local name=good-${1//./-} file
+  dv "$name" "$1" | drop "$name.yaml"
+  imported "$name" 60
+  file=$(host find "$S/pool" -type f -name "*$name*" | head -1)
+  same 314572800 "$(host qemu-img info -U --output=json "$file" | jq '.["virtual-size"]')"
+  expect "host qemu-img compare -q -U '$file' '$GUEST/images/guest.raw' || host qemu-img compare -U '$file' '$GUEST/images/guest.raw' | grep -q 'identical'"
+  lift "$name.yaml"; gone "dv/$name"
+}
+test_raw() { good guest.raw; }
+test_raw_gz() { good guest.raw.gz; }
+test_raw_xz() { good guest.raw.xz; }
+test_raw_zst() { good guest.raw.zst; }
+test_qcow2() { good guest.qcow2; }
+test_qcow2_gz() { good guest.qcow2.gz; }
+
+# bad NAME IMAGE WORDS [SIZE] [MORE]: it does not become a volume; the reason holds WORDS; nothing stays in the pool
+bad() {
+  local name=bad-$1 image=$2 words=$3
+  dv "$name" "$image" "${4:-300Mi}" "${5:-}" | drop "$name.yaml"
+  await 60 "sv get dv/$name -o yaml | grep -qiE '$words' || sv describe dv/$name | grep -qiE '$words'"
+  refute "[ \"\$(field dv/$name .status.phase)\" = Succeeded ]"
+  lift "$name.yaml"; gone "dv/$name"
+  await 10 "[ -z \"\$(host find '$S/pool' -type f -name '*$name*')\" ]"
+}
+test_truncated_qcow2() { bad t-qcow2 truncated-guest.qcow2 'truncated|corrupt|beyond|end of file|too short|damaged'; }
+test_truncated_gz() { bad t-gz truncated-guest.raw.gz 'truncated|ended|end of|incomplete'; }
+test_truncated_xz() { bad t-xz truncated-guest.raw.xz 'truncated|ended|end of|incomplete'; }
+test_truncated_zst() { bad t-zst truncated-guest.raw.zst 'truncated|ended|end of|incomplete'; }
+test_larger_than_requested() { bad small guest.raw '(65|64|68157440).*(16|16777216)|larger|too small|exceeds' 16Mi; }
+test_one_pebibyte() { bad huge huge.qcow2 'larger|exceeds|too (big|large)|PiB|1125899906842624'; }
+test_virtual_size_overflow() { bad overflow overflow.qcow2 'larger|exceeds|too (big|large)|invalid|size'; }
+test_wild_tables() { bad wild wild-l1.qcow2 'corrupt|invalid|beyond|L1|table'; }
+test_backing_file() { bad backing backing.qcow2 'backing'; }
+test_external_data_file() { bad datafile datafile.qcow2 'data.file|external'; }
+test_gzip_bomb() {
+  bad bomb bomb.raw.gz 'larger|exceeds|too (big|large)|more than'
+  # nor did it fill the disk on its way
+  expect '[ "$(host du -sm "$S/pool" | cut -f1)" -lt 400 ]'
+}
+test_vmdk_descriptor_reads_no_file_of_the_host() {
+  dv vmdk descriptor.vmdk | drop vmdk.yaml
+  await 60 'sv get dv/vmdk -o "jsonpath={.status.phase}" | grep -qE "Succeeded|Failed" || sv describe dv/vmdk | grep -qiE "format|unsupported|vmdk"'
+  refute 'host grep -rqa "root:x:0:0" "$S/pool"'
+  lift vmdk.yaml; gone dv/vmdk
+}
+test_wrong_checksum() { bad sum guest.raw 'checksum|sha256' 300Mi '      checksum: "sha256:0000000000000000000000000000000000000000000000000000000000000000"'; }
+test_right_checksum() {
+  dv sum2 guest.raw.gz 300Mi "      checksum: \"sha256:$(sum_of guest.raw.gz)\"" | drop sum2.yaml
+  imported sum2; lift sum2.yaml; gone dv/sum2
+}
+test_not_found() { bad nf nosuch.raw '404|not found'; }
+test_server_that_is_not_there() {
+  dv refused x | sed 's/:8080/:9/' | drop refused.yaml
+  await 30 'sv describe dv/refused | grep -qiE "refused|connect"'
+  lift refused.yaml; gone dv/refused
+}
+
+test_progress_is_told_while_it_runs() {
+  dv slow 'guest.raw?rate=8000000' | drop slow.yaml
+  await 20 'field dv/slow .status.progress | grep -qE "^[1-9][0-9]?(\.[0-9]+)?%$"'
+  imported slow 60
+  same 100.0% "$(field dv/slow .status.progress)"
+  lift slow.yaml; gone dv/slow
+}
+
+test_a_connection_that_breaks_is_resumed_or_begun_again() {
+  dv cut 'guest.raw?cut=30000000' | drop cut.yaml
+  await 60 '[ "$(grep -c "guest.raw?cut" "$WORK/httpd.log")" -ge 2 ]'
+  lift cut.yaml; gone dv/cut
+}
+
+test_delete_while_importing_ends_the_import() {
+  dv gone 'guest.raw?rate=1000000' | drop gone.yaml
+  await 20 '[ "$(field dv/gone .status.phase)" = ImportInProgress ]'
+  lift gone.yaml; gone dv/gone 30
+  await 10 '! host pgrep -f solovirt-import'
+  await 10 '[ -z "$(host find "$S/pool" -type f -name "*gone*")" ]'
+}
+
+test_daemon_killed_in_the_middle_of_an_import() {
+  dv mid 'guest.raw?rate=8000000' | drop mid.yaml
+  await 20 'field dv/mid .status.progress | grep -qE "^[1-9]"'
+  daemon_kill; daemon_start
+  imported mid 90
+  expect 'host qemu-img compare -U "$(host find "$S/pool" -type f -name "*mid*" | head -1)" "$GUEST/images/guest.raw" | grep -q identical'
+  lift mid.yaml; gone dv/mid
+}
+
+test_import_worker_killed() {
+  dv wk 'guest.raw?rate=8000000' | drop wk.yaml
+  await 20 'field dv/wk .status.progress | grep -qE "^[1-9]"'
+  host pkill -9 -f solovirt-import
+  imported wk 90
+  lift wk.yaml; gone dv/wk
+}
+
+test_blank_disk_and_its_growth() {
+  printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataVolume' 'metadata: {name: blank}' 'spec:' '  source: {blank: {}}' \
+    '  storage: {resources: {requests: {storage: 64Mi}}}' | drop blank.yaml
+  imported blank
+  same Bound "$(field pvc/blank .status.phase)"
+  sv get pvc/blank -o yaml | sed 's/storage: 64Mi/storage: 128Mi/' >"$WORK/pvc.yaml"
+  sv apply -f "$WORK/pvc.yaml"
+  await 20 '[ "$(field pvc/blank .status.capacity.storage)" = 128Mi ]'
+  expect '[ "$(host qemu-img info -U --output=json "$(host find "$S/pool" -type f -name "*blank*" | head -1)" | jq ".[\"virtual-size\"]")" = 134217728 ]'
+  lift blank.yaml; gone dv/blank
+}
