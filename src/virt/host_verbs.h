@@ -4,30 +4,34 @@
  *
  *  verb               args -> result
  *  host-info          {} -> {"hostname","uuid","architecture","cpus","memoryBytes","libvirtVersion","qemuVersion","kernelVersion",
- *                            "osImage","addresses":[]}  (kernelVersion, osImage, addresses: local hosts only)
+ *                            "osImage","addresses":[]}  (kernelVersion, osImage, addresses: local hosts only;
+ *                            first the address that this host speaks to the world with)
  *  kvm-probe          {} -> {"usable":bool,"reason":"..."}   runs guest code against the clock; for local hosts
  *  domain-list        {} -> {"domains":[DOMAIN]}   those with our metadata
  *  domain-start       {"xml","name","uid","paused":bool} -> DOMAIN   defines and starts; a running one with the same uid is
  *                     left alone (and answered); a stopped one of ours is defined anew; a running one of another uid, or one
- *                     that is not ours: EEXIST
- *  domain-shutdown    {"name","uid"} -> {}          asks the guest (agent or ACPI); ENOENT when there is no such domain
+ *                     that is not ours: EEXIST; one of a higher epoch: ESTALE.  When it cannot start it is undefined again
+ *  All below that take a uid: a domain of another uid is refused with ESTALE, one that is not ours with EACCES.
+ *  domain-shutdown    {"name","uid"} -> {}          asks the guest (agent or ACPI); ENOENT when there is no such domain; {} when it does not run
  *  domain-destroy     {"name","uid"} -> {}          no error when it is not running
  *  domain-remove      {"name","uid"} -> {}          undefines a stopped one with its NVRAM; no error when gone; EBUSY when running
  *  domain-suspend, domain-resume, domain-reset, domain-reboot   {"name","uid"} -> {}
  *  domain-xml         {"name","uid"} -> {"xml"}
  *  domain-addresses   {"name","uid"} -> {"interfaces":[{"name","mac","ips":[]}]}   from the guest agent; ENOTCONN without one
- *  domain-guest-info  {"name","uid"} -> {"os":{...}}   from the guest agent
+ *  domain-guest-info  {"name","uid"} -> {"os":{...}}   from the guest agent; members of KubeVirt's VirtualMachineInstanceGuestOSInfo
  *  pool-ensure        {"pool","path"} -> {}
  *  volume-list        {"pool"} -> {"volumes":[VOLUME]}
  *  volume-create      {"pool","volume","capacity","format":"raw"|"qcow2","preallocate":bool} -> VOLUME   one that is there and as large: as it is
  *  volume-upload      {"pool","volume","format":"raw"} + descriptor of a regular file -> VOLUME   replaces what is there
- *  volume-resize      {"pool","volume","capacity"} -> VOLUME   only grows
+ *  volume-resize      {"pool","volume","capacity"} -> VOLUME   only grows; a smaller capacity changes nothing
  *  volume-delete      {"pool","volume"} -> {}       no error when gone
  *  network-ensure     {"network","bridge","cidr"} -> {}   a NAT network whose DHCP serves only the hosts it is told
  *  network-host-list  {"network"} -> {"hosts":[{"mac","ip","name"}]}
- *  network-host-set   {"network","mac","ip","name"} -> {}   replaces entries with the same mac or ip
- *  network-host-remove {"network","mac","ip"} -> {}
- *  console            {"name","uid"} + a stream socket -> {}   answers when open; then copies both ways until either ends
+ *  network-host-set   {"network","mac","ip","name"} -> {}   replaces entries with the same mac or ip; a name that
+ *                     another entry has is left out, as libvirt wants them to differ
+ *  network-host-remove {"network","mac","ip"} -> {}   the entry that has both
+ *  console            {"name","uid"} + a stream socket -> {}   answers when open; then copies both ways until either ends; 64 at a time, else
+ *                     EBUSY; takes the console from whoever has it
  *  log-read           {"path","limit"} -> {"text"}   last bytes of a console log below /var/log/libvirt; not UTF-8 is replaced
  *  log-remove         {"path"} -> {}
  *

@@ -1,0 +1,116 @@
+/*
+ * Inside solovirt-host: the connections to one libvirt, the lanes that serve calls, and what the verbs share.
+ *
+ *   main thread ── reads the channel ──> queue ──> lane 0..3     a thread and a connection each; run verbs
+ *   event loop thread ── libvirt's callbacks, keep-alive, consoles' bytes
+ *   teller thread ── asks about the domains that events name, tells the daemon
+ *
+ * No connection has two threads calling at a time: libvirt 9.0 leaves the others stuck when one meets a hung libvirtd.
+ * When a connection is lost the process ends; the daemon starts another, which lists everything again.
+ */
+#ifndef SOLOVIRT_VIRT_HOST_H
+#define SOLOVIRT_VIRT_HOST_H
+
+#include <glib.h>
+#include <jansson.h>
+#include <libvirt/libvirt.h>
+#include <libxml/tree.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "src/base/error.h"
+
+enum {
+	HOST_CHANNEL = 3,       /* descriptor of the socket to the daemon */
+	HOST_LANES = 4,         /* calls at work at a time */
+	HOST_CONSOLES = 64,     /* consoles open at a time */
+	HOST_LOG_MOST = 1 << 20 /* bytes of a console log in one answer */
+};
+
+/* One request on its way. */
+struct host_call {
+	virConnectPtr connection; /* of the lane; borrowed */
+	json_t *args;             /* an object; borrowed by the verb */
+	int fd;                   /* descriptor that came along, or -1; a verb that keeps it sets -1 */
+};
+
+/* A verb's row.  run returns the answer (new reference) or NULL with err. */
+struct host_verb {
+	const char *name;
+	json_t *(*run)(struct host_call *call, struct error *err);
+};
+
+/* Each ends with a NULL name. */
+extern const struct host_verb host_info_verbs[], host_domain_verbs[], host_start_verbs[], host_agent_verbs[],
+    host_volume_verbs[], host_network_verbs[], host_console_verbs[], host_log_verbs[];
+
+/* --- host.c: connections, lanes, errors; any thread unless it says otherwise -------------------------------------- */
+
+/* The libvirt that this process is for.  Kept by reference; once, before all others. */
+void host_init(const char *uri);
+/* True when libvirt runs on this machine, so that its files are ours to read. */
+bool host_is_local(void);
+/* Opens a connection with keep-alive, whose loss ends the process.  NULL with err. */
+virConnectPtr host_connect(struct error *err);
+/* Ends the process with one sentence on stderr. */
+void host_die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+/* Starts the lanes; they call verbs from now on. */
+void host_lanes_start(void);
+/* Hands a request (reference stolen) and its descriptor to the next free lane.  Main thread. */
+void host_lanes_push(json_t *request, int fd);
+/* Sends {"event":event,"args":args} to the daemon; args' reference is stolen. */
+void host_tell(const char *event, json_t *args);
+
+/* Records libvirt's last error of this thread as one sentence behind what was tried; returns -1. */
+int host_error(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A UUID that is always the same for a noun and a name, so that defining twice is defining once.  g_free(). */
+char *host_uuid(const char *noun, const char *name);
+/* Reads arguments as json_unpack does ("{s:s,s:I}"); EINVAL. */
+int host_args(const struct host_call *call, struct error *err, const char *format, ...);
+
+/* --- host_xml.c: reading what libvirt prints ----------------------------------------------------------------------- */
+
+/* Parses XML that libvirt gave; frees text with free().  Free with xmlFreeDoc(). */
+xmlDoc *host_xml_take(char *text, struct error *err);
+/* Parses XML of the daemon. */
+xmlDoc *host_xml_parse(const char *text, struct error *err);
+/* Text of the first node that an XPath finds, or NULL.  g_free(). */
+char *host_xml_text(xmlDoc *doc, const char *xpath);
+/* The same as a number; 0 when there is none. */
+int64_t host_xml_number(xmlDoc *doc, const char *xpath);
+/* Every node that an XPath finds, in order; never NULL; g_ptr_array_unref(). */
+GPtrArray *host_xml_nodes(xmlDoc *doc, const char *xpath);
+/* An attribute, or NULL.  g_free(). */
+char *host_xml_attribute(const void *node, const char *name);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
+
+/* --- host_domain.c: domains and whose they are ---------------------------------------------------------------------- */
+
+/* What our element in a domain's metadata says.  Cleared with host_owner_clear(). */
+struct host_owner {
+	char *uid, *namespace, *name; /* uid NULL: not ours */
+	int64_t epoch;
+};
+void host_owner_clear(struct host_owner *owner);
+#define HOST_OWNER_AUTO __attribute__((cleanup(host_owner_clear))) struct host_owner
+
+/* Reads it from a domain (0 also when it is not ours; -1: libvirt failed) or from XML of the daemon. */
+int host_owner_of(virDomainPtr domain, struct host_owner *owner, struct error *err);
+void host_owner_read(xmlDoc *doc, struct host_owner *owner);
+
+/* DOMAIN of host_verbs.h; NULL with err; NULL with err->code 0 when it is not ours. */
+json_t *host_domain_describe(virDomainPtr domain, struct error *err);
+/* The domain of a name if it is ours and of this uid.  NULL with ENOENT none, ESTALE another uid, EACCES not ours. */
+virDomainPtr host_domain_get(virConnectPtr connection, const char *name, const char *uid, struct error *err);
+/* Undefines with all that libvirt keeps beside a domain. */
+int host_domain_undefine(virDomainPtr domain, struct error *err);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
+
+/* --- host_events.c, host_console.c ---------------------------------------------------------------------------------- */
+
+/* Registers for events on a connection of its own and starts the teller.  Takes the connection.  Once. */
+int host_events_start(virConnectPtr connection, struct error *err);
+
+#endif

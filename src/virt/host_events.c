@@ -1,0 +1,182 @@
+/*
+ * Events of libvirt, told to the daemon.  The callbacks run in the event loop's thread and only queue; a thread of its own,
+ * the teller, asks libvirt about each domain, so that the loop (and with it keep-alive) goes on when libvirtd hangs.
+ */
+#include "config.h"
+
+#include <libvirt/virterror.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/virt/host.h"
+
+enum event_type { EVENT_DOMAIN, EVENT_AGENT };
+
+struct event {
+	enum event_type type;
+	virDomainPtr domain; /* a reference */
+	int number, detail;  /* lifecycle event and detail; or 1 when the agent is connected */
+};
+
+static const char *const lifecycle_words[] = {
+	[VIR_DOMAIN_EVENT_DEFINED] = "defined",
+	[VIR_DOMAIN_EVENT_UNDEFINED] = "undefined",
+	[VIR_DOMAIN_EVENT_STARTED] = "started",
+	[VIR_DOMAIN_EVENT_SUSPENDED] = "suspended",
+	[VIR_DOMAIN_EVENT_RESUMED] = "resumed",
+	[VIR_DOMAIN_EVENT_STOPPED] = "stopped",
+	[VIR_DOMAIN_EVENT_SHUTDOWN] = "shutdown",
+	[VIR_DOMAIN_EVENT_PMSUSPENDED] = "pmsuspended",
+	[VIR_DOMAIN_EVENT_CRASHED] = "crashed",
+};
+
+/* Why a domain stopped, for one that is gone before it could be asked. */
+static const char *const stopped_words[] = {
+	[VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN] = "shutdown",
+	[VIR_DOMAIN_EVENT_STOPPED_DESTROYED] = "destroyed",
+	[VIR_DOMAIN_EVENT_STOPPED_CRASHED] = "crashed",
+	[VIR_DOMAIN_EVENT_STOPPED_MIGRATED] = "migrated",
+	[VIR_DOMAIN_EVENT_STOPPED_SAVED] = "saved",
+	[VIR_DOMAIN_EVENT_STOPPED_FAILED] = "failed",
+	[VIR_DOMAIN_EVENT_STOPPED_FROM_SNAPSHOT] = "from_snapshot",
+};
+
+static GAsyncQueue *events; /* struct event; the callbacks push, the teller pops */
+
+static const char *
+word(const char *const *words, size_t count, int number)
+{
+	return number >= 0 && (size_t)number < count && words[number] != NULL ? words[number] : "unknown";
+}
+
+static void
+push(virDomainPtr domain, enum event_type type, int number, int detail)
+{
+	struct event *event = g_new0(struct event, 1);
+
+	virDomainRef(domain);
+	*event = (struct event){ type, domain, number, detail };
+	g_async_queue_push(events, event);
+}
+
+static int
+on_lifecycle(virConnectPtr connection, virDomainPtr domain, int number, int detail, void *opaque)
+{
+	(void)connection;
+	(void)opaque;
+	push(domain, EVENT_DOMAIN, number, detail);
+	return 0;
+}
+
+static void
+on_agent(virConnectPtr connection, virDomainPtr domain, int state, int reason, void *opaque)
+{
+	(void)connection;
+	(void)reason;
+	(void)opaque;
+	push(domain, EVENT_AGENT, state == VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED, 0);
+}
+
+/* What the daemon is told of an undefined domain is what was known of it last. */
+static json_t *
+describe_gone(GHashTable *known, const char *uuid, const struct event *event)
+{
+	json_t *last = g_hash_table_lookup(known, uuid);
+
+	if (last == NULL)
+		return NULL;
+	last = json_copy(last);
+	json_object_set_new(last, "state", json_string("shutoff"));
+	json_object_set_new(last, "id", json_integer(-1));
+	if (event->number == VIR_DOMAIN_EVENT_STOPPED)
+		json_object_set_new(last, "reason", json_string(word(stopped_words, G_N_ELEMENTS(stopped_words), event->detail)));
+	return last;
+}
+
+/* DOMAIN of an event, new reference; NULL when it is none of ours. */
+static json_t *
+describe(GHashTable *known, const struct event *event)
+{
+	char uuid[VIR_UUID_STRING_BUFLEN] = "";
+	struct error err = { 0 };
+	json_t *domain = host_domain_describe(event->domain, &err);
+
+	virDomainGetUUIDString(event->domain, uuid);
+	if (domain != NULL)
+		g_hash_table_replace(known, g_strdup(uuid), json_copy(domain));
+	else if (err.code != 0)
+		domain = describe_gone(known, uuid, event);
+	if (event->type == EVENT_DOMAIN && event->number == VIR_DOMAIN_EVENT_UNDEFINED)
+		g_hash_table_remove(known, uuid);
+	return domain;
+}
+
+static void
+tell(GHashTable *known, const struct event *event)
+{
+	json_t *domain = describe(known, event);
+
+	if (domain == NULL)
+		return;
+	if (event->type == EVENT_DOMAIN) {
+		json_object_set_new(domain, "event",
+		    json_string(word(lifecycle_words, G_N_ELEMENTS(lifecycle_words), event->number)));
+		host_tell("domain", domain);
+		return;
+	}
+	host_tell("agent", json_pack("{s:O,s:O,s:b}", "name", json_object_get(domain, "name"), "uid",
+	    json_object_get(domain, "uid"), "connected", event->number));
+	json_decref(domain);
+}
+
+/* So that the end of a domain from before our time can be told by its uid. */
+static void
+learn(GHashTable *known, virConnectPtr connection)
+{
+	virDomainPtr *all = NULL;
+	int count = virConnectListAllDomains(connection, &all, 0);
+
+	for (int i = 0; i < count; i++) {
+		struct error err = { 0 };
+		json_t *domain = host_domain_describe(all[i], &err);
+
+		if (domain != NULL)
+			g_hash_table_replace(known, g_strdup(json_string_value(json_object_get(domain, "uuid"))), domain);
+		virDomainFree(all[i]);
+	}
+	free(all);
+}
+
+static void *
+teller_run(void *connection)
+{
+	g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)json_decref);
+
+	learn(known, connection);
+	for (;;) {
+		struct event *event = g_async_queue_pop(events);
+
+		tell(known, event);
+		virDomainFree(event->domain);
+		g_free(event);
+	}
+	return NULL;
+}
+
+int
+host_events_start(virConnectPtr connection, struct error *err)
+{
+	pthread_t thread;
+
+	events = g_async_queue_new();
+	if (virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+	    VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), NULL, NULL) < 0)
+		return host_error(err, "cannot ask for domain events");
+	/* The test driver has no agents. */
+	virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE,
+	    VIR_DOMAIN_EVENT_CALLBACK(on_agent), NULL, NULL);
+	if (pthread_create(&thread, NULL, teller_run, connection) != 0)
+		host_die("cannot start a thread");
+	return 0;
+}

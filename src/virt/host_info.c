@@ -1,0 +1,160 @@
+/* What the host is: for the Node object. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <libvirt/virterror.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "src/virt/host.h"
+#include "src/virt/kvm_probe.h"
+
+/* libvirt packs versions as 1000000 * major + 1000 * minor + release. */
+static json_t *
+version_text(int result, unsigned long version)
+{
+	g_autofree char *text = NULL;
+
+	if (result < 0 || version == 0)
+		return json_string("");
+	text = g_strdup_printf("%lu.%lu.%lu", version / 1000000, version / 1000 % 1000, version % 1000);
+	return json_string(text);
+}
+
+static void
+add_once(json_t *list, const char *text)
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach(list, i, item)
+		if (strcmp(json_string_value(item), text) == 0)
+			return;
+	json_array_append_new(list, json_string(text));
+}
+
+/* The address this host speaks with to the world: asked of the routing table by connecting a datagram socket, which sends
+ * nothing (192.0.2.1 is TEST-NET, RFC 5737). */
+static void
+add_main_address(json_t *list)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0xc0000201) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t length = sizeof(address);
+	char text[INET_ADDRSTRLEN];
+
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, length) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&address, &length) == 0 &&
+	    inet_ntop(AF_INET, &address.sin_addr, text, sizeof(text)) != NULL)
+		add_once(list, text);
+	if (fd >= 0)
+		close(fd);
+}
+
+static bool
+address_text(const struct ifaddrs *interface, char text[INET6_ADDRSTRLEN])
+{
+	const struct sockaddr *address = interface->ifa_addr;
+
+	if (address == NULL || (interface->ifa_flags & IFF_LOOPBACK) != 0 || (interface->ifa_flags & IFF_UP) == 0)
+		return false;
+	if (address->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)address;
+
+		return inet_ntop(AF_INET, &in->sin_addr, text, INET6_ADDRSTRLEN) != NULL;
+	}
+	if (address->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)address;
+
+		return !IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) &&
+		    inet_ntop(AF_INET6, &in6->sin6_addr, text, INET6_ADDRSTRLEN) != NULL;
+	}
+	return false;
+}
+
+static json_t *
+list_addresses(void)
+{
+	json_t *list = json_array();
+	struct ifaddrs *all = NULL;
+	char text[INET6_ADDRSTRLEN];
+
+	add_main_address(list);
+	if (getifaddrs(&all) == 0)
+		for (struct ifaddrs *one = all; one != NULL; one = one->ifa_next)
+			if (address_text(one, text))
+				add_once(list, text);
+	freeifaddrs(all);
+	return list;
+}
+
+static void
+add_local(json_t *result)
+{
+	g_autofree char *os = g_get_os_info(G_OS_INFO_KEY_PRETTY_NAME);
+	struct utsname name;
+
+	if (uname(&name) == 0)
+		json_object_set_new(result, "kernelVersion", json_string(name.release));
+	json_object_set_new(result, "osImage", json_string(os != NULL ? os : ""));
+	json_object_set_new(result, "addresses", list_addresses());
+}
+
+static json_t *
+run_info(struct host_call *call, struct error *err)
+{
+	unsigned long libvirt = 0, qemu = 0;
+	virNodeInfo node;
+	char *text = virConnectGetCapabilities(call->connection);
+	char *hostname;
+	json_t *result;
+
+	if (text == NULL || virNodeGetInfo(call->connection, &node) < 0) {
+		host_error(err, "cannot read the host's capabilities");
+		free(text);
+		return NULL;
+	}
+	g_autoptr(xmlDoc) doc = host_xml_take(text, err);
+	if (doc == NULL)
+		return NULL;
+	g_autofree char *uuid = host_xml_text(doc, "/capabilities/host/uuid");
+	g_autofree char *architecture = host_xml_text(doc, "/capabilities/host/cpu/arch");
+	hostname = virConnectGetHostname(call->connection);
+	result = json_pack("{s:s,s:s,s:s,s:I,s:I,s:o,s:o}", "hostname", hostname != NULL ? hostname : "", "uuid",
+	    uuid != NULL ? uuid : "", "architecture", architecture != NULL ? architecture : node.model, "cpus",
+	    (json_int_t)node.cpus, "memoryBytes", (json_int_t)node.memory * 1024, "libvirtVersion",
+	    version_text(virConnectGetLibVersion(call->connection, &libvirt), libvirt), "qemuVersion",
+	    version_text(virConnectGetVersion(call->connection, &qemu), qemu));
+	free(hostname);
+	if (result != NULL && host_is_local())
+		add_local(result);
+	return result;
+}
+
+static json_t *
+run_probe(struct host_call *call, struct error *err)
+{
+	struct error why = { 0 };
+	bool usable;
+
+	(void)call;
+	if (!host_is_local()) {
+		error_set(err, ENOTSUP, "KVM can only be probed on the host itself");
+		return NULL;
+	}
+	usable = kvm_probe("/dev/kvm", &why) == 0;
+	return json_pack("{s:b,s:s}", "usable", usable, "reason", usable ? "guest code runs at hardware speed" : why.text);
+}
+
+const struct host_verb host_info_verbs[] = {
+	{ "host-info", run_info },
+	{ "kvm-probe", run_probe },
+	{ NULL, NULL },
+};

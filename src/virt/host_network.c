@@ -1,0 +1,287 @@
+/* The NAT network of guests, and who gets which address on it. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libvirt/virterror.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/virt/host.h"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virNetwork, virNetworkFree)
+
+/* One <host> of a network's DHCP. */
+struct entry {
+	const char *mac, *ip, *name;
+};
+
+/* --- the network ----------------------------------------------------------------------------------------------------- */
+
+/* First address and prefix of "192.168.77.0/24". */
+static int
+read_cidr(const char *cidr, char gateway[INET_ADDRSTRLEN], int *prefix, struct error *err)
+{
+	g_auto(GStrv) parts = g_strsplit(cidr, "/", 2);
+	struct in_addr address;
+	uint32_t network, mask;
+	char *end = NULL;
+
+	if (g_strv_length(parts) != 2 || inet_pton(AF_INET, parts[0], &address) != 1)
+		return error_set(err, EINVAL, "\"%s\" is not a network like 192.168.77.0/24", cidr);
+	*prefix = (int)strtol(parts[1], &end, 10);
+	if (end == parts[1] || *end != '\0' || *prefix < 8 || *prefix > 30)
+		return error_set(err, EINVAL, "\"%s\": the prefix must be between 8 and 30", cidr);
+	mask = ~(uint32_t)0 << (32 - *prefix);
+	network = ntohl(address.s_addr) & mask;
+	address.s_addr = htonl(network + 1);
+	inet_ntop(AF_INET, &address, gateway, INET_ADDRSTRLEN);
+	return 0;
+}
+
+/* No <range>: dnsmasq then serves only the hosts it is told (libvirt: dhcp-range=...,static). */
+static virNetworkPtr
+network_define(virConnectPtr connection, const char *name, const char *bridge, const char *gateway, int prefix,
+    struct error *err)
+{
+	g_autofree char *uuid = host_uuid("network", name);
+	g_autofree char *xml = g_markup_printf_escaped(
+	    "<network><name>%s</name><uuid>%s</uuid><forward mode='nat'/><bridge name='%s' stp='off' delay='0'/>"
+	    "<domain name='%s' localOnly='yes'/><ip address='%s' prefix='%d'><dhcp/></ip></network>",
+	    name, uuid, bridge, name, gateway, prefix);
+	virNetworkPtr network = virNetworkDefineXML(connection, xml);
+
+	if (network == NULL)
+		host_error(err, "cannot define network %s", name);
+	return network;
+}
+
+static xmlDoc *
+network_xml(virNetworkPtr network, unsigned flags, struct error *err)
+{
+	char *text = virNetworkGetXMLDesc(network, flags);
+
+	if (text == NULL) {
+		host_error(err, "cannot read network %s", virNetworkGetName(network));
+		return NULL;
+	}
+	return host_xml_take(text, err);
+}
+
+static int
+network_check(virNetworkPtr network, const char *bridge, const char *gateway, struct error *err)
+{
+	g_autoptr(xmlDoc) doc = network_xml(network, VIR_NETWORK_XML_INACTIVE, err);
+
+	if (doc == NULL)
+		return -1;
+	g_autofree char *there = host_xml_text(doc, "/network/bridge/@name");
+	g_autofree char *address = host_xml_text(doc, "/network/ip/@address");
+	g_autofree char *range = host_xml_text(doc, "/network/ip/dhcp/range/@start");
+	if (g_strcmp0(there, bridge) != 0 || g_strcmp0(address, gateway) != 0)
+		return error_set(err, EEXIST, "network %s is already there, with bridge %s and address %s instead of %s and %s",
+		    virNetworkGetName(network), there != NULL ? there : "none", address != NULL ? address : "none", bridge, gateway);
+	if (range != NULL)
+		return error_set(err, EEXIST, "network %s is already there and gives addresses to anybody, from %s on",
+		    virNetworkGetName(network), range);
+	return 0;
+}
+
+static int
+network_activate(virNetworkPtr network, struct error *err)
+{
+	if (virNetworkIsActive(network) == 1 || virNetworkCreate(network) == 0)
+		return 0;
+	host_error(err, "cannot start network %s", virNetworkGetName(network));
+	return virNetworkIsActive(network) == 1 ? 0 : -1; /* another lane may have been faster */
+}
+
+static virNetworkPtr
+network_get(virConnectPtr connection, const char *name, struct error *err)
+{
+	g_autoptr(virNetwork) network = virNetworkLookupByName(connection, name);
+
+	if (network == NULL) {
+		host_error(err, "cannot find network %s", name);
+		return NULL;
+	}
+	return network_activate(network, err) < 0 ? NULL : g_steal_pointer(&network);
+}
+
+static json_t *
+run_ensure(struct host_call *call, struct error *err)
+{
+	g_autoptr(virNetwork) network = NULL;
+	const char *name, *bridge, *cidr;
+	char gateway[INET_ADDRSTRLEN];
+	int prefix;
+
+	if (host_args(call, err, "{s:s,s:s,s:s}", "network", &name, "bridge", &bridge, "cidr", &cidr) < 0 ||
+	    read_cidr(cidr, gateway, &prefix, err) < 0)
+		return NULL;
+	network = virNetworkLookupByName(call->connection, name);
+	if (network == NULL && virGetLastErrorCode() == VIR_ERR_NO_NETWORK)
+		network = network_define(call->connection, name, bridge, gateway, prefix, err);
+	else if (network == NULL)
+		host_error(err, "cannot look for network %s", name);
+	if (network == NULL || network_check(network, bridge, gateway, err) < 0 || network_activate(network, err) < 0)
+		return NULL;
+	if (virNetworkSetAutostart(network, 1) < 0) {
+		host_error(err, "cannot make network %s start by itself", name);
+		return NULL;
+	}
+	return json_object();
+}
+
+/* --- its hosts ------------------------------------------------------------------------------------------------------- */
+
+static int
+network_update(virNetworkPtr network, int command, const struct entry *entry, unsigned flags, struct error *err)
+{
+	g_autofree char *name = entry->name == NULL ? g_strdup("") : g_markup_printf_escaped(" name='%s'", entry->name);
+	g_autofree char *address = g_markup_printf_escaped("mac='%s' ip='%s'", entry->mac, entry->ip);
+	g_autofree char *xml = g_strdup_printf("<host %s%s/>", address, name);
+
+	if (virNetworkUpdate(network, (unsigned)command, VIR_NETWORK_SECTION_IP_DHCP_HOST, -1, xml, flags) == 0)
+		return 0;
+	return host_error(err, "cannot change the address of %s in network %s", entry->mac, virNetworkGetName(network));
+}
+
+/* How a host that is there stands to the one that is wanted. */
+struct standing {
+	bool same, mac, ip, name;
+};
+
+static struct standing
+compare(const void *node, const struct entry *wanted)
+{
+	g_autofree char *mac = host_xml_attribute(node, "mac");
+	g_autofree char *ip = host_xml_attribute(node, "ip");
+	g_autofree char *name = host_xml_attribute(node, "name");
+	struct standing is = { .mac = mac != NULL && g_ascii_strcasecmp(mac, wanted->mac) == 0,
+		.ip = g_strcmp0(ip, wanted->ip) == 0, .name = name != NULL && g_strcmp0(name, wanted->name) == 0 };
+
+	is.same = is.mac && is.ip && g_strcmp0(name, wanted->name) == 0;
+	return is;
+}
+
+static int
+remove_node(virNetworkPtr network, const void *node, unsigned flags, struct error *err)
+{
+	g_autofree char *mac = host_xml_attribute(node, "mac");
+	g_autofree char *ip = host_xml_attribute(node, "ip");
+	struct entry entry = { .mac = mac != NULL ? mac : "", .ip = ip != NULL ? ip : "" };
+
+	return network_update(network, VIR_NETWORK_UPDATE_COMMAND_DELETE, &entry, flags, err);
+}
+
+/* Live state and definition may differ after a crash between two updates: each is brought right by itself. */
+static int
+set_in(virNetworkPtr network, unsigned flags, const struct entry *wanted, struct error *err)
+{
+	bool config = flags == VIR_NETWORK_UPDATE_AFFECT_CONFIG;
+	g_autoptr(xmlDoc) doc = network_xml(network, config ? VIR_NETWORK_XML_INACTIVE : 0, err);
+	struct entry entry = *wanted;
+
+	if (doc == NULL)
+		return -1;
+	g_autoptr(GPtrArray) hosts = host_xml_nodes(doc, "/network/ip/dhcp/host");
+	for (guint i = 0; i < hosts->len; i++) {
+		struct standing is = compare(hosts->pdata[i], wanted);
+
+		if (is.same)
+			return 0;
+		if ((is.mac || is.ip) && remove_node(network, hosts->pdata[i], flags, err) < 0)
+			return -1;
+		/* libvirt wants names to differ; two guests may well be called "web": the second goes without. */
+		if (!is.mac && !is.ip && is.name)
+			entry.name = NULL;
+	}
+	return network_update(network, VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, &entry, flags, err);
+}
+
+static int
+remove_in(virNetworkPtr network, unsigned flags, const struct entry *unwanted, struct error *err)
+{
+	bool config = flags == VIR_NETWORK_UPDATE_AFFECT_CONFIG;
+	g_autoptr(xmlDoc) doc = network_xml(network, config ? VIR_NETWORK_XML_INACTIVE : 0, err);
+
+	if (doc == NULL)
+		return -1;
+	g_autoptr(GPtrArray) hosts = host_xml_nodes(doc, "/network/ip/dhcp/host");
+	for (guint i = 0; i < hosts->len; i++) {
+		struct standing is = compare(hosts->pdata[i], unwanted);
+
+		/* Both: the address may be another guest's by now. */
+		if (is.mac && is.ip && remove_node(network, hosts->pdata[i], flags, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static json_t *
+run_host_set(struct host_call *call, struct error *err)
+{
+	struct entry entry = { 0 };
+	const char *name;
+
+	if (host_args(call, err, "{s:s,s:s,s:s,s?:s}", "network", &name, "mac", &entry.mac, "ip", &entry.ip, "name",
+	    &entry.name) < 0)
+		return NULL;
+	if (entry.name != NULL && *entry.name == '\0')
+		entry.name = NULL;
+	g_autoptr(virNetwork) network = network_get(call->connection, name, err);
+	if (network == NULL || set_in(network, VIR_NETWORK_UPDATE_AFFECT_CONFIG, &entry, err) < 0 ||
+	    set_in(network, VIR_NETWORK_UPDATE_AFFECT_LIVE, &entry, err) < 0)
+		return NULL;
+	return json_object();
+}
+
+static json_t *
+run_host_remove(struct host_call *call, struct error *err)
+{
+	struct entry entry = { 0 };
+	const char *name;
+
+	if (host_args(call, err, "{s:s,s:s,s:s}", "network", &name, "mac", &entry.mac, "ip", &entry.ip) < 0)
+		return NULL;
+	g_autoptr(virNetwork) network = network_get(call->connection, name, err);
+	if (network == NULL || remove_in(network, VIR_NETWORK_UPDATE_AFFECT_CONFIG, &entry, err) < 0 ||
+	    remove_in(network, VIR_NETWORK_UPDATE_AFFECT_LIVE, &entry, err) < 0)
+		return NULL;
+	return json_object();
+}
+
+static json_t *
+run_host_list(struct host_call *call, struct error *err)
+{
+	const char *name;
+	json_t *list;
+
+	if (host_args(call, err, "{s:s}", "network", &name) < 0)
+		return NULL;
+	g_autoptr(virNetwork) network = network_get(call->connection, name, err);
+	g_autoptr(xmlDoc) doc = network == NULL ? NULL : network_xml(network, 0, err);
+	if (doc == NULL)
+		return NULL;
+	g_autoptr(GPtrArray) hosts = host_xml_nodes(doc, "/network/ip/dhcp/host");
+	list = json_array();
+	for (guint i = 0; i < hosts->len; i++) {
+		g_autofree char *mac = host_xml_attribute(hosts->pdata[i], "mac");
+		g_autofree char *ip = host_xml_attribute(hosts->pdata[i], "ip");
+		g_autofree char *host = host_xml_attribute(hosts->pdata[i], "name");
+
+		json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "mac", mac != NULL ? mac : "", "ip", ip != NULL ? ip : "",
+		    "name", host != NULL ? host : ""));
+	}
+	return json_pack("{s:o}", "hosts", list);
+}
+
+const struct host_verb host_network_verbs[] = {
+	{ "network-ensure", run_ensure },
+	{ "network-host-list", run_host_list },
+	{ "network-host-set", run_host_set },
+	{ "network-host-remove", run_host_remove },
+	{ NULL, NULL },
+};

@@ -1,0 +1,113 @@
+/*
+ * domain-start: defines, then starts.  Every crash on the way leaves either nothing or a stopped domain that carries our
+ * uid, and the next domain-start takes both for a clean slate.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#include "src/virt/host.h"
+
+struct start {
+	const char *xml, *name, *uid;
+	int paused;
+	int64_t epoch; /* in the XML */
+};
+
+/* The XML must say what the arguments say, or the domain could never be found again. */
+static int
+check_xml(struct start *start, struct error *err)
+{
+	HOST_OWNER_AUTO owner = { 0 };
+	g_autoptr(xmlDoc) doc = host_xml_parse(start->xml, err);
+
+	if (doc == NULL)
+		return error_wrap(err, "domain %s: ", start->name);
+	g_autofree char *name = host_xml_text(doc, "/domain/name");
+	host_owner_read(doc, &owner);
+	if (g_strcmp0(name, start->name) != 0 || g_strcmp0(owner.uid, start->uid) != 0)
+		return error_set(err, EINVAL, "domain %s: its XML names %s with uid %s", start->name, name != NULL ? name : "nothing",
+		    owner.uid != NULL ? owner.uid : "none");
+	start->epoch = owner.epoch;
+	return 0;
+}
+
+/* What is there under this name: 1 it runs as wanted, 0 the place is free now, -1 it is in the way. */
+static int
+clear_place(virDomainPtr domain, const struct start *start, struct error *err)
+{
+	HOST_OWNER_AUTO owner = { 0 };
+	bool active;
+
+	if (host_owner_of(domain, &owner, err) < 0)
+		return -1;
+	if (owner.uid == NULL)
+		return error_set(err, EEXIST, "a domain %s that Solovirt did not make is already there", start->name);
+	if (owner.epoch > start->epoch)
+		return error_set(err, ESTALE, "domain %s was made by a newer manager (epoch %" PRId64 ", this one has %" PRId64 ")",
+		    start->name, owner.epoch, start->epoch);
+	active = virDomainIsActive(domain) != 0;
+	if (active && strcmp(owner.uid, start->uid) != 0)
+		return error_set(err, EEXIST, "domain %s still runs for instance %s", start->name, owner.uid);
+	if (active)
+		return 1;
+	return host_domain_undefine(domain, err);
+}
+
+/* Takes back what was just defined; the reason for the failure is already in err. */
+static void
+take_back(virDomainPtr domain)
+{
+	struct error ignored = { 0 };
+
+	host_domain_undefine(domain, &ignored);
+}
+
+static json_t *
+define_and_start(virConnectPtr connection, const struct start *start, struct error *err)
+{
+	g_autoptr(virDomain) domain = virDomainDefineXML(connection, start->xml);
+	json_t *result;
+
+	if (domain == NULL) {
+		host_error(err, "cannot define domain %s", start->name);
+		return NULL;
+	}
+	if (virDomainCreateWithFlags(domain, start->paused ? VIR_DOMAIN_START_PAUSED : 0) < 0) {
+		host_error(err, "cannot start domain %s", start->name);
+		take_back(domain);
+		return NULL;
+	}
+	result = host_domain_describe(domain, err);
+	if (result == NULL && err->code == 0)
+		error_set(err, EIO, "domain %s lost its metadata while it was started", start->name);
+	return result;
+}
+
+static json_t *
+run_start(struct host_call *call, struct error *err)
+{
+	struct start start = { 0 };
+	int place;
+
+	if (host_args(call, err, "{s:s,s:s,s:s,s?:b}", "xml", &start.xml, "name", &start.name, "uid", &start.uid, "paused",
+	    &start.paused) < 0 || check_xml(&start, err) < 0)
+		return NULL;
+	g_autoptr(virDomain) there = virDomainLookupByName(call->connection, start.name);
+	if (there == NULL && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN) {
+		host_error(err, "cannot look for domain %s", start.name);
+		return NULL;
+	}
+	place = there == NULL ? 0 : clear_place(there, &start, err);
+	if (place < 0)
+		return NULL;
+	return place > 0 ? host_domain_describe(there, err) : define_and_start(call->connection, &start, err);
+}
+
+const struct host_verb host_start_verbs[] = {
+	{ "domain-start", run_start },
+	{ NULL, NULL },
+};

@@ -1,0 +1,388 @@
+/* Volumes in a libvirt directory pool. */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <libvirt/virterror.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "src/virt/host.h"
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virStoragePool, virStoragePoolFree)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virStorageVol, virStorageVolFree)
+
+/* What volume-create is asked for. */
+struct wish {
+	const char *pool, *volume, *format;
+	json_int_t capacity;
+	int preallocate;
+};
+
+/* --- pools ----------------------------------------------------------------------------------------------------------- */
+
+/* Starts a pool that stands still: after a reboot autostart may have met a directory that was not mounted yet. */
+static int
+pool_activate(virStoragePoolPtr pool, struct error *err)
+{
+	if (virStoragePoolIsActive(pool) == 1 || virStoragePoolCreate(pool, 0) == 0)
+		return 0;
+	host_error(err, "cannot start storage pool %s", virStoragePoolGetName(pool));
+	return virStoragePoolIsActive(pool) == 1 ? 0 : -1; /* another lane may have been faster */
+}
+
+static virStoragePoolPtr
+pool_get(virConnectPtr connection, const char *name, struct error *err)
+{
+	g_autoptr(virStoragePool) pool = virStoragePoolLookupByName(connection, name);
+
+	if (pool == NULL) {
+		host_error(err, "cannot find storage pool %s", name);
+		return NULL;
+	}
+	return pool_activate(pool, err) < 0 ? NULL : g_steal_pointer(&pool);
+}
+
+static virStoragePoolPtr
+pool_define(virConnectPtr connection, const char *name, const char *path, struct error *err)
+{
+	g_autofree char *uuid = host_uuid("pool", name);
+	g_autofree char *xml = g_markup_printf_escaped(
+	    "<pool type='dir'><name>%s</name><uuid>%s</uuid><target><path>%s</path>"
+	    "<permissions><mode>0711</mode></permissions></target></pool>", name, uuid, path);
+	virStoragePoolPtr pool = virStoragePoolDefineXML(connection, xml, 0);
+
+	if (pool == NULL)
+		host_error(err, "cannot define storage pool %s", name);
+	return pool;
+}
+
+/* A pool of this name at another place holds other people's volumes. */
+static int
+pool_check(virStoragePoolPtr pool, const char *path, struct error *err)
+{
+	char *text = virStoragePoolGetXMLDesc(pool, VIR_STORAGE_XML_INACTIVE);
+
+	if (text == NULL)
+		return host_error(err, "cannot read storage pool %s", virStoragePoolGetName(pool));
+	g_autoptr(xmlDoc) doc = host_xml_take(text, err);
+	if (doc == NULL)
+		return -1;
+	g_autofree char *there = host_xml_text(doc, "/pool[@type='dir']/target/path");
+	if (g_strcmp0(there, path) != 0)
+		return error_set(err, EEXIST, "storage pool %s is already there, at %s instead of %s", virStoragePoolGetName(pool),
+		    there != NULL ? there : "no directory", path);
+	return 0;
+}
+
+static json_t *
+run_pool_ensure(struct host_call *call, struct error *err)
+{
+	g_autoptr(virStoragePool) pool = NULL;
+	const char *name, *path;
+
+	if (host_args(call, err, "{s:s,s:s}", "pool", &name, "path", &path) < 0)
+		return NULL;
+	pool = virStoragePoolLookupByName(call->connection, name);
+	if (pool == NULL && virGetLastErrorCode() == VIR_ERR_NO_STORAGE_POOL)
+		pool = pool_define(call->connection, name, path, err);
+	else if (pool == NULL)
+		host_error(err, "cannot look for storage pool %s", name);
+	if (pool == NULL || pool_check(pool, path, err) < 0)
+		return NULL;
+	/* Building makes the directory; a running pool has it. */
+	if (virStoragePoolIsActive(pool) != 1 && virStoragePoolBuild(pool, VIR_STORAGE_POOL_BUILD_NEW) < 0) {
+		host_error(err, "cannot make the directory of storage pool %s", name);
+		return NULL;
+	}
+	if (pool_activate(pool, err) < 0)
+		return NULL;
+	if (virStoragePoolSetAutostart(pool, 1) < 0 || virStoragePoolRefresh(pool, 0) < 0) {
+		host_error(err, "cannot read storage pool %s", name);
+		return NULL;
+	}
+	return json_object();
+}
+
+/* --- volumes --------------------------------------------------------------------------------------------------------- */
+
+/* Names are files in the pool's directory. */
+static int
+check_name(const char *name, struct error *err)
+{
+	if (*name == '\0' || *name == '.' || strchr(name, '/') != NULL || strlen(name) > 250)
+		return error_set(err, EINVAL, "\"%s\" is no name for a volume: a file name without a slash or a leading dot", name);
+	return 0;
+}
+
+/* NULL with ENOENT when the file is not there even after a fresh look at the directory. */
+static virStorageVolPtr
+volume_find(virStoragePoolPtr pool, const char *name, struct error *err)
+{
+	virStorageVolPtr volume = virStorageVolLookupByName(pool, name);
+
+	if (volume == NULL && virGetLastErrorCode() == VIR_ERR_NO_STORAGE_VOL && virStoragePoolRefresh(pool, 0) == 0)
+		volume = virStorageVolLookupByName(pool, name);
+	if (volume == NULL)
+		host_error(err, "cannot find volume %s in pool %s", name, virStoragePoolGetName(pool));
+	return volume;
+}
+
+static json_t *
+volume_describe(virStorageVolPtr volume, struct error *err)
+{
+	char *text = virStorageVolGetXMLDesc(volume, 0);
+
+	if (text == NULL) {
+		host_error(err, "cannot read volume %s", virStorageVolGetName(volume));
+		return NULL;
+	}
+	g_autoptr(xmlDoc) doc = host_xml_take(text, err);
+	if (doc == NULL)
+		return NULL;
+	g_autofree char *path = host_xml_text(doc, "/volume/target/path");
+	g_autofree char *format = host_xml_text(doc, "/volume/target/format/@type");
+	return json_pack("{s:s,s:s,s:I,s:I,s:s}", "volume", virStorageVolGetName(volume), "path", path != NULL ? path : "",
+	    "capacity", (json_int_t)host_xml_number(doc, "/volume/capacity"), "allocation",
+	    (json_int_t)host_xml_number(doc, "/volume/allocation"), "format", format != NULL ? format : "");
+}
+
+static virStorageVolPtr
+volume_make(virStoragePoolPtr pool, const struct wish *wish, struct error *err)
+{
+	bool qcow2 = strcmp(wish->format, "qcow2") == 0;
+	unsigned flags = qcow2 && wish->preallocate ? VIR_STORAGE_VOL_CREATE_PREALLOC_METADATA : 0;
+	g_autofree char *xml = g_markup_printf_escaped(
+	    "<volume><name>%s</name><capacity unit='bytes'>%" PRId64 "</capacity><allocation unit='bytes'>%" PRId64
+	    "</allocation><target><format type='%s'/><permissions><mode>0600</mode></permissions><compat>1.1</compat></target></volume>",
+	    wish->volume, (int64_t)wish->capacity, wish->preallocate ? (int64_t)wish->capacity : 0, wish->format);
+	virStorageVolPtr volume = virStorageVolCreateXML(pool, xml, flags);
+
+	if (volume == NULL)
+		host_error(err, "cannot create volume %s", wish->volume);
+	return volume;
+}
+
+/* One that is already there will do when it is what creating would have made, or larger. */
+static json_t *
+volume_accept(virStorageVolPtr volume, const struct wish *wish, struct error *err)
+{
+	json_t *there = volume_describe(volume, err);
+	json_int_t capacity = json_integer_value(json_object_get(there, "capacity"));
+	const char *format = json_string_value(json_object_get(there, "format"));
+
+	if (there == NULL || (capacity >= wish->capacity && strcmp(format, wish->format) == 0))
+		return there;
+	error_set(err, EEXIST, "volume %s is already there, with %" PRId64 " bytes in format %s", wish->volume, (int64_t)capacity,
+	    format);
+	json_decref(there);
+	return NULL;
+}
+
+static int
+wish_read(struct host_call *call, struct wish *wish, struct error *err)
+{
+	if (host_args(call, err, "{s:s,s:s,s:I,s:s,s?:b}", "pool", &wish->pool, "volume", &wish->volume, "capacity",
+	    &wish->capacity, "format", &wish->format, "preallocate", &wish->preallocate) < 0 || check_name(wish->volume, err) < 0)
+		return -1;
+	if (wish->capacity <= 0)
+		return error_set(err, EINVAL, "volume %s must have a size", wish->volume);
+	if (strcmp(wish->format, "raw") != 0 && strcmp(wish->format, "qcow2") != 0)
+		return error_set(err, EINVAL, "volume %s: format \"%s\" is neither raw nor qcow2", wish->volume, wish->format);
+	return 0;
+}
+
+static json_t *
+run_create(struct host_call *call, struct error *err)
+{
+	struct wish wish = { 0 };
+	struct error second = { 0 };
+
+	if (wish_read(call, &wish, err) < 0)
+		return NULL;
+	g_autoptr(virStoragePool) pool = pool_get(call->connection, wish.pool, err);
+	if (pool == NULL)
+		return NULL;
+	g_autoptr(virStorageVol) there = virStorageVolLookupByName(pool, wish.volume);
+	if (there != NULL)
+		return volume_accept(there, &wish, err);
+	g_autoptr(virStorageVol) made = volume_make(pool, &wish, err);
+	if (made != NULL)
+		return volume_describe(made, err);
+	/* Perhaps a file that libvirt had not seen; then its answer counts, else the first one. */
+	g_autoptr(virStorageVol) unseen = volume_find(pool, wish.volume, &second);
+	return unseen == NULL ? NULL : volume_accept(unseen, &wish, err);
+}
+
+static json_t *
+run_list(struct host_call *call, struct error *err)
+{
+	virStorageVolPtr *all = NULL;
+	const char *name;
+	json_t *list;
+	int count;
+
+	if (host_args(call, err, "{s:s}", "pool", &name) < 0)
+		return NULL;
+	g_autoptr(virStoragePool) pool = pool_get(call->connection, name, err);
+	if (pool == NULL)
+		return NULL;
+	if (virStoragePoolRefresh(pool, 0) < 0 || (count = virStoragePoolListAllVolumes(pool, &all, 0)) < 0) {
+		host_error(err, "cannot list the volumes of pool %s", name);
+		return NULL;
+	}
+	list = json_array();
+	for (int i = 0; i < count; i++) {
+		struct error gone = { 0 };
+		json_t *volume = volume_describe(all[i], &gone); /* may be deleted meanwhile */
+
+		if (volume != NULL)
+			json_array_append_new(list, volume);
+		virStorageVolFree(all[i]);
+	}
+	free(all);
+	return json_pack("{s:o}", "volumes", list);
+}
+
+static json_t *
+run_resize(struct host_call *call, struct error *err)
+{
+	const char *pool_name, *name;
+	json_int_t capacity;
+	virStorageVolInfo info;
+
+	if (host_args(call, err, "{s:s,s:s,s:I}", "pool", &pool_name, "volume", &name, "capacity", &capacity) < 0 ||
+	    check_name(name, err) < 0)
+		return NULL;
+	g_autoptr(virStoragePool) pool = pool_get(call->connection, pool_name, err);
+	if (pool == NULL)
+		return NULL;
+	g_autoptr(virStorageVol) volume = volume_find(pool, name, err);
+	if (volume == NULL)
+		return NULL;
+	if (virStorageVolGetInfo(volume, &info) < 0 || (capacity > 0 && (uint64_t)capacity > info.capacity &&
+	    virStorageVolResize(volume, (unsigned long long)capacity, 0) < 0)) {
+		host_error(err, "cannot resize volume %s", name);
+		return NULL;
+	}
+	return volume_describe(volume, err);
+}
+
+/* 0 when it is gone. */
+static int
+volume_remove(virStoragePoolPtr pool, const char *name, struct error *err)
+{
+	g_autoptr(virStorageVol) volume = volume_find(pool, name, err);
+
+	if (volume == NULL)
+		return err->code == ENOENT ? 0 : -1;
+	if (virStorageVolDelete(volume, 0) == 0 || virGetLastErrorCode() == VIR_ERR_NO_STORAGE_VOL)
+		return 0;
+	host_error(err, "cannot delete volume %s", name);
+	return err->code == ENOENT ? 0 : -1; /* somebody was faster with the file itself */
+}
+
+static json_t *
+run_delete(struct host_call *call, struct error *err)
+{
+	const char *pool_name, *name;
+
+	if (host_args(call, err, "{s:s,s:s}", "pool", &pool_name, "volume", &name) < 0 || check_name(name, err) < 0)
+		return NULL;
+	g_autoptr(virStoragePool) pool = pool_get(call->connection, pool_name, err);
+	return pool == NULL || volume_remove(pool, name, err) < 0 ? NULL : json_object();
+}
+
+/* --- upload ---------------------------------------------------------------------------------------------------------- */
+
+static int
+send_data(virStreamPtr stream, char *data, size_t length, void *opaque)
+{
+	(void)stream;
+	return (int)read(*(int *)opaque, data, length);
+}
+
+/* Tells libvirt whether data or a hole comes next, and how long it is; length 0 at the end of the file. */
+static int
+send_extent(virStreamPtr stream, int *in_data, long long *length, void *opaque)
+{
+	int fd = *(int *)opaque;
+	off_t here = lseek(fd, 0, SEEK_CUR), end = lseek(fd, 0, SEEK_END), data, next;
+
+	(void)stream;
+	*in_data = 0;
+	*length = 0;
+	if (here < 0 || end < 0)
+		return -1;
+	if (here >= end)
+		return 0;
+	data = lseek(fd, here, SEEK_DATA);
+	*in_data = data == here;
+	next = *in_data ? lseek(fd, here, SEEK_HOLE) : data < 0 ? end : data;
+	*length = next - here;
+	return lseek(fd, here, SEEK_SET) < 0 ? -1 : 0;
+}
+
+static int
+send_skip(virStreamPtr stream, long long length, void *opaque)
+{
+	(void)stream;
+	return lseek(*(int *)opaque, length, SEEK_CUR) < 0 ? -1 : 0;
+}
+
+static int
+upload(virConnectPtr connection, virStorageVolPtr volume, int fd, int64_t length, struct error *err)
+{
+	virStreamPtr stream = virStreamNew(connection, 0);
+	int result = -1;
+
+	if (stream != NULL && lseek(fd, 0, SEEK_SET) == 0 &&
+	    virStorageVolUpload(volume, stream, 0, (unsigned long long)length, VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM) == 0 &&
+	    virStreamSparseSendAll(stream, send_data, send_extent, send_skip, &fd) == 0)
+		result = virStreamFinish(stream); /* a failed send has aborted it already */
+	if (result < 0)
+		host_error(err, "cannot upload to volume %s", virStorageVolGetName(volume));
+	if (stream != NULL)
+		virStreamFree(stream);
+	return result;
+}
+
+/* A new file each time: what was there before must not show through the holes. */
+static json_t *
+run_upload(struct host_call *call, struct error *err)
+{
+	struct wish wish = { 0 };
+	struct stat st;
+
+	if (host_args(call, err, "{s:s,s:s,s:s}", "pool", &wish.pool, "volume", &wish.volume, "format", &wish.format) < 0 ||
+	    check_name(wish.volume, err) < 0)
+		return NULL;
+	if (call->fd < 0 || fstat(call->fd, &st) < 0 || !S_ISREG(st.st_mode) || strcmp(wish.format, "raw") != 0) {
+		error_set(err, EINVAL, "volume-upload needs the descriptor of a regular file and the format raw");
+		return NULL;
+	}
+	g_autoptr(virStoragePool) pool = pool_get(call->connection, wish.pool, err);
+	if (pool == NULL || volume_remove(pool, wish.volume, err) < 0)
+		return NULL;
+	wish.capacity = st.st_size;
+	g_autoptr(virStorageVol) volume = volume_make(pool, &wish, err);
+	if (volume == NULL)
+		return NULL;
+	if (upload(call->connection, volume, call->fd, st.st_size, err) < 0) {
+		virStorageVolDelete(volume, 0); /* half of it is worse than none */
+		return NULL;
+	}
+	return volume_describe(volume, err);
+}
+
+const struct host_verb host_volume_verbs[] = {
+	{ "pool-ensure", run_pool_ensure },
+	{ "volume-list", run_list },
+	{ "volume-create", run_create },
+	{ "volume-upload", run_upload },
+	{ "volume-resize", run_resize },
+	{ "volume-delete", run_delete },
+	{ NULL, NULL },
+};

@@ -1,0 +1,26 @@
+# Domain XML is pure and in the library; what calls libvirt is only in the worker.
+libsolovirt_a_SOURCES += \
+	src/virt/domain_devices.c \
+	src/virt/domain_devices.h \
+	src/virt/domain_xml.c \
+	src/virt/domain_xml.h \
+	src/virt/host_verbs.h \
+	src/virt/kvm_probe.c \
+	src/virt/kvm_probe.h \
+	src/virt/xml_build.c \
+	src/virt/xml_build.h
+
+solovirt_host_SOURCES = \
+	src/virt/host.c \
+	src/virt/host.h \
+	src/virt/host_agent.c \
+	src/virt/host_console.c \
+	src/virt/host_domain.c \
+	src/virt/host_events.c \
+	src/virt/host_info.c \
+	src/virt/host_log.c \
+	src/virt/host_main.c \
+	src/virt/host_network.c \
+	src/virt/host_start.c \
+	src/virt/host_volume.c \
+	src/virt/host_xml.c
