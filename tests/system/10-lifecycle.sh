@@ -1,5 +1,5 @@
 # One file is one machine: create, change, delete; what the guest sees, and what it finds again after a restart.
-# shellcheck shell=bash disable=SC2016,SC2154
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
 setup() {
   vm web data=web-data user='echo USERDATA-RAN > /dev/console' user="$HEARTBEAT" | drop web.yaml

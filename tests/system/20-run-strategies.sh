@@ -1,5 +1,5 @@
 # What keeps a machine running: every runStrategy, and `running`.
-# shellcheck shell=bash disable=SC2016,SC2154
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
 OFF='poweroff'                       # the guest ends by itself, once: user data runs on the first boot only
 

@@ -1,5 +1,5 @@
 # Guests that end in other ways than asked: by themselves, by a crash, or not at all.
-# shellcheck shell=bash disable=SC2016,SC2154
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
 test_a_killed_qemu_is_noticed_and_started_again() {
   vm crash user="$HEARTBEAT" | drop crash.yaml

@@ -1,5 +1,5 @@
 # The operator's verbs, and that the file in the spool does not undo them by an unrelated edit.
-# shellcheck shell=bash disable=SC2016,SC2154
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
 setup() { vm v user="$HEARTBEAT" | drop v.yaml; booted v 1 120; }
 

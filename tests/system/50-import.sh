@@ -1,5 +1,5 @@
 # Images of every kind come in; what is broken, too large or hostile stays out, with a reason an operator understands.
-# shellcheck shell=bash disable=SC2016,SC2154
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
 sum_of() { awk -v f="$1" '$2 == f {print $1}' "$GUEST/images/SHA256SUMS"; }
 

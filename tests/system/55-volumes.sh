@@ -1,8 +1,8 @@
 # Every kind of volume, as the guest sees it.
-# shellcheck shell=bash disable=SC2016,SC2154
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
 doc() { echo ---; }
-configmap() { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app-config}\ndata:\n  app.conf: "listen = 8080"\n  other.conf: "x = %s"\n' "${1:-1}"; }
+configmap() { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app-config}\ndata:\n  app.conf: "listen = 8080"\n  other.conf: "x = %s"\n' 1; }
 secret() { printf 'apiVersion: v1\nkind: Secret\nmetadata: {name: app-secret}\ndata:\n  password: %s\n' "$(printf hunter2 | base64)"; }
 
 disk() { printf '            - {name: %s, serial: %s, disk: {bus: virtio}}\n' "$1" "$1"; }

@@ -1,6 +1,6 @@
 # The spool as people and programs really use it: bad files, half files, links, folders, two files for one object,
 # and a spool that vanishes.
-# shellcheck shell=bash disable=SC2016,SC2154
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
 cm() { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s%s}\ndata: {k: "%s"}\n' "$1" "${3:-}" "${2:-v}"; }
 

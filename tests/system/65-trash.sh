@@ -1,5 +1,5 @@
 # Disks with data go to the trash and come back with their file.
-# shellcheck shell=bash disable=SC2016,SC2154
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
 TRASH=1h
 
 test_a_disk_comes_back_with_its_file() {

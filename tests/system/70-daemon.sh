@@ -1,5 +1,5 @@
 # The daemon comes and goes; the guests do not notice.
-# shellcheck shell=bash disable=SC2016,SC2154
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
 setup() { vm up user="$HEARTBEAT" data=up-data | drop up.yaml; booted up 1 120; running up; }
 

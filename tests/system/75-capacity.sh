@@ -1,5 +1,5 @@
 # What does not fit waits, and its condition says why, with numbers.
-# shellcheck shell=bash disable=SC2016,SC2154
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
 CPU_OVERCOMMIT=1
 
 cores() { field "node/${P}1" .status.capacity.cpu; }

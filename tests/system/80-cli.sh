@@ -1,5 +1,5 @@
 # The command line: every form of output, every exit code.
-# shellcheck shell=bash disable=SC2016,SC2154
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
 cm() { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, labels: {n: "%s"}}\ndata: {k: v}\n' "$1" "$2"; }
 setup() {

@@ -1,5 +1,5 @@
 # A full disk under the daemon: a clear condition, no harm, and recovery by itself.
-# shellcheck shell=bash disable=SC2016,SC2154
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
 STATE_TMPFS=96m
 
 cm() { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {k: v}\n' "$1"; }

@@ -1,5 +1,5 @@
-# /dev/kvm is there. Where it serves, guests run on it; where it does not, the daemon notices and says so once.
-# shellcheck shell=bash disable=SC2016,SC2154
+# A host where KVM is offered. Where it serves, guests run on it; where it does not, the daemon notices and says so once.
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
 KVM=1
 
 test_the_guest_boots_whatever_kvm_is_worth() {

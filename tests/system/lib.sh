@@ -129,7 +129,7 @@ await() {
   while :; do
     rc=0; out=$(eval "$*" 2>&1) || rc=$?
     [ $rc != 0 ] || return 0
-    [ $SECONDS -lt $end ] || { echo "not within $seconds s: $*"; echo "last output: $out"; return 1; }
+    [ $SECONDS -le $end ] || { echo "not within $seconds s: $*"; echo "last output: $out"; return 1; }
     sleep 0.2
   done
 }
