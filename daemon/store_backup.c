@@ -286,6 +286,13 @@ store_backup_init(struct store *store)
 }
 
 void
+store_backup_start(struct store *store)
+{
+	if (store->backup->copy == NULL)
+		schedule(store->backup, 0);
+}
+
+void
 store_backup_clear(struct store *store)
 {
 	struct store_backup *backup = g_steal_pointer(&store->backup);

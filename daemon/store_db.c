@@ -287,11 +287,26 @@ error_number(int code, int kernel)
 	return kernel == EROFS || kernel == EACCES ? kernel : EIO;
 }
 
+/* errno behind a "disk I/O error".  A failed COMMIT does not reach sqlite3_system_errno(): the log's own file knows. */
+static int
+kernel_errno(sqlite3 *handle)
+{
+	sqlite3_file *log = NULL;
+	int number = sqlite3_system_errno(handle);
+
+	if (number == 0 && sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log != NULL &&
+	    log->pMethods != NULL)
+		log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &number);
+	if (number == 0)
+		sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &number);
+	return number;
+}
+
 enum store_outcome
 store_db_error(sqlite3 *handle, int code, const char *what, struct error *err)
 {
 	bool disk = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
-	int kernel = disk ? sqlite3_system_errno(handle) : 0;
+	int kernel = disk ? kernel_errno(handle) : 0;
 	int base = code & 0xff;
 
 	if (kernel != 0)

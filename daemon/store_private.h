@@ -162,6 +162,8 @@ int store_disk_check(struct store *store, bool deletion, struct error *err);
 
 void store_backup_init(struct store *store);
 void store_backup_clear(struct store *store);
+/* Starts one now, in steps; nothing happens while one is under way. */
+void store_backup_start(struct store *store);
 /* Makes one and waits for it: before a migration, after a restore. */
 int store_backup_now(struct store_db *db, const char *directory, struct error *err);
 /* Names of the backups, newest first; free with g_ptr_array_unref(). */
