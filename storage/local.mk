@@ -1,1 +1,13 @@
-libsolovirt_a_SOURCES += storage/iso.c storage/iso.h storage/seed.c storage/seed.h
+libsolovirt_a_SOURCES += \
+	storage/confine.c storage/confine.h \
+	storage/fetch.h storage/fetch_url.c \
+	storage/image.c storage/image.h \
+	storage/import.c storage/import.h storage/import_job.c storage/import_verbs.h \
+	storage/iso.c storage/iso.h \
+	storage/qcow2.c storage/qcow2.h \
+	storage/seed.c storage/seed.h \
+	storage/sparse.c storage/sparse.h \
+	storage/unpack.c storage/unpack.h
+
+# Only the worker links libcurl.
+solovirt_import_SOURCES = storage/import_main.c storage/fetch.c

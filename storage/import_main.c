@@ -1,0 +1,159 @@
+/* solovirt-import: fetches one image for the daemon; see import_verbs.h.  Channel on descriptor 3. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "src/base/channel.h"
+#include "src/base/clock.h"
+#include "src/base/log.h"
+#include "storage/confine.h"
+#include "storage/import.h"
+
+enum {
+	CHANNEL = 3,
+	PROGRESS_MS = 250,        /* between two events */
+	MEMORY = 1 << 30,         /* bytes */
+	CPU_SECONDS = 600,        /* and one for every SLOWEST bytes */
+	SLOWEST = 4 << 20,        /* xz on an old machine, bytes a second */
+};
+
+/* --- messages --------------------------------------------------------------------------------------------------------- */
+
+static int64_t last_progress_ms;
+
+static void
+tell_progress(void *arg, const char *phase, int64_t done, int64_t total)
+{
+	int64_t now = clock_monotonic_ms();
+
+	(void)arg;
+	if (now - last_progress_ms < PROGRESS_MS)
+		return;
+	last_progress_ms = now;
+	json_t *event = json_pack("{s:s, s:{s:s, s:I, s:I}}", "event", "progress", "args", "phase", phase, "done", (json_int_t)done,
+	    "total", (json_int_t)total);
+	int rc = channel_write(CHANNEL, event, -1, NULL);
+	json_decref(event);
+	if (rc < 0)
+		exit(EXIT_FAILURE); /* the daemon is gone: nobody wants this image any more */
+}
+
+static int
+answer(const json_t *id, json_t *result, const struct error *error)
+{
+	json_t *message = result != NULL ? json_pack("{s:O?, s:o}", "id", id, "result", result) :
+	    json_pack("{s:O?, s:{s:i, s:s}}", "id", id, "error", "code", error->code, "text", error->text);
+
+	if (message == NULL) /* a text that is not UTF-8 */
+		message = json_pack("{s:O?, s:{s:i, s:s}}", "id", id, "error", "code", error->code, "text", "the import failed");
+	int rc = channel_write(CHANNEL, message, -1, NULL);
+	json_decref(message);
+	return rc;
+}
+
+static json_t *
+result_tree(const struct import_result *result)
+{
+	return json_pack("{s:I, s:I, s:s, s:s}", "virtualSize", (json_int_t)result->virtual_size, "bytes", (json_int_t)result->bytes,
+	    "format", image_format_words[result->format], "compression", image_compression_words[result->compression]);
+}
+
+/* --- the import -------------------------------------------------------------------------------------------------------- */
+
+/* A file without a name: nothing is left behind, whatever happens. */
+static int
+open_scratch(const char *directory, struct error *err)
+{
+	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd >= 0 ? fd : error_errno(err, "cannot make a scratch file in %s", directory);
+	g_autofree char *path = g_strdup_printf("%s/import.XXXXXX", directory);
+	fd = g_mkstemp_full(path, O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_errno(err, "cannot make a scratch file in %s", directory);
+	unlink(path);
+	return fd;
+}
+
+static int
+run_confined(const struct import_job *job, int target, int scratch, struct import_result *result, struct error *err)
+{
+	struct confine_limits limits = {
+		.file_size = import_scratch_limit(job->capacity),
+		.cpu_seconds = CPU_SECONDS + job->capacity / SLOWEST,
+		.memory = MEMORY,
+	};
+
+	if (confine(&limits, err) < 0)
+		return -1;
+	return import_run(job, target, scratch, tell_progress, NULL, result, err);
+}
+
+static int
+serve(json_t *args, int target, struct import_result *result, struct error *err)
+{
+	struct import_job job;
+
+	if (target < 0)
+		return error_set(err, EINVAL, "the request of an import brought no descriptor of its target");
+	if (import_job_init(&job, args, err) < 0)
+		return -1;
+	int scratch = open_scratch(job.scratch, err);
+	int rc = scratch < 0 ? -1 : run_confined(&job, target, scratch, result, err);
+	if (scratch >= 0)
+		close(scratch);
+	import_job_clear(&job);
+	return rc;
+}
+
+/* Reads the one request and answers it; the exit status says whether it could. */
+static int
+serve_one(void)
+{
+	struct error err = {0};
+	struct import_result result;
+	json_t *message = NULL, *args = NULL;
+	const char *verb = NULL;
+	int target = -1;
+
+	int rc = channel_read(CHANNEL, &message, &target, &err);
+	if (rc <= 0) {
+		if (rc < 0)
+			log_error("%s", err.text);
+		return rc;
+	}
+	if (json_unpack(message, "{s:s, s:o}", "verb", &verb, "args", &args) < 0 || strcmp(verb, "import") != 0)
+		rc = error_set(&err, EINVAL, "solovirt-import knows the verb \"import\" only");
+	else
+		rc = serve(args, target, &result, &err);
+	if (target >= 0)
+		close(target);
+	rc = answer(json_object_get(message, "id"), rc < 0 ? NULL : result_tree(&result), &err);
+	json_decref(message);
+	return rc;
+}
+
+int
+main(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	log_open("solovirt-import", LOG_LEVEL_INFO);
+	if (fcntl(CHANNEL, F_SETFD, FD_CLOEXEC) < 0) {
+		log_error("solovirt-import is started by solovirtd, which hands it descriptor %d", CHANNEL);
+		return EXIT_FAILURE;
+	}
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+		return EXIT_FAILURE;
+	int rc = serve_one();
+	curl_global_cleanup();
+	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
