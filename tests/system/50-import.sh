@@ -36,11 +36,11 @@ test_truncated_zst() { bad t-zst truncated-guest.raw.zst 'truncated|ended|end of
 test_larger_than_requested() { bad small guest.raw '(65|64|68157440).*(16|16777216)|larger|too small|exceeds' 16Mi; }
 test_one_pebibyte() { bad huge huge.qcow2 'larger|exceeds|too (big|large)|PiB|1125899906842624'; }
 test_virtual_size_overflow() { bad overflow overflow.qcow2 'larger|exceeds|too (big|large)|invalid|size'; }
-test_wild_tables() { bad wild wild-l1.qcow2 'corrupt|invalid|beyond|L1|table'; }
+test_wild_tables() { bad wild wild-l1.qcow2 'corrupt|invalid|beyond|L1|table|where none can be'; }
 test_backing_file() { bad backing backing.qcow2 'backing'; }
 test_external_data_file() { bad datafile datafile.qcow2 'data.file|external'; }
 test_gzip_bomb() {
-  bad bomb bomb.raw.gz 'larger|exceeds|too (big|large)|more than'
+  bad bomb bomb.raw.gz 'larger|exceeds|too (big|large)|more (bytes )?than'
   # nor did it fill the disk on its way
   expect '[ "$(host du -sm "$S/pool" | cut -f1)" -lt 400 ]'
 }
