@@ -19,6 +19,7 @@ struct daemon {
 	struct queue *queue;    /* of objects to reconcile */
 	struct http_server *http;
 	GPtrArray *hosts;       /* struct host *, in configuration order */
+	GPtrArray *answers;     /* objects of dry runs, until the turn ends */
 };
 
 /* Event loop priorities: lower numbers run first; a commit runs when nothing else is left to do in a turn. */

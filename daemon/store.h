@@ -33,6 +33,8 @@ struct object {
 };
 const struct object *object_ref(const struct object *object);
 void object_unref(const struct object *object);
+/* An object that is in no store (an answer to a dry run): a new reference, or NULL when the tree lacks a name or does not decode. */
+const struct object *object_new(const struct kind *kind, const json_t *tree, int64_t version, struct error *err);
 /* A fresh tree of its text, free to change; the caller owns it. */
 json_t *object_tree(const struct object *object);
 

@@ -127,6 +127,12 @@ store_object_new(const struct kind *kind, const json_t *tree, int64_t version, s
 }
 
 const struct object *
+object_new(const struct kind *kind, const json_t *tree, int64_t version, struct error *err)
+{
+	return store_object_new(kind, tree, version, err);
+}
+
+const struct object *
 store_object_load(const struct kind *kind, const char *namespace, const char *name, const char *uid, int64_t version,
     const char *text, bool want_value, struct error *err)
 {

@@ -30,6 +30,7 @@ struct kind {
 	const struct schema *schema, *status_schema; /* status_schema: of the struct behind "status", or NULL */
 	const struct column *columns; /* ends with a NULL name; the column NAME comes before them */
 	const char *doc;
+	const char *finalizer; /* added at creation; the kind's controller removes it when its work is done; or NULL */
 	/* Fills what must be stored at creation (uuid, machine type ...); NULL: nothing.  Changes tree. */
 	void (*prepare)(json_t *tree);
 	/* Rules on a change that rows cannot say; may be NULL.  Both are decoded. */
