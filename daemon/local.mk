@@ -12,3 +12,21 @@ libsolovirt_a_SOURCES += \
 	daemon/store_record.c \
 	daemon/store_schema.c
 libsolovirt_a_SOURCES += daemon/store.h daemon/store_db.h daemon/store_private.h
+libsolovirt_a_SOURCES += \
+	daemon/access.c daemon/access.h \
+	daemon/http.c daemon/http.h daemon/http_internal.h \
+	daemon/http_request.c \
+	daemon/http_stream.c \
+	daemon/redact.c daemon/redact.h \
+	daemon/rest.c daemon/rest.h daemon/rest_internal.h \
+	daemon/rest_body.c \
+	daemon/rest_discovery.c \
+	daemon/rest_object.c \
+	daemon/rest_spool.c \
+	daemon/rest_status.c \
+	daemon/rest_stream.c \
+	daemon/rest_table.c \
+	daemon/rest_verb.c \
+	daemon/rest_watch.c \
+	daemon/selector.c daemon/selector.h \
+	daemon/websocket.c daemon/websocket.h
