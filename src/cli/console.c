@@ -46,8 +46,8 @@ static int refusal(struct console *console, size_t head, int status, struct answ
 static enum exit_code copy(struct console *console, struct error *err);
 static int read_keys(struct console *console);
 static int read_guest(struct console *console, struct error *err);
-static int take_frame(struct console *console, const struct frame *frame, struct error *err);
-static void send_frame(struct console *console, enum frame_type type, const char *payload, size_t length);
+static int take_frame(struct console *console, const struct ws_frame *frame, struct error *err);
+static void send_frame(struct console *console, enum ws_type type, const char *payload, size_t length);
 static int flush_out(struct console *console, struct error *err);
 static ssize_t read_more(struct console *console);
 static int write_all(int fd, const char *text, size_t length);
@@ -166,7 +166,7 @@ handshake(struct cli *cli, const char *path, struct console *console, struct ans
 	(void)cli;
 	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
 		memset(key, 7, sizeof(key)); /* it only has to be new to caches between us and the daemon: there are none */
-	request = websocket_request(path, key);
+	request = ws_request(path, key);
 	g_string_truncate(console->in, 0);
 	if (write_all(console->fd, request, strlen(request)) < 0)
 		error_errno(&err, "cannot send to solovirtd");
@@ -176,7 +176,7 @@ handshake(struct cli *cli, const char *path, struct console *console, struct ans
 		if (n <= 0)
 			error_set(&err, EIO, "solovirtd %s", n == 0 ? "closed the connection" : "did not answer in time");
 		else
-			done = websocket_answer(console->in->str, console->in->len, key, &head, &status, &err);
+			done = ws_answer(console->in->str, console->in->len, key, &head, &status, &err);
 	}
 	if (done == 1) {
 		g_string_erase(console->in, 0, (gssize)head);
@@ -200,7 +200,7 @@ refusal(struct console *console, size_t head, int status, struct answer *answer)
 		if (start != NULL)
 			body = json_loadb(start, console->in->len - (size_t)(start - console->in->str),
 			    JSON_DISABLE_EOF_CHECK, NULL);
-	} while (body == NULL && console->in->len < FRAME_MOST && read_more(console) > 0);
+	} while (body == NULL && console->in->len < WS_MOST && read_more(console) > 0);
 	answer->status = status;
 	answer->body = body;
 	answer->text = g_string_new(console->in->str + head);
@@ -257,19 +257,19 @@ read_keys(struct console *console)
 		n = leave - keys;
 	}
 	if (n > 0)
-		send_frame(console, FRAME_BINARY, keys, (size_t)n);
+		send_frame(console, WS_BINARY, keys, (size_t)n);
 	if (console->left)
-		send_frame(console, FRAME_CLOSE, "\x03\xe8", 2); /* 1000: normal */
+		send_frame(console, WS_CLOSE, "\x03\xe8", 2); /* 1000: normal */
 	return 0;
 }
 
 static int
 read_guest(struct console *console, struct error *err)
 {
-	struct frame frame;
+	struct ws_frame frame;
 	int found;
 
-	while ((found = frame_decode(console->in->str, console->in->len, &frame, err)) == 1) {
+	while ((found = ws_decode(console->in->str, console->in->len, &frame, err)) == 1) {
 		if (take_frame(console, &frame, err) < 0)
 			return -1;
 		g_string_erase(console->in, 0, (gssize)frame.size);
@@ -278,17 +278,17 @@ read_guest(struct console *console, struct error *err)
 }
 
 static int
-take_frame(struct console *console, const struct frame *frame, struct error *err)
+take_frame(struct console *console, const struct ws_frame *frame, struct error *err)
 {
-	if (frame->type == FRAME_CLOSE) {
+	if (frame->type == WS_CLOSE) {
 		console->closed = true;
 		/* the code's two bytes, then why */
 		if (frame->length > 2)
 			fprintf(stderr, "%.*s\r\n", (int)(frame->length - 2), frame->payload + 2);
-		send_frame(console, FRAME_CLOSE, frame->payload, MIN(frame->length, 2));
-	} else if (frame->type == FRAME_PING) {
-		send_frame(console, FRAME_PONG, frame->payload, frame->length);
-	} else if (frame->type == FRAME_BINARY || frame->type == FRAME_CONTINUATION) {
+		send_frame(console, WS_CLOSE, frame->payload, MIN(frame->length, 2));
+	} else if (frame->type == WS_PING) {
+		send_frame(console, WS_PONG, frame->payload, frame->length);
+	} else if (frame->type == WS_BINARY || frame->type == WS_CONTINUATION) {
 		if (write_all(STDOUT_FILENO, frame->payload, frame->length) < 0)
 			return error_errno(err, "cannot write the guest's output");
 	}
@@ -296,13 +296,13 @@ take_frame(struct console *console, const struct frame *frame, struct error *err
 }
 
 static void
-send_frame(struct console *console, enum frame_type type, const char *payload, size_t length)
+send_frame(struct console *console, enum ws_type type, const char *payload, size_t length)
 {
 	uint8_t mask[4] = { 0 };
 
 	/* masks protect proxies from browsers; on a Unix socket anything will do */
 	(void)!getrandom(mask, sizeof(mask), GRND_NONBLOCK);
-	frame_encode(type, payload, length, mask, console->out);
+	ws_encode(type, payload, length, mask, console->out);
 }
 
 static int

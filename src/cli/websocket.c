@@ -18,7 +18,7 @@ static char *accept_of(const uint8_t key[16]);
 static bool header_is(const char *head, const char *name, const char *value);
 
 void
-frame_encode(enum frame_type type, const char *payload, size_t length, const uint8_t mask[4], GString *out)
+ws_encode(enum ws_type type, const char *payload, size_t length, const uint8_t mask[4], GString *out)
 {
 	int bytes = length < 126 ? 0 : length <= UINT16_MAX ? 2 : 8;
 
@@ -32,7 +32,7 @@ frame_encode(enum frame_type type, const char *payload, size_t length, const uin
 }
 
 int
-frame_decode(const char *buffer, size_t size, struct frame *frame, struct error *err)
+ws_decode(const char *buffer, size_t size, struct ws_frame *frame, struct error *err)
 {
 	const uint8_t *bytes = (const uint8_t *)buffer;
 	size_t head = 2;
@@ -55,12 +55,12 @@ frame_decode(const char *buffer, size_t size, struct frame *frame, struct error 
 			length = length << 8 | bytes[head + i];
 		head += more;
 	}
-	if (length > FRAME_MOST || ((bytes[0] & 0x08) != 0 && (length > 125 || (bytes[0] & 0x80) == 0)))
+	if (length > WS_MOST || ((bytes[0] & 0x08) != 0 && (length > 125 || (bytes[0] & 0x80) == 0)))
 		return error_set(err, EPROTO, "the server sent a WebSocket frame that is too long");
 	if (size - head < length)
 		return 0;
-	*frame = (struct frame){
-		.type = (enum frame_type)(bytes[0] & 0x0f),
+	*frame = (struct ws_frame){
+		.type = (enum ws_type)(bytes[0] & 0x0f),
 		.payload = buffer + head,
 		.length = (size_t)length,
 		.size = head + (size_t)length,
@@ -69,7 +69,7 @@ frame_decode(const char *buffer, size_t size, struct frame *frame, struct error 
 }
 
 char *
-websocket_request(const char *path, const uint8_t key[16])
+ws_request(const char *path, const uint8_t key[16])
 {
 	g_autofree char *encoded = g_base64_encode(key, 16);
 
@@ -85,7 +85,7 @@ websocket_request(const char *path, const uint8_t key[16])
 }
 
 int
-websocket_answer(const char *buffer, size_t length, const uint8_t key[16], size_t *size, int *status, struct error *err)
+ws_answer(const char *buffer, size_t length, const uint8_t key[16], size_t *size, int *status, struct error *err)
 {
 	const char *end = memmem(buffer, length, "\r\n\r\n", 4);
 	g_autofree char *head = NULL, *accept = accept_of(key);

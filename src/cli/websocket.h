@@ -15,30 +15,30 @@
 
 struct error;
 
-enum frame_type { FRAME_CONTINUATION = 0, FRAME_TEXT = 1, FRAME_BINARY = 2, FRAME_CLOSE = 8, FRAME_PING = 9, FRAME_PONG = 10 };
-enum { FRAME_MOST = 1 << 20 /* bytes of payload that are accepted from a server */ };
+enum ws_type { WS_CONTINUATION = 0, WS_TEXT = 1, WS_BINARY = 2, WS_CLOSE = 8, WS_PING = 9, WS_PONG = 10 };
+enum { WS_MOST = 1 << 20 /* bytes of payload that are accepted from a server */ };
 
-struct frame {
-	enum frame_type type;
+struct ws_frame {
+	enum ws_type type;
 	const char *payload; /* within the buffer that was decoded */
 	size_t length;       /* of the payload, bytes */
 	size_t size;         /* of the whole frame, bytes */
 };
 
 /* Appends one final, masked frame. */
-void frame_encode(enum frame_type type, const char *payload, size_t length, const uint8_t mask[4], GString *out);
+void ws_encode(enum ws_type type, const char *payload, size_t length, const uint8_t mask[4], GString *out);
 
 /* Reads a server's frame at the beginning of a buffer.  1: *frame is filled; 0: more bytes are needed; -1 EPROTO: the bytes
  * are no frame, or one that a server must not send. */
-int frame_decode(const char *buffer, size_t size, struct frame *frame, struct error *err);
+int ws_decode(const char *buffer, size_t size, struct ws_frame *frame, struct error *err);
 
 /* The request that opens a WebSocket on path with KubeVirt's sub-protocol; key: 16 random bytes.  Caller g_free()s. */
-char *websocket_request(const char *path, const uint8_t key[16]);
+char *ws_request(const char *path, const uint8_t key[16]);
 
 /*
  * Reads the answer to it.  1: the socket is open, *size bytes are the answer's; 0: more bytes are needed; -1: refused, with
  * *status and the body (so far) behind *size bytes, or EPROTO with *status 0.
  */
-int websocket_answer(const char *buffer, size_t length, const uint8_t key[16], size_t *size, int *status, struct error *err);
+int ws_answer(const char *buffer, size_t length, const uint8_t key[16], size_t *size, int *status, struct error *err);
 
 #endif
