@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <event2/listener.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -59,6 +60,7 @@ http_server_new(struct event_base *base, const char *path, void (*handle)(void *
 		fd = open_socket(path, err);
 	if (fd < 0)
 		return NULL;
+	signal(SIGPIPE, SIG_IGN); /* libevent writes to clients that have left */
 	server = g_new0(struct http_server, 1);
 	server->base = base;
 	server->handle = handle;

@@ -42,7 +42,7 @@ struct http_peer {
 /*
  * Listens on path (mode 0666: access is decided by the peer's credentials), or on the socket that systemd passed.  A socket
  * file that nobody answers on is replaced; EADDRINUSE when somebody does, EEXIST when the file is no socket.
- * handle gets every request.  NULL on errors.
+ * handle gets every request.  SIGPIPE is ignored from then on.  NULL on errors.
  */
 struct http_server *http_server_new(struct event_base *base, const char *path,
     void (*handle)(void *arg, struct http_request *request), void *arg, struct error *err);

@@ -1,0 +1,700 @@
+/* The HTTP server on a real unix socket: framing, limits, late answers, streams, upgrades, peers; WebSocket frames. */
+#include "config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "daemon/http.h"
+#include "daemon/websocket.h"
+#include "src/base/error.h"
+#include "src/base/log.h"
+
+static char *directory, *path;
+static struct event_base *base;
+static struct http_server *server;
+
+/* What the handler saw and keeps for later. */
+static struct http_request *held;
+static struct http_stream *stream;
+static struct http_tunnel *tunnel;
+static GString *seen;       /* one line a request */
+static GString *tunnelled;  /* bytes that came through the tunnel */
+static int gone;
+
+static void
+on_gone(void *arg)
+{
+	(void)arg;
+	gone++;
+	http_stream_end(stream);
+	stream = NULL;
+}
+
+static void
+on_tunnel_data(void *arg, const unsigned char *bytes, size_t length)
+{
+	(void)arg;
+	g_string_append_len(tunnelled, (const char *)bytes, (gssize)length);
+	http_tunnel_write(tunnel, bytes, length);
+	if (memchr(bytes, '!', length) != NULL) {
+		http_tunnel_close(tunnel);
+		tunnel = NULL;
+	}
+}
+
+static void
+on_tunnel_drained(void *arg)
+{
+	(void)arg;
+}
+
+static void
+on_tunnel_gone(void *arg)
+{
+	(void)arg;
+	gone++;
+	http_tunnel_close(tunnel);
+	tunnel = NULL;
+}
+
+static const struct http_tunnel_class echo = { on_tunnel_data, on_tunnel_drained, on_tunnel_gone };
+
+static void
+reply(struct http_request *request, int code, const char *text)
+{
+	http_reply(request, code, "text/plain", text, strlen(text));
+}
+
+/* /hold keeps the request, /stream and /tunnel answer so, everything else is told back. */
+static void
+on_request(void *arg, struct http_request *request)
+{
+	const char *const *segments = http_segments(request);
+	const char *first = segments[0] == NULL ? "" : segments[0];
+	size_t length;
+
+	ck_assert_ptr_eq(arg, &server);
+	http_body(request, &length);
+	g_string_append_printf(seen, "%s", http_method(request));
+	for (; *segments != NULL; segments++)
+		g_string_append_printf(seen, " <%s>", *segments);
+	g_string_append_printf(seen, " %zu\n", length);
+	if (http_problem(request) != NULL) {
+		reply(request, 400, http_problem(request));
+	} else if (strcmp(first, "hold") == 0) {
+		held = request;
+	} else if (strcmp(first, "stream") == 0) {
+		stream = http_stream_start(request, "application/json", "first\n", 6, on_gone, NULL);
+	} else if (strcmp(first, "tunnel") == 0) {
+		http_add_header(request, "X-Extra", "a\r\nb");
+		tunnel = http_upgrade(request, "echo", &echo, NULL);
+	} else {
+		const char *q = http_query(request, "q");
+		reply(request, 200, q == NULL ? "fine" : q);
+	}
+}
+
+static void
+open_server(void)
+{
+	struct error err = { 0 };
+
+	server = http_server_new(base, path, on_request, &server, &err);
+	ck_assert_msg(server != NULL, "%s", err.text);
+}
+
+static void
+setup(void)
+{
+	log_open("test", LOG_LEVEL_ERROR);
+	directory = g_dir_make_tmp("http-XXXXXX", NULL);
+	path = g_build_filename(directory, "run", "api.sock", NULL);
+	base = event_base_new();
+	event_base_priority_init(base, PRIORITY_COUNT);
+	seen = g_string_new(NULL);
+	tunnelled = g_string_new(NULL);
+	held = NULL;
+	stream = NULL;
+	tunnel = NULL;
+	gone = 0;
+	open_server();
+}
+
+static void
+teardown(void)
+{
+	g_autofree char *run = g_path_get_dirname(path);
+
+	http_server_free(server);
+	event_base_free(base);
+	g_string_free(seen, TRUE);
+	g_string_free(tunnelled, TRUE);
+	g_unlink(path);
+	g_rmdir(run);
+	g_rmdir(directory);
+	g_free(path);
+	g_free(directory);
+}
+
+/* --- a client -------------------------------------------------------------------------------------------------------- */
+
+static int
+dial(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	strcpy(address.sun_path, path);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void
+turn(void)
+{
+	event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+static void
+give(int fd, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t n = send(fd, bytes, length, MSG_NOSIGNAL);
+		if (n > 0) {
+			bytes += n;
+			length -= (size_t)n;
+		} else {
+			ck_assert_msg(errno == EAGAIN, "%s", strerror(errno));
+		}
+		turn();
+	}
+}
+
+static void
+say(int fd, const char *text)
+{
+	give(fd, text, strlen(text));
+}
+
+/* Reads while the loop runs, until the text holds "until" (NULL: until the end).  False when it ended before that. */
+static bool
+hear(int fd, GString *out, const char *until)
+{
+	char bytes[65536];
+	ssize_t n;
+
+	for (int i = 0; i < 5000; i++) {
+		turn();
+		while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
+			g_string_append_len(out, bytes, n);
+		if (until != NULL && strstr(out->str, until) != NULL)
+			return true;
+		if (n == 0 || errno != EAGAIN)
+			return until == NULL;
+		struct pollfd pfd = { .fd = fd, .events = POLLIN };
+		poll(&pfd, 1, 1);
+	}
+	ck_abort_msg("nothing more came after \"%s\"", out->str);
+	return false;
+}
+
+/* One exchange on a connection of its own; the whole answer. */
+static char *
+ask(const char *request)
+{
+	GString *out = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, request);
+	hear(fd, out, NULL);
+	close(fd);
+	return g_string_free(out, FALSE);
+}
+
+#define GET(target) "GET " target " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+static void
+assert_answer(const char *request, const char *code, const char *body)
+{
+	g_autofree char *answer = ask(request);
+	g_autofree char *line = g_strdup_printf("HTTP/1.1 %s ", code);
+
+	ck_assert_msg(g_str_has_prefix(answer, line), "%s", answer);
+	ck_assert_msg(g_str_has_suffix(answer, body), "%s", answer);
+}
+
+/* --- requests -------------------------------------------------------------------------------------------------------- */
+
+START_TEST(test_path_and_query_are_decoded)
+{
+	assert_answer(GET("/a%20b/%C3%A4%2Fc/?p=1&q=x%3Dy+z&q=no"), "200", "\r\n\r\nx=y z");
+	ck_assert_str_eq(seen->str, "GET <a b> <\303\244/c> 0\n");
+}
+END_TEST
+
+START_TEST(test_methods_and_bodies)
+{
+	assert_answer("PATCH /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc", "200", "fine");
+	assert_answer("DELETE /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+	    "200", "fine");
+	assert_answer("OPTIONS /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "200", "fine");
+	ck_assert_str_eq(seen->str, "PATCH <x> 3\nDELETE <x> 2\nOPTIONS <x> 0\n");
+}
+END_TEST
+
+/* Each is refused, and the connection with it: where such a request ends is a matter of opinion. */
+static const char *const doubtful[] = {
+	"GET / HTTP/1.1\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+	"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\nx",
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+	"GET /a/../b HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /a/%2e%2e/b HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /a//b HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /a%zz HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /a%2 HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /%ff HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /?q=%ff HTTP/1.1\r\nHost: a\r\n\r\n",
+};
+
+START_TEST(test_doubtful_requests_are_refused)
+{
+	assert_answer(doubtful[_i], "400", "");
+}
+END_TEST
+
+START_TEST(test_limits)
+{
+	g_autofree char *header = g_strnfill(HTTP_HEADERS_MOST, 'a');
+	g_autofree char *long_head = g_strdup_printf("GET / HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n", header);
+	g_autofree char *long_body = g_strdup_printf("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", HTTP_BODY_MOST + 1);
+	g_autofree char *body = g_strnfill(HTTP_BODY_MOST, 'b');
+	g_autofree char *full = g_strdup_printf("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
+	    HTTP_BODY_MOST, body);
+
+	assert_answer(long_body, "413", "");
+	ck_assert_str_eq(seen->str, "");
+	assert_answer(full, "200", "fine");
+	ck_assert_str_eq(seen->str, "POST 3145728\n");
+	assert_answer(long_head, "400", "");
+}
+END_TEST
+
+START_TEST(test_keep_alive_answers_in_order)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\nGET /?q=second HTTP/1.1\r\nHost: x\r\n\r\n");
+	turn();
+	ck_assert_ptr_nonnull(held);
+	ck_assert_str_eq(seen->str, "GET <hold> 0\n");
+	reply(held, 202, "first");
+	ck_assert(hear(fd, out, "second"));
+	ck_assert_ptr_nonnull(strstr(out->str, "202 Accepted"));
+	ck_assert_ptr_nonnull(strstr(out->str, "first"));
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_an_empty_answer_has_its_length)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, "PUT /hold HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+	turn();
+	http_reply(held, 202, NULL, "", 0);
+	ck_assert(hear(fd, out, "\r\n\r\n"));
+	ck_assert_ptr_nonnull(strstr(out->str, "Content-Length: 0\r\n"));
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_an_answer_after_the_client_left)
+{
+	int fd = dial();
+
+	say(fd, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+	turn();
+	close(fd);
+	turn();
+	http_add_header(held, "X", "y");
+	reply(held, 200, "in vain");
+	turn();
+	assert_answer(GET("/"), "200", "fine");
+}
+END_TEST
+
+START_TEST(test_an_answer_after_the_server_stopped)
+{
+	int fd = dial();
+
+	say(fd, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+	turn();
+	http_server_free(server);
+	ck_assert_str_eq(http_segments(held)[0], "hold");
+	http_add_header(held, "X", "y");
+	ck_assert_ptr_null(http_stream_start(held, "text/plain", "", 0, on_gone, NULL));
+	reply(held, 200, "in vain");
+	open_server();
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_peer)
+{
+	int fd = dial();
+	const struct http_peer *peer;
+	gid_t groups[1024];
+	int count = getgroups(1024, groups);
+
+	say(fd, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+	turn();
+	peer = http_peer(held);
+	ck_assert_uint_eq(peer->uid, geteuid());
+	ck_assert_uint_eq(peer->gid, getegid());
+	ck_assert_int_eq((int)peer->group_count, count);
+	reply(held, 200, "");
+	close(fd);
+}
+END_TEST
+
+/* --- streams --------------------------------------------------------------------------------------------------------- */
+
+START_TEST(test_stream)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+	ck_assert(hear(fd, out, "first\n"));
+	ck_assert_int_eq(http_stream_write(stream, "second\n", 7), 0);
+	ck_assert(hear(fd, out, "second\n"));
+	http_stream_end(stream);
+	ck_assert(hear(fd, out, NULL));
+	ck_assert_msg(g_str_has_suffix(out->str, "\r\n0\r\n\r\n"), "%s", out->str);
+	ck_assert_int_eq(gone, 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_stream_tells_that_the_client_left)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+	hear(fd, out, "first\n");
+	close(fd);
+	for (int i = 0; i < 10 && gone == 0; i++)
+		turn();
+	ck_assert_int_eq(gone, 1);
+}
+END_TEST
+
+START_TEST(test_a_slow_reader_is_dropped)
+{
+	g_autofree char *block = g_strnfill(64 << 10, 'x');
+	int fd = dial(), sent = 0;
+
+	say(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+	turn();
+	while (http_stream_write(stream, block, 64 << 10) == 0 && sent < 100) {
+		turn();
+		sent++;
+	}
+	ck_assert_int_ge(sent, 15);
+	ck_assert_int_lt(sent, 40);
+	for (int i = 0; i < 10 && gone == 0; i++)
+		turn();
+	ck_assert_int_eq(gone, 1);
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_the_server_stops_under_a_stream)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+	hear(fd, out, "first\n");
+	http_server_free(server);
+	ck_assert_int_eq(gone, 1);
+	open_server();
+	close(fd);
+}
+END_TEST
+
+/* --- tunnels --------------------------------------------------------------------------------------------------------- */
+
+#define UPGRADE "GET /tunnel HTTP/1.1\r\nHost: x\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n"
+
+START_TEST(test_tunnel)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, UPGRADE "early");
+	ck_assert(hear(fd, out, "early"));
+	ck_assert_msg(g_str_has_prefix(out->str, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n"
+	    "X-Extra: a  b\r\n\r\nearly"), "%s", out->str);
+	say(fd, "more");
+	ck_assert(hear(fd, out, "more"));
+	say(fd, "end!");
+	ck_assert(hear(fd, out, NULL));
+	ck_assert_msg(g_str_has_suffix(out->str, "end!"), "%s", out->str);
+	ck_assert_str_eq(tunnelled->str, "earlymoreend!");
+	ck_assert_int_eq(gone, 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_tunnel_tells_that_the_client_left)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, UPGRADE);
+	hear(fd, out, "\r\n\r\n");
+	close(fd);
+	for (int i = 0; i < 10 && gone == 0; i++)
+		turn();
+	ck_assert_int_eq(gone, 1);
+}
+END_TEST
+
+START_TEST(test_tunnel_can_pause)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, UPGRADE);
+	hear(fd, out, "\r\n\r\n");
+	http_tunnel_pause(tunnel, true);
+	say(fd, "later");
+	turn();
+	ck_assert_str_eq(tunnelled->str, "");
+	http_tunnel_pause(tunnel, false);
+	ck_assert(hear(fd, out, "later"));
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_the_server_stops_under_a_tunnel)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, UPGRADE);
+	hear(fd, out, "\r\n\r\n");
+	http_server_free(server);
+	ck_assert_int_eq(gone, 1);
+	open_server();
+	close(fd);
+}
+END_TEST
+
+/* --- the socket ------------------------------------------------------------------------------------------------------ */
+
+START_TEST(test_socket_mode_and_removal)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(st.st_mode & 0777, 0666);
+	http_server_free(server);
+	ck_assert_int_eq(stat(path, &st), -1);
+	open_server();
+}
+END_TEST
+
+START_TEST(test_a_second_server_is_refused)
+{
+	struct error err = { 0 };
+
+	ck_assert_ptr_null(http_server_new(base, path, on_request, NULL, &err));
+	ck_assert_int_eq(err.code, EADDRINUSE);
+	assert_answer(GET("/"), "200", "fine");
+}
+END_TEST
+
+START_TEST(test_a_stale_socket_is_replaced_and_a_file_is_not)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct error err = { 0 };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	http_server_free(server);
+	strcpy(address.sun_path, path);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(fd);
+	open_server();
+	assert_answer(GET("/"), "200", "fine");
+	http_server_free(server);
+	ck_assert(g_file_set_contents(path, "precious", -1, NULL));
+	ck_assert_ptr_null(http_server_new(base, path, on_request, NULL, &err));
+	ck_assert_int_eq(err.code, EEXIST);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	g_unlink(path);
+	open_server();
+}
+END_TEST
+
+/* --- WebSocket frames ------------------------------------------------------------------------------------------------ */
+
+static void
+on_frame_data(void *arg, const unsigned char *bytes, size_t length)
+{
+	g_string_append_len(arg, (const char *)bytes, (gssize)length);
+}
+
+static void
+on_frame_control(void *arg, enum websocket_opcode opcode, const unsigned char *bytes, size_t length)
+{
+	g_string_append_printf(arg, "[%d %.*s]", (int)opcode, (int)length, (const char *)bytes);
+}
+
+static const struct websocket_class frames = { on_frame_data, on_frame_control };
+
+/* A masked frame as clients send it. */
+static void
+add_frame(GByteArray *out, unsigned first, const char *text)
+{
+	const unsigned char mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
+	size_t length = strlen(text);
+	guint8 head[4] = { (guint8)first, 0x80 | 126, (guint8)(length >> 8), (guint8)length };
+
+	if (length < 126)
+		head[1] = (guint8)(0x80 | length);
+	g_byte_array_append(out, head, length < 126 ? 2 : 4);
+	g_byte_array_append(out, mask, 4);
+	for (size_t i = 0; i < length; i++) {
+		guint8 byte = (guint8)text[i] ^ mask[i % 4];
+		g_byte_array_append(out, &byte, 1);
+	}
+}
+
+START_TEST(test_websocket_accept)
+{
+	g_autofree char *accept = websocket_accept("dGhlIHNhbXBsZSBub25jZQ=="); /* RFC 6455 section 1.3 */
+
+	ck_assert_str_eq(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+	ck_assert(websocket_offers("keep-alive, Upgrade", "upgrade"));
+	ck_assert(!websocket_offers("keep-alive", "upgrade"));
+	ck_assert(!websocket_offers(NULL, "upgrade"));
+}
+END_TEST
+
+START_TEST(test_websocket_reads_in_any_pieces)
+{
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	g_autofree char *large = g_strnfill(5000, 'z');
+
+	add_frame(bytes, 0x82, "Hello");
+	add_frame(bytes, 0x02, "frag");
+	add_frame(bytes, 0x89, "ping");
+	add_frame(bytes, 0x80, "ment");
+	add_frame(bytes, 0x82, "");
+	add_frame(bytes, 0x82, large);
+	add_frame(bytes, 0x88, "");
+	add_frame(bytes, 0x82, "not looked at");
+	for (size_t step = 1; step < bytes->len; step = step * 3 + 1) {
+		struct websocket websocket = { 0 };
+		g_autoptr(GString) out = g_string_new(NULL);
+		for (size_t at = 0; at < bytes->len; at += step)
+			ck_assert_int_eq(websocket_read(&websocket, bytes->data + at, MIN(step, bytes->len - at), &frames, out), 0);
+		g_autofree char *wanted = g_strconcat("Hellofrag[9 ping]ment", large, "[8 ]", NULL);
+		ck_assert_str_eq(out->str, wanted);
+	}
+}
+END_TEST
+
+START_TEST(test_websocket_refuses)
+{
+	static const unsigned char bad[][14] = {
+		{ 0x82, 0x01, 'x' },                                                        /* not masked */
+		{ 0xc2, 0x81, 1, 2, 3, 4, 5 },                                              /* a reserved bit */
+		{ 0x83, 0x81, 1, 2, 3, 4, 5 },                                              /* an unknown opcode */
+		{ 0x09, 0x81, 1, 2, 3, 4, 5 },                                              /* a ping in fragments */
+		{ 0x89, 0xfe, 0, 126, 1, 2, 3, 4 },                                         /* a long ping */
+		{ 0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4 }, /* negative length */
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		struct websocket websocket = { 0 };
+		g_autoptr(GString) out = g_string_new(NULL);
+		ck_assert_int_eq(websocket_read(&websocket, bad[i], sizeof(bad[i]), &frames, out), -1);
+	}
+}
+END_TEST
+
+START_TEST(test_websocket_writes)
+{
+	static const size_t lengths[] = { 0, 125, 126, 65535, 65536 }, heads[] = { 2, 2, 4, 4, 10 };
+	g_autofree char *payload = g_strnfill(65536, 'p');
+
+	for (size_t i = 0; i < G_N_ELEMENTS(lengths); i++) {
+		g_autoptr(GByteArray) out = g_byte_array_new();
+		websocket_frame(out, WEBSOCKET_BINARY, payload, lengths[i]);
+		ck_assert_uint_eq(out->len, heads[i] + lengths[i]);
+		ck_assert_uint_eq(out->data[0], 0x82);
+	}
+	g_autoptr(GByteArray) out = g_byte_array_new();
+	websocket_close_frame(out, WEBSOCKET_NORMAL);
+	ck_assert_mem_eq(out->data, "\x88\x02\x03\xe8", 4);
+}
+END_TEST
+
+static void
+add(Suite *suite, const char *name, const TTest *const *tests, bool served)
+{
+	TCase *group = tcase_create(name);
+
+	if (served)
+		tcase_add_checked_fixture(group, setup, teardown);
+	for (; *tests != NULL; tests++)
+		tcase_add_test(group, *tests);
+	suite_add_tcase(suite, group);
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("http");
+	TCase *refused = tcase_create("doubtful");
+
+	add(suite, "requests", (const TTest *const[]){ test_path_and_query_are_decoded, test_methods_and_bodies, test_limits,
+	    test_keep_alive_answers_in_order, test_an_empty_answer_has_its_length, test_an_answer_after_the_client_left,
+	    test_an_answer_after_the_server_stopped, test_peer, NULL }, true);
+	tcase_add_checked_fixture(refused, setup, teardown);
+	tcase_add_loop_test(refused, test_doubtful_requests_are_refused, 0, (int)G_N_ELEMENTS(doubtful));
+	suite_add_tcase(suite, refused);
+	add(suite, "streams", (const TTest *const[]){ test_stream, test_stream_tells_that_the_client_left, test_a_slow_reader_is_dropped,
+	    test_the_server_stops_under_a_stream, NULL }, true);
+	add(suite, "tunnels", (const TTest *const[]){ test_tunnel, test_tunnel_tells_that_the_client_left, test_tunnel_can_pause,
+	    test_the_server_stops_under_a_tunnel, NULL }, true);
+	add(suite, "socket", (const TTest *const[]){ test_socket_mode_and_removal, test_a_second_server_is_refused,
+	    test_a_stale_socket_is_replaced_and_a_file_is_not, NULL }, true);
+	add(suite, "websocket", (const TTest *const[]){ test_websocket_accept, test_websocket_reads_in_any_pieces, test_websocket_refuses,
+	    test_websocket_writes, NULL }, false);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}
