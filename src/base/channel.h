@@ -22,7 +22,11 @@ struct error;
 struct event_base;
 struct worker;
 
-enum { CHANNEL_MAX = 16 << 20 /* bytes in one frame */ };
+enum {
+	CHANNEL_MAX = 16 << 20,  /* bytes in one frame */
+	WORKER_CALLS = 1000,     /* calls of one worker that are under way */
+	WORKER_OUTPUT = 64 << 20 /* bytes that wait to be sent to one worker */
+};
 
 /* --- the worker's side: blocking, any thread ------------------------------------------------------------------- */
 
@@ -47,16 +51,22 @@ struct worker_class {
 typedef void worker_reply(void *arg, json_t *result, const struct error *error);
 
 /* Starts the program with these arguments (NULL-terminated, behind argv[0]; copied).  owner is handed to the callbacks.
- * A program that cannot be started reports through on_state, later, never from inside this call. */
+ * A program that cannot be started reports through on_state, later, never from inside this call.  Calls may be posted at
+ * once.  The worker gets its end of the channel as descriptor 3, /dev/null as its input, our stderr as its output, a
+ * session of its own, and SIGKILL when the calling thread ends. */
 struct worker *worker_new(struct event_base *base, const struct worker_class *class, const char *const *arguments,
     void *owner);
 
-/* Kills the process, answers every call that is under way with ECANCELED, frees. */
+/* Kills the process with its children, answers every call that is under way with ECANCELED, frees.  May be called from
+ * inside the callbacks. */
 void worker_free(struct worker *worker);
 
 /* Posts a call: verb and args (reference stolen); fd (or -1) is duplicated into the message, the caller keeps its own.
  * When no answer has come after deadline_ms the process is killed: all its calls fail with ETIMEDOUT, on_state says why.
- * While the worker is down the call fails with EHOSTDOWN, from the loop, not from inside. */
+ * When the process dies by itself or breaks a frame, its calls fail with ECONNRESET; as with ETIMEDOUT nobody knows then
+ * how far it came.  While the worker is down the call fails with EHOSTDOWN, beyond WORKER_CALLS or WORKER_OUTPUT with
+ * EAGAIN, a message above CHANNEL_MAX with EMSGSIZE: nothing was done then.  Every answer comes from the loop, never from
+ * inside.  reply may be NULL. */
 void worker_call(struct worker *worker, const char *verb, json_t *args, int fd, int64_t deadline_ms, worker_reply *reply,
     void *arg);
 

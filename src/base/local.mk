@@ -1,0 +1,8 @@
+libsolovirt_a_SOURCES += \
+	src/base/channel.c src/base/channel.h \
+	src/base/clock.c src/base/clock.h \
+	src/base/error.c src/base/error.h \
+	src/base/frame.h \
+	src/base/log.c src/base/log.h \
+	src/base/quantity.c src/base/quantity.h \
+	src/base/worker.c
