@@ -102,17 +102,23 @@ read_document(struct yaml *yaml)
 	return true;
 }
 
-/* --- values; each returns a new reference, or NULL when reading must stop ------------------------------------------- */
+/* --- values; each returns a new reference, or NULL when reading must stop ----------------------------------------- */
 
 /* Tags that say what the value is anyway.  All others ask for types that JSON does not have. */
 static bool
 tag_is_known(const yaml_event_t *event)
 {
-	if (event->type == YAML_SCALAR_EVENT)
-		return event->data.scalar.tag == NULL || strcmp((char *)event->data.scalar.tag, YAML_STR_TAG) == 0;
-	if (event->type == YAML_MAPPING_START_EVENT)
-		return event->data.mapping_start.tag == NULL || strcmp((char *)event->data.mapping_start.tag, YAML_MAP_TAG) == 0;
-	return event->data.sequence_start.tag == NULL || strcmp((char *)event->data.sequence_start.tag, YAML_SEQ_TAG) == 0;
+	const yaml_char_t *tag = event->data.sequence_start.tag;
+	const char *known = YAML_SEQ_TAG;
+
+	if (event->type == YAML_SCALAR_EVENT) {
+		tag = event->data.scalar.tag;
+		known = YAML_STR_TAG;
+	} else if (event->type == YAML_MAPPING_START_EVENT) {
+		tag = event->data.mapping_start.tag;
+		known = YAML_MAP_TAG;
+	}
+	return tag == NULL || strcmp((const char *)tag, known) == 0;
 }
 
 static const yaml_char_t *
@@ -171,7 +177,8 @@ read_node(struct yaml *yaml, const yaml_event_t *event)
 		return NULL;
 	serial = yaml->serial;
 	if (!tag_is_known(event))
-		reader_error(yaml->reader, CAUSE_INVALID, PLACE(event), "tags (!...) are not understood; write the value alone");
+		reader_error(yaml->reader, CAUSE_INVALID, PLACE(event),
+		    "tags (!...) are not understood; write the value alone");
 	if (event->type == YAML_SCALAR_EVENT)
 		value = read_scalar(yaml, event);
 	else if (yaml->depth >= DOCUMENT_DEPTH)
@@ -205,8 +212,9 @@ static void
 warn_of_slip(struct yaml *yaml, const yaml_event_t *event, const char *text, enum scalar_hint hint, const char *means)
 {
 	if (hint != HINT_NONE)
-		reader_warning(yaml->reader, PLACE(event), "%.64s without quotes means %s%s; write %s, or \"%.64s\" when it is a text",
-		    text, hint == HINT_WORD ? "" : "the number ", means, means, text);
+		reader_warning(yaml->reader, PLACE(event),
+		    "%.64s without quotes means %s%s; write %s, or \"%.64s\" when it is a text", text,
+		    hint == HINT_WORD ? "" : "the number ", means, means, text);
 }
 
 /* A plain scalar's value. */
@@ -234,8 +242,8 @@ resolved_value(struct yaml *yaml, const yaml_event_t *event, const char *text, s
 		reader_error(yaml->reader, CAUSE_INVALID, PLACE(event), "%s is not a number that can be kept", text);
 		return json_null();
 	case SCALAR_TOO_LARGE:
-		reader_error(yaml->reader, CAUSE_INVALID, PLACE(event), "%.64s does not fit 64 bits; quote it when it is a text",
-		    text);
+		reader_error(yaml->reader, CAUSE_INVALID, PLACE(event),
+		    "%.64s does not fit 64 bits; quote it when it is a text", text);
 		return json_null();
 	case SCALAR_STRING:
 	default:
@@ -291,7 +299,7 @@ read_sequence(struct yaml *yaml, const yaml_event_t *start)
 	return array;
 }
 
-/* --- mappings ------------------------------------------------------------------------------------------------------ */
+/* --- mappings ----------------------------------------------------------------------------------------------------- */
 
 /* A key's name: plain ones are typed and turned back into text, as "on: 1" has the key "true".  NULL: no key. */
 static char *
@@ -461,7 +469,7 @@ read_mapping(struct yaml *yaml, const yaml_event_t *start)
 	return NULL;
 }
 
-/* --- what libyaml found ---------------------------------------------------------------------------------------------- */
+/* --- what libyaml found ------------------------------------------------------------------------------------------- */
 
 /* libyaml says what it saw; this says what the author probably did. */
 static const struct {
