@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <libvirt/virterror.h>
 #include <libxml/uri.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -120,25 +119,28 @@ one_line(const char *message)
 	return g_strjoinv("; ", lines);
 }
 
-int
-host_error(struct error *err, const char *format, ...)
+static int
+error_code(const virError *last)
 {
-	const virError *last = virGetLastError();
-	int code = EIO;
+	for (size_t i = 0; i < G_N_ELEMENTS(error_codes); i++)
+		if (error_codes[i].number == last->code)
+			return error_codes[i].code;
+	return last->code == VIR_ERR_SYSTEM_ERROR && last->int1 > 0 ? last->int1 : EIO; /* int1 is its errno */
+}
+
+int
+host_error_take(struct error *err, virErrorPtr last, const char *format, ...)
+{
+	bool known = last != NULL && last->message != NULL;
+	g_autofree char *why = one_line(known ? last->message : "unknown error");
 	va_list ap;
 
 	va_start(ap, format);
 	g_autofree char *what = g_strdup_vprintf(format, ap);
 	va_end(ap);
-	if (last == NULL)
-		return error_set(err, EIO, "%s: unknown error", what);
-	if (last->code == VIR_ERR_SYSTEM_ERROR && last->int1 > 0)
-		code = last->int1;
-	for (size_t i = 0; i < G_N_ELEMENTS(error_codes); i++)
-		if (error_codes[i].number == last->code)
-			code = error_codes[i].code;
-	g_autofree char *why = one_line(last->message != NULL ? last->message : "unknown error");
-	return error_set(err, code, "%s: %s", what, why);
+	error_set(err, known ? error_code(last) : EIO, "%s: %s", what, why);
+	virFreeError(last);
+	return -1;
 }
 
 char *

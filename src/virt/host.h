@@ -14,6 +14,7 @@
 #include <glib.h>
 #include <jansson.h>
 #include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
 #include <libxml/tree.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -61,8 +62,15 @@ void host_lanes_push(json_t *request, int fd);
 /* Sends {"event":event,"args":args} to the daemon; args' reference is stolen. */
 void host_tell(const char *event, json_t *args);
 
-/* Records libvirt's last error of this thread as one sentence behind what was tried; returns -1. */
-int host_error(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Records libvirt's last error of this thread as one sentence behind what was tried; returns -1.  A macro, because the
+ * getters that a caller takes names from (virDomainGetName ...) forget the error. */
+#define host_error(err, ...)                                                                                               \
+	({                                                                                                                 \
+		virErrorPtr host_error_last = virSaveLastError();                                                          \
+		host_error_take(err, host_error_last, __VA_ARGS__);                                                        \
+	})
+/* Does that with a saved error, and frees it. */
+int host_error_take(struct error *err, virErrorPtr last, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* A UUID that is always the same for a noun and a name, so that defining twice is defining once.  g_free(). */
 char *host_uuid(const char *noun, const char *name);
 /* Reads arguments as json_unpack does ("{s:s,s:I}"); EINVAL. */

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <libvirt/virterror.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,14 +45,16 @@ run_addresses(struct host_call *call, struct error *err)
 {
 	g_autoptr(virDomain) domain = get_domain(call, err);
 	virDomainInterfacePtr *all = NULL;
+	const char *name;
 	json_t *list;
 	int count;
 
 	if (domain == NULL)
 		return NULL;
+	name = virDomainGetName(domain);
 	count = virDomainInterfaceAddresses(domain, &all, VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT, 0);
 	if (count < 0) {
-		agent_error(err, virDomainGetName(domain));
+		agent_error(err, name);
 		return NULL;
 	}
 	list = json_array();
@@ -87,13 +88,15 @@ run_guest_info(struct host_call *call, struct error *err)
 {
 	g_autoptr(virDomain) domain = get_domain(call, err);
 	virTypedParameterPtr parameters = NULL;
+	const char *name;
 	int count = 0;
 	json_t *os;
 
 	if (domain == NULL)
 		return NULL;
+	name = virDomainGetName(domain);
 	if (virDomainGetGuestInfo(domain, VIR_DOMAIN_GUEST_INFO_OS, &parameters, &count, 0) < 0) {
-		agent_error(err, virDomainGetName(domain));
+		agent_error(err, name);
 		return NULL;
 	}
 	os = json_object();

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libvirt/virterror.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>

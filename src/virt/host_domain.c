@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <libvirt/virterror.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -248,7 +247,7 @@ run_list(struct host_call *call, struct error *err)
 
 		if (domain != NULL)
 			json_array_append_new(domains, domain);
-		else if (err->code != 0 && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN)
+		else if (err->code != 0 && err->code != ENOENT)
 			g_clear_pointer(&domains, json_decref); /* half a list would read as domains that are gone */
 		virDomainFree(all[i]);
 		if (domains == NULL) {

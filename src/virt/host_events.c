@@ -4,7 +4,6 @@
  */
 #include "config.h"
 
-#include <libvirt/virterror.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
-#include <libvirt/virterror.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -18,11 +17,12 @@
 
 /* libvirt packs versions as 1000000 * major + 1000 * minor + release. */
 static json_t *
-version_text(int result, unsigned long version)
+version_text(virConnectPtr connection, int (*ask)(virConnectPtr connection, unsigned long *version))
 {
 	g_autofree char *text = NULL;
+	unsigned long version = 0;
 
-	if (result < 0 || version == 0)
+	if (ask(connection, &version) < 0 || version == 0)
 		return json_string("");
 	text = g_strdup_printf("%lu.%lu.%lu", version / 1000000, version / 1000 % 1000, version % 1000);
 	return json_string(text);
@@ -110,7 +110,6 @@ add_local(json_t *result)
 static json_t *
 run_info(struct host_call *call, struct error *err)
 {
-	unsigned long libvirt = 0, qemu = 0;
 	virNodeInfo node;
 	char *text = virConnectGetCapabilities(call->connection);
 	char *hostname;
@@ -130,8 +129,8 @@ run_info(struct host_call *call, struct error *err)
 	result = json_pack("{s:s,s:s,s:s,s:I,s:I,s:o,s:o}", "hostname", hostname != NULL ? hostname : "", "uuid",
 	    uuid != NULL ? uuid : "", "architecture", architecture != NULL ? architecture : node.model, "cpus",
 	    (json_int_t)node.cpus, "memoryBytes", (json_int_t)node.memory * 1024, "libvirtVersion",
-	    version_text(virConnectGetLibVersion(call->connection, &libvirt), libvirt), "qemuVersion",
-	    version_text(virConnectGetVersion(call->connection, &qemu), qemu));
+	    version_text(call->connection, virConnectGetLibVersion), "qemuVersion",
+	    version_text(call->connection, virConnectGetVersion));
 	free(hostname);
 	if (result != NULL && host_is_local())
 		add_local(result);

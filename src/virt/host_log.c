@@ -34,7 +34,7 @@ relative_path(const char *path, struct error *err)
 static int
 open_beneath(const char *relative, int flags)
 {
-	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC | O_NONBLOCK),
+	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
 	int directory = open(LOG_DIRECTORY, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fd;
@@ -46,20 +46,22 @@ open_beneath(const char *relative, int flags)
 	return fd;
 }
 
-/* The last bytes of a file, at most limit; nothing when it cannot be read or is no regular file. */
+/* The last bytes of a file, at most limit; nothing when it cannot be read or is no regular file.  *whole: there is no more. */
 static GString *
-read_tail(const char *relative, int64_t limit)
+read_tail(const char *relative, int64_t limit, bool *whole)
 {
 	GString *text = g_string_new(NULL);
-	int fd = open_beneath(relative, O_RDONLY);
+	int fd = open_beneath(relative, O_RDONLY | O_NONBLOCK);
 	struct stat st;
 	ssize_t got;
 
+	*whole = true;
 	if (fd < 0)
 		return text;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		off_t from = st.st_size > limit ? st.st_size - limit : 0;
 
+		*whole = from == 0;
 		g_string_set_size(text, (gsize)(st.st_size - from));
 		got = pread(fd, text->str, text->len, from);
 		g_string_set_size(text, got > 0 ? (gsize)got : 0);
@@ -76,14 +78,15 @@ run_read(struct host_call *call, struct error *err)
 {
 	const char *path, *relative;
 	json_int_t limit;
+	bool whole;
 
 	if (host_args(call, err, "{s:s,s:I}", "path", &path, "limit", &limit) < 0 || (relative = relative_path(path, err)) == NULL)
 		return NULL;
 	limit = CLAMP(limit, 0, HOST_LOG_MOST);
-	g_autoptr(GString) text = read_tail(relative, limit);
-	if ((json_int_t)text->len < limit) { /* virtlogd may just have begun a new file */
+	g_autoptr(GString) text = read_tail(relative, limit, &whole);
+	if (whole && (json_int_t)text->len < limit) { /* virtlogd may just have begun a new file */
 		g_autofree char *older = g_strconcat(relative, ".0", NULL);
-		g_autoptr(GString) before = read_tail(older, limit - (json_int_t)text->len);
+		g_autoptr(GString) before = read_tail(older, limit - (json_int_t)text->len, &whole);
 
 		g_string_prepend_len(text, before->str, (gssize)before->len);
 	}

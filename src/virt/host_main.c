@@ -1,7 +1,6 @@
 /* solovirt-host URI: serves the verbs of host_verbs.h for one libvirt, on the socket that the daemon left on descriptor 3. */
 #include "config.h"
 
-#include <libvirt/virterror.h>
 #include <libxml/parser.h>
 #include <pthread.h>
 #include <signal.h>

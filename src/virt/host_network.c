@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libvirt/virterror.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <libvirt/virterror.h>
 #include <string.h>
 
 #include "src/virt/host.h"
