@@ -92,10 +92,14 @@ run(struct cli *cli, const struct arguments *arguments)
 	signal(SIGPIPE, SIG_IGN);
 	code = open_console(cli, name, clock_monotonic_ms() + timeout, &console);
 	if (code == EXIT_DONE) {
-		if (terminal_raw())
+		bool raw = terminal_raw();
+
+		if (raw)
 			fprintf(stderr, "Successfully connected to %s console. The escape sequence is ^]\r\n", name);
 		code = copy(&console, &err);
 		terminal_restore();
+		if (raw)
+			fputc('\n', stderr);
 		if (code != EXIT_DONE)
 			cli_fail(code, "%s", err.text);
 	}

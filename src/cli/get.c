@@ -124,19 +124,21 @@ get_tables(struct get *get)
 		struct grid_view view = view_of(get, kind, &prefix);
 		int rows = 0;
 
+		grid_headings(grid, !get->no_headings);
 		for (; i < get->resources->len; i++) {
 			const struct resource *resource = get->resources->pdata[i];
 			ANSWER answer = { 0 };
+			int more;
 
 			if (resource->kind != kind)
 				break;
 			if (fetch(get, resource, ACCEPT_TABLE, &answer) != EXIT_DONE)
 				continue;
-			rows += MAX(grid_table(grid, answer.body, &view), 0);
+			more = grid_table(grid, answer.body, &view);
+			rows += MAX(more, 0);
 		}
 		if (rows > 0 && get->printed > 0)
 			putchar('\n');
-		grid_headings(grid, !get->no_headings);
 		grid_print(grid, stdout);
 		get->printed += (guint)rows;
 		grid_free(grid);

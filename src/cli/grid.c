@@ -7,11 +7,13 @@
 #include "src/cli/grid.h"
 
 struct grid {
-	struct libscols_table *table; /* rows not printed yet */
-	GPtrArray *headings;          /* char * */
-	GArray *shown;                /* gboolean for each column of the server's Table */
+	GPtrArray *headings; /* char * */
+	GPtrArray *rows;     /* char **, not printed yet */
+	GArray *widths;      /* gsize, characters: of the widest cell so far, for each column */
+	GArray *shown;       /* gboolean, for each column of the server's Table */
 	bool color;
-	bool printed; /* headings are out, widths are settled */
+	bool bare;           /* no headings are wanted */
+	bool printed;        /* headings are out */
 };
 
 /* Words that say at a glance how things stand. */
@@ -26,6 +28,8 @@ static const struct {
 	{ "Stopping", "yellow" }, { "Terminating", "yellow" },
 };
 
+static void fill_columns(const struct grid *grid, struct libscols_table *table);
+static void fill_line(const struct grid *grid, struct libscols_line *line, char *const *cells);
 static const char *color_of(const char *cell);
 static char *cell_text(const json_t *cell);
 static void table_columns(struct grid *grid, const json_t *columns, const struct grid_view *view);
@@ -36,23 +40,20 @@ grid_new(bool color)
 {
 	struct grid *grid = g_new0(struct grid, 1);
 
-	grid->table = scols_new_table();
-	g_assert(grid->table != NULL);
 	grid->headings = g_ptr_array_new_with_free_func(g_free);
+	grid->rows = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
+	grid->widths = g_array_new(FALSE, FALSE, sizeof(gsize));
 	grid->shown = g_array_new(FALSE, FALSE, sizeof(gboolean));
 	grid->color = color;
-	scols_table_enable_colors(grid->table, color);
-	scols_table_set_column_separator(grid->table, "   ");
-	/* never cut to the terminal's width: what is cut cannot be copied or searched for */
-	scols_table_set_termforce(grid->table, SCOLS_TERMFORCE_NEVER);
 	return grid;
 }
 
 void
 grid_free(struct grid *grid)
 {
-	scols_unref_table(grid->table);
 	g_ptr_array_unref(grid->headings);
+	g_ptr_array_unref(grid->rows);
+	g_array_unref(grid->widths);
 	g_array_unref(grid->shown);
 	g_free(grid);
 }
@@ -60,56 +61,55 @@ grid_free(struct grid *grid)
 void
 grid_column(struct grid *grid, const char *heading)
 {
-	struct libscols_column *column = scols_table_new_column(grid->table, heading, 0, 0);
+	gsize width = grid->bare ? 0 : (gsize)g_utf8_strlen(heading, -1);
 
-	g_assert(column != NULL);
-	if (grid->color)
-		scols_cell_set_color(scols_column_get_header(column), "bold");
 	g_ptr_array_add(grid->headings, g_strdup(heading));
-}
-
-size_t
-grid_columns(const struct grid *grid)
-{
-	return grid->headings->len;
+	g_array_append_val(grid->widths, width);
 }
 
 void
 grid_row(struct grid *grid, const char *const *cells)
 {
-	struct libscols_line *line = scols_table_new_line(grid->table, NULL);
+	char **row = g_new0(char *, grid->headings->len + 1);
 
-	g_assert(line != NULL);
 	for (guint i = 0; i < grid->headings->len; i++) {
-		const char *cell = cells[i] != NULL ? cells[i] : "<none>", *color = color_of(cell);
+		gsize *width = &g_array_index(grid->widths, gsize, i), length;
 
-		scols_line_set_data(line, i, cell);
-		if (grid->color && color != NULL)
-			scols_cell_set_color(scols_line_get_cell(line, i), color);
+		row[i] = g_strdup(cells[i] != NULL ? cells[i] : "<none>");
+		length = (gsize)g_utf8_strlen(row[i], -1);
+		*width = MAX(*width, length);
 	}
+	g_ptr_array_add(grid->rows, row);
 }
 
 void
 grid_headings(struct grid *grid, bool shown)
 {
-	scols_table_enable_noheadings(grid->table, !shown);
+	grid->bare = !shown;
 }
 
 void
 grid_print(struct grid *grid, FILE *out)
 {
-	if (scols_table_is_empty(grid->table))
-		return;
-	scols_table_set_stream(grid->table, out);
-	scols_print_table(grid->table);
-	for (size_t i = 0; !grid->printed && i < grid->headings->len; i++) {
-		struct libscols_column *column = scols_table_get_column(grid->table, i);
+	struct libscols_table *table;
 
-		scols_column_set_whint(column, (double)MAX(scols_column_get_width(column), 2));
-	}
+	if (grid->rows->len == 0)
+		return;
+	table = scols_new_table();
+	g_assert(table != NULL);
+	scols_table_enable_colors(table, grid->color);
+	scols_table_enable_noheadings(table, grid->bare || grid->printed);
+	scols_table_set_column_separator(table, "   ");
+	/* never cut to the terminal's width: what is cut cannot be copied or searched for */
+	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+	scols_table_set_stream(table, out);
+	fill_columns(grid, table);
+	for (guint i = 0; i < grid->rows->len; i++)
+		fill_line(grid, scols_table_new_line(table, NULL), grid->rows->pdata[i]);
+	scols_print_table(table);
+	scols_unref_table(table);
+	g_ptr_array_set_size(grid->rows, 0);
 	grid->printed = true;
-	scols_table_enable_noheadings(grid->table, 1);
-	scols_table_remove_lines(grid->table);
 	fflush(out);
 }
 
@@ -129,6 +129,35 @@ grid_table(struct grid *grid, const json_t *table, const struct grid_view *view)
 	for (size_t i = 0; i < json_array_size(rows); i++)
 		table_row(grid, json_array_get(rows, i), view);
 	return (int)json_array_size(rows);
+}
+
+static void
+fill_columns(const struct grid *grid, struct libscols_table *table)
+{
+	for (guint i = 0; i < grid->headings->len; i++) {
+		/* a heading that is not shown still sets the least width of its column */
+		g_autofree char *filler = g_strnfill(g_array_index(grid->widths, gsize, i), 'x');
+		bool shown = !grid->bare && !grid->printed;
+		struct libscols_column *column =
+		    scols_table_new_column(table, shown ? (const char *)grid->headings->pdata[i] : filler, 0, 0);
+
+		g_assert(column != NULL);
+		if (grid->color)
+			scols_cell_set_color(scols_column_get_header(column), "bold");
+	}
+}
+
+static void
+fill_line(const struct grid *grid, struct libscols_line *line, char *const *cells)
+{
+	g_assert(line != NULL);
+	for (guint i = 0; i < grid->headings->len; i++) {
+		const char *color = color_of(cells[i]);
+
+		scols_line_set_data(line, i, cells[i]);
+		if (grid->color && color != NULL)
+			scols_cell_set_color(scols_line_get_cell(line, i), color);
+	}
 }
 
 static const char *

@@ -15,12 +15,11 @@ void grid_free(struct grid *grid);
 
 /* Adds a column; before the first row.  The heading is copied. */
 void grid_column(struct grid *grid, const char *heading);
-size_t grid_columns(const struct grid *grid);
 
 /* Adds a row with a cell for each column; NULL is written "<none>".  Copied. */
 void grid_row(struct grid *grid, const char *const *cells);
 
-/* Whether headings are written; they are unless told otherwise. */
+/* Whether headings are written; they are unless told otherwise, before the first column. */
 void grid_headings(struct grid *grid, bool shown);
 
 /* Writes the rows added since the last time, the first time below their headings.  Nothing when there is none. */

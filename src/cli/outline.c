@@ -14,25 +14,27 @@ static void write_list(const json_t *list, int indent, const struct schema *sche
 static void write_scalar(const json_t *value, int indent, GString *out);
 static void write_secret(const json_t *value, int indent, GString *out);
 static bool is_secret(const struct schema *schema, const char *path);
+static bool is_map(const struct schema *schema, const char *path);
 static gint by_name(gconstpointer a, gconstpointer b);
 
 void
 outline_write(const json_t *object, int indent, const struct schema *schema, const char *path, GString *out)
 {
 	g_autoptr(GPtrArray) names = sorted_names(object);
+	bool verbatim = is_map(schema, path); /* the users' own names */
 	size_t width = 0;
 
 	/* values of one level stand below each other, as far as they stand behind their name */
 	for (guint i = 0; i < names->len; i++) {
 		const json_t *value = json_object_get(object, names->pdata[i]);
-		g_autofree char *label = outline_label(names->pdata[i]);
+		g_autofree char *label = verbatim ? g_strdup(names->pdata[i]) : outline_label(names->pdata[i]);
 
 		if (!json_is_object(value) && !json_is_array(value))
 			width = MAX(width, strlen(label));
 	}
 	for (guint i = 0; i < names->len; i++) {
 		g_autoptr(GString) below = g_string_new(path);
-		g_autofree char *label = outline_label(names->pdata[i]);
+		g_autofree char *label = verbatim ? g_strdup(names->pdata[i]) : outline_label(names->pdata[i]);
 
 		path_member(below, names->pdata[i]);
 		write_member(label, (int)width, json_object_get(object, names->pdata[i]), indent, schema, below->str, out);
@@ -136,6 +138,14 @@ is_secret(const struct schema *schema, const char *path)
 	const struct schema_field *field = schema != NULL ? schema_find(schema, path, NULL) : NULL;
 
 	return field != NULL && (field->flags & FIELD_SECRET) != 0;
+}
+
+static bool
+is_map(const struct schema *schema, const char *path)
+{
+	const struct schema_field *field = schema != NULL && *path != '\0' ? schema_find(schema, path, NULL) : NULL;
+
+	return field != NULL && field->type == SCHEMA_MAP;
 }
 
 static GPtrArray *
