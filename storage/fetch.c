@@ -3,8 +3,8 @@
  *
  *    start --> perform --(complete)--> done
  *                ^  |
- *                |  +--(broken, something new came or attempts are left)--> wait --> Range: bytes=N-  --+
- *                +--------------------------------------------------------------------------------------+
+ *                |  +--(broken, attempts are left)--> wait --> Range: bytes=N-  --+
+ *                +----------------------------------------------------------------+
  */
 #include "config.h"
 
@@ -21,6 +21,7 @@
 enum {
 	REDIRECTS_MOST = 10,
 	RESUMES_MOST = 100,
+	HEADWAY = 1 << 20, /* bytes that an attempt must bring to count as one that did */
 	WAIT_FIRST_MS = 250,
 	WAIT_MOST_MS = 8000,
 	VALIDATOR_SIZE = 256,
@@ -300,14 +301,14 @@ attempt(struct transfer *transfer, struct error *err)
 static int
 attempts(struct transfer *transfer, struct error *err)
 {
-	unsigned idle = 0; /* attempts in a row that brought nothing */
+	unsigned idle = 0; /* attempts in a row that brought next to nothing */
 
 	for (unsigned i = 0; i < RESUMES_MOST; i++) {
 		int64_t before = transfer->done;
 		int rc = attempt(transfer, err);
 		if (rc <= 0)
 			return rc;
-		idle = transfer->done > before ? 0 : idle + 1;
+		idle = transfer->done - before >= HEADWAY ? 0 : idle + 1;
 		if (idle >= transfer->request->attempts)
 			return -1;
 		g_usleep((gulong)MIN(WAIT_FIRST_MS << MIN(idle, 8), WAIT_MOST_MS) * 1000);

@@ -13,7 +13,7 @@ struct fetch_request {
 	const char *ca_pem;         /* trusted beside the system's certificates, or NULL */
 	long connect_seconds;       /* patience with a connection that does not come about */
 	long stall_seconds;         /* ... and with one on which nothing comes */
-	unsigned attempts;          /* how often in a row a broken connection may bring nothing new */
+	unsigned attempts;          /* how often in a row a broken connection may bring next to nothing */
 };
 
 /* Takes the bytes in order; a refusal (-1) ends the download with its error.  total: bytes expected, 0: not known. */

@@ -1,0 +1,774 @@
+/* The import worker, run as a program against a small HTTP server that misbehaves by path. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "src/base/channel.h"
+#include "src/base/error.h"
+
+#define MIB ((int64_t)1 << 20)
+#define DISK_SIZE (8 * MIB + 512)
+
+static char *folder;   /* images, made once */
+static unsigned port;  /* of the server */
+
+/* --- the server ----------------------------------------------------------------------------------------------------- */
+
+struct asked {
+	int fd;
+	const char *request; /* the whole head */
+	const char *name;    /* file behind the behaviour's prefix */
+	char *body;
+	gsize length, from;  /* the file; where Range begins */
+	bool ranged;
+	unsigned times;      /* how often this behaviour was asked before */
+};
+
+static void
+say(int fd, const char *data, gsize length)
+{
+	while (length > 0) {
+		ssize_t n = send(fd, data, length, MSG_NOSIGNAL);
+		if (n <= 0)
+			return;
+		data += n;
+		length -= (gsize)n;
+	}
+}
+
+static void say_line(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+say_line(int fd, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	g_autofree char *text = g_strdup_vprintf(format, ap);
+	va_end(ap);
+	say(fd, text, strlen(text));
+}
+
+/* A whole or partial answer of which only "most" bytes are sent. */
+static void
+say_file(const struct asked *asked, bool ranges, const char *etag, gsize most)
+{
+	gsize from = ranges && asked->ranged ? asked->from : 0;
+
+	say_line(asked->fd, from > 0 ? "HTTP/1.1 206 Partial Content\r\n" : "HTTP/1.1 200 OK\r\n");
+	if (from > 0)
+		say_line(asked->fd, "Content-Range: bytes %zu-%zu/%zu\r\n", from, asked->length - 1, asked->length);
+	say_line(asked->fd, "ETag: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", etag, asked->length - from);
+	say(asked->fd, asked->body + from, MIN(most, asked->length - from));
+}
+
+static void
+serve_plain(const struct asked *asked)
+{
+	say_file(asked, true, "\"a\"", G_MAXSIZE);
+}
+
+static void
+serve_breaking(const struct asked *asked)
+{
+	say_file(asked, true, "\"a\"", asked->times < 3 ? asked->length / 4 + 1 : G_MAXSIZE);
+}
+
+static void
+serve_not_resuming(const struct asked *asked)
+{
+	say_file(asked, false, "\"a\"", asked->length / 2);
+}
+
+/* The file is replaced while it is fetched: If-Range no longer matches. */
+static void
+serve_changing(const struct asked *asked)
+{
+	bool same = asked->times == 0 || strstr(asked->request, "If-Range: \"b\"") != NULL;
+
+	say_file(asked, same, asked->times == 0 ? "\"a\"" : "\"b\"", asked->length / 2);
+}
+
+static void
+serve_without_length(const struct asked *asked)
+{
+	say_line(asked->fd, "HTTP/1.0 200 OK\r\n\r\n");
+	say(asked->fd, asked->body, asked->length);
+}
+
+static void
+serve_stalling(const struct asked *asked)
+{
+	char byte;
+
+	say_file(asked, true, "\"a\"", 1000);
+	while (recv(asked->fd, &byte, 1, 0) > 0)
+		;
+}
+
+static void
+serve_redirect(const struct asked *asked)
+{
+	say_line(asked->fd, "HTTP/1.1 302 Found\r\nLocation: /plain/%s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", asked->name);
+}
+
+static void
+serve_escape(const struct asked *asked)
+{
+	say_line(asked->fd, "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+}
+
+static void
+serve_loop(const struct asked *asked)
+{
+	say_line(asked->fd, "HTTP/1.1 302 Found\r\nLocation: /loop/%s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", asked->name);
+}
+
+static void
+serve_status(const struct asked *asked)
+{
+	say_line(asked->fd, "HTTP/1.1 %s Whatever\r\nContent-Length: 4\r\nConnection: close\r\n\r\nno!\n", asked->name);
+}
+
+/* user:secret and an extra header. */
+static void
+serve_private(const struct asked *asked)
+{
+	bool good = strstr(asked->request, "Authorization: Basic dXNlcjpzZWNyZXQ=\r\n") != NULL &&
+	    strstr(asked->request, "X-Extra: yes\r\n") != NULL;
+
+	if (good)
+		serve_plain(asked);
+	else
+		say_line(asked->fd, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+}
+
+static struct behaviour {
+	const char *prefix;
+	void (*serve)(const struct asked *asked);
+	unsigned times;
+} behaviours[] = {
+	{"/plain/", serve_plain, 0},       {"/breaking/", serve_breaking, 0},
+	{"/once/", serve_not_resuming, 0}, {"/changing/", serve_changing, 0},
+	{"/nolength/", serve_without_length, 0}, {"/stalling/", serve_stalling, 0},
+	{"/redirect/", serve_redirect, 0}, {"/escape/", serve_escape, 0},
+	{"/loop/", serve_loop, 0},         {"/status/", serve_status, 0},
+	{"/private/", serve_private, 0},
+};
+
+static void
+serve_request(int fd, char *request)
+{
+	g_auto(GStrv) words = g_strsplit_set(request, " ?\r", 3);
+	struct asked asked = {.fd = fd, .request = request};
+	const char *range = strstr(request, "Range: bytes=");
+
+	if (range != NULL) {
+		asked.ranged = true;
+		asked.from = (gsize)strtoull(range + strlen("Range: bytes="), NULL, 10);
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(behaviours); i++) {
+		if (!g_str_has_prefix(words[1], behaviours[i].prefix))
+			continue;
+		asked.name = words[1] + strlen(behaviours[i].prefix);
+		asked.times = behaviours[i].times++;
+		g_autofree char *path = g_build_filename(folder, asked.name, NULL);
+		g_file_get_contents(path, &asked.body, &asked.length, NULL);
+		behaviours[i].serve(&asked);
+		g_free(asked.body);
+	}
+}
+
+static void *
+serve(void *arg)
+{
+	int listener = GPOINTER_TO_INT(arg);
+
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+		char head[8192];
+		size_t n = 0;
+		while (n < sizeof(head) - 1) {
+			ssize_t got = recv(fd, head + n, sizeof(head) - 1 - n, 0);
+			if (got <= 0)
+				break;
+			head[n += (size_t)got] = '\0';
+			if (strstr(head, "\r\n\r\n") != NULL) {
+				serve_request(fd, head);
+				break;
+			}
+		}
+		shutdown(fd, SHUT_RDWR);
+		close(fd);
+	}
+	return NULL;
+}
+
+/* In each test's own process: threads do not survive fork(). */
+static void
+start_server(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pthread_t thread;
+
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, length), 0);
+	ck_assert_int_eq(listen(listener, 8), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+	port = ntohs(address.sin_port);
+	ck_assert_int_eq(pthread_create(&thread, NULL, serve, GINT_TO_POINTER(listener)), 0);
+	pthread_detach(thread);
+}
+
+/* --- images ----------------------------------------------------------------------------------------------------------- */
+
+static void
+run_in_folder(const char *command)
+{
+	g_autofree char *whole = g_strdup_printf("cd '%s' && %s", folder, command);
+
+	if (system(whole) != 0)
+		g_error("failed: %s", whole);
+}
+
+/* Data that does not compress at both ends and in the middle, text, zeros between. */
+static void
+make_disk(void)
+{
+	g_autofree char *disk = g_malloc0(DISK_SIZE);
+	g_autofree char *path = g_build_filename(folder, "disk.raw", NULL);
+	GRand *random = g_rand_new_with_seed(7);
+	static const struct { gsize at, length; } data[] = {{0, 100000}, {3 * MIB + 5, 300000}, {DISK_SIZE - 700, 700}};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(data); i++)
+		for (gsize k = 0; k < data[i].length; k++)
+			disk[data[i].at + k] = (char)g_rand_int(random);
+	for (gsize at = 5 * MIB; at < 6 * MIB; at++)
+		disk[at] = "solovirt"[at % 8];
+	g_rand_free(random);
+	ck_assert(g_file_set_contents(path, disk, DISK_SIZE, NULL));
+}
+
+static void
+patch(const char *from, const char *to, gsize at, const char *bytes, gsize length)
+{
+	g_autofree char *source = g_build_filename(folder, from, NULL), *target = g_build_filename(folder, to, NULL), *data = NULL;
+	gsize size;
+
+	ck_assert(g_file_get_contents(source, &data, &size, NULL));
+	memcpy(data + at, bytes, length);
+	ck_assert(g_file_set_contents(target, data, (gssize)size, NULL));
+}
+
+static const char *const commands[] = {
+	"mkdir scratch && chmod 700 scratch",
+	"gzip -k disk.raw && xz -k -0 disk.raw && zstd -q -k disk.raw",
+	"cat disk.raw.gz /dev/null > two.gz && head -c 600 disk.raw | gzip >> two.gz && head -c 1024 /dev/zero >> two.gz",
+	"qemu-img convert -f raw -O qcow2 disk.raw disk.qcow2",
+	"gzip -k disk.qcow2 && xz -k -0 disk.qcow2 && zstd -q -k disk.qcow2",
+	"qemu-img convert -f raw -O qcow2 -o compat=0.10 disk.raw v2.qcow2",
+	"qemu-img convert -f raw -O qcow2 -o cluster_size=512 disk.raw small.qcow2",
+	"qemu-img convert -f raw -O qcow2 -o cluster_size=2M disk.raw large.qcow2",
+	"qemu-img convert -f raw -O qcow2 -c disk.raw deflate.qcow2",
+	"qemu-img convert -f raw -O qcow2 -c -o cluster_size=512 disk.raw deflate-small.qcow2",
+	"qemu-img convert -f raw -O qcow2 -c -o compression_type=zstd disk.raw zstd.qcow2",
+	"qemu-img convert -f raw -O qcow2 -o extended_l2=on disk.raw extended.qcow2",
+	"qemu-img convert -f raw -O qcow2 -c -o extended_l2=on disk.raw extended-deflate.qcow2",
+	"qemu-img convert -f raw -O qcow2 -o preallocation=falloc disk.raw full.qcow2",
+	"cp disk.qcow2 snapshot.qcow2 && qemu-img snapshot -c one snapshot.qcow2 && "
+	"qemu-io -f qcow2 -c 'write -P 0 3M 1M' snapshot.qcow2 >/dev/null && qemu-img snapshot -a one snapshot.qcow2",
+	"qemu-img create -q -f qcow2 -u -b /etc/passwd -F raw backing.qcow2 1M",
+	"qemu-img create -q -f qcow2 -o data_file=outside.raw,data_file_raw=on datafile.qcow2 1M",
+	"qemu-img create -q -f qcow2 huge.qcow2 1P",
+	"qemu-img convert -f raw -O vmdk disk.raw disk.vmdk",
+	"head -c 1000000 disk.qcow2 > half.qcow2",
+	"for k in gz xz zst; do head -c 200000 disk.raw.$k > half.raw.$k; done",
+	"head -c 64M /dev/zero | gzip > bomb.gz",
+	": > empty && echo '<!DOCTYPE html><p>Log in' > page.html && head -c 1500 disk.raw > short.raw",
+	"sha256sum disk.raw.gz | cut -d' ' -f1 | tr -d '\\n' > sum && sha512sum disk.raw | cut -d' ' -f1 | tr -d '\\n' > sum512",
+};
+
+static void
+make_images(void)
+{
+	g_autoptr(GError) error = NULL;
+
+	folder = g_dir_make_tmp("solovirt-test-import-XXXXXX", &error);
+	if (folder == NULL)
+		g_error("%s", error->message);
+	make_disk();
+	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+		run_in_folder(commands[i]);
+	patch("disk.qcow2", "wild.qcow2", 40, "\x10\0\0\0\0\0\0\0", 8);
+	patch("disk.raw.gz", "damaged.gz", 100000, "damage", 6);
+	patch("disk.qcow2", "v1.qcow2", 4, "\0\0\0\1", 4);
+}
+
+static void
+remove_images(void)
+{
+	g_autofree char *command = g_strdup_printf("rm -rf '%s'", folder);
+
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* --- running an import --------------------------------------------------------------------------------------------------- */
+
+struct import {
+	pid_t pid;
+	int socket, target;
+	json_t *answer;    /* the frame with result or error */
+	GString *phases;   /* of progress events, each once */
+	int64_t most_done; /* largest progress seen */
+};
+
+static const char *
+program(void)
+{
+	const char *folder_of_programs = getenv("SOLOVIRT_LIBEXEC");
+
+	return g_strdup_printf("%s/solovirt-import", folder_of_programs != NULL ? folder_of_programs : ".");
+}
+
+static void
+exec_program(int socket)
+{
+	const char *path = program();
+
+	if (socket == 3 || dup2(socket, 3) == 3)
+		execl(path, path, NULL);
+	_exit(127);
+}
+
+/* args is stolen; url and the rest are filled in when they are not there. */
+static void
+start_import(struct import *import, const char *path, int64_t capacity, json_t *args)
+{
+	g_autofree char *url = g_strdup_printf("http://127.0.0.1:%u%s", port, path);
+	g_autofree char *scratch = g_build_filename(folder, "scratch", NULL);
+	g_autofree char *target = g_build_filename(folder, "target", NULL);
+	struct error err = {0};
+	int sockets[2];
+
+	json_t *defaults = json_pack("{s:s, s:I, s:s, s:i, s:i}", "url", url, "capacity", (json_int_t)capacity, "scratch", scratch,
+	    "stallSeconds", 1, "attempts", 4);
+	json_object_update_missing(args, defaults);
+	json_decref(defaults);
+	*import = (struct import){.phases = g_string_new(NULL)};
+	import->target = open(target, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ck_assert_int_eq(ftruncate(import->target, capacity), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+	import->pid = fork();
+	if (import->pid == 0)
+		exec_program(sockets[1]);
+	close(sockets[1]);
+	import->socket = sockets[0];
+	json_t *call = json_pack("{s:i, s:s, s:o}", "id", 7, "verb", "import", "args", args);
+	ck_assert_int_eq(channel_write(import->socket, call, import->target, &err), 0);
+	json_decref(call);
+}
+
+static void
+note_progress(struct import *import, json_t *message)
+{
+	json_t *args = json_object_get(message, "args");
+	const char *phase = json_string_value(json_object_get(args, "phase"));
+
+	ck_assert_str_eq(json_string_value(json_object_get(message, "event")), "progress");
+	if (strstr(import->phases->str, phase) == NULL)
+		g_string_append_printf(import->phases, "%s ", phase);
+	import->most_done = MAX(import->most_done, json_integer_value(json_object_get(args, "done")));
+}
+
+static void
+finish_import(struct import *import)
+{
+	struct error err = {0};
+	int status;
+
+	while (import->answer == NULL) {
+		json_t *message = NULL;
+		ck_assert_msg(channel_read(import->socket, &message, NULL, &err) == 1, "the worker died: %s", err.text);
+		if (json_object_get(message, "event") == NULL) {
+			import->answer = message;
+		} else {
+			note_progress(import, message);
+			json_decref(message);
+		}
+	}
+	ck_assert_int_eq(json_integer_value(json_object_get(import->answer, "id")), 7);
+	waitpid(import->pid, &status, 0);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the worker ended with status 0x%x", (unsigned)status);
+}
+
+static void
+clear_import(struct import *import)
+{
+	json_decref(import->answer);
+	g_string_free(import->phases, TRUE);
+	close(import->socket);
+	close(import->target);
+}
+
+static void
+expect_error(const struct import *import, int code, const char *text)
+{
+	const json_t *error = json_object_get(import->answer, "error");
+	const char *found = json_string_value(json_object_get(error, "text"));
+
+	ck_assert_msg(error != NULL, "the import succeeded");
+	ck_assert_msg(strstr(found, text) != NULL, "\"%s\" is not in \"%s\"", text, found);
+	ck_assert_msg(json_integer_value(json_object_get(error, "code")) == code, "%s has code %d", found,
+	    (int)json_integer_value(json_object_get(error, "code")));
+}
+
+/* The target holds the disk, then zeros, and has holes where the disk has zeros. */
+static void
+expect_disk(const struct import *import)
+{
+	g_autofree char *path = g_build_filename(folder, "disk.raw", NULL), *target = g_build_filename(folder, "target", NULL);
+	g_autofree char *wanted = NULL, *found = NULL;
+	gsize wanted_size, found_size;
+	struct stat st;
+	const json_t *result = json_object_get(import->answer, "result");
+
+	ck_assert_msg(result != NULL, "%s", json_string_value(json_object_get(json_object_get(import->answer, "error"), "text")));
+	ck_assert_int_eq(json_integer_value(json_object_get(result, "virtualSize")), DISK_SIZE);
+	ck_assert(g_file_get_contents(path, &wanted, &wanted_size, NULL) && g_file_get_contents(target, &found, &found_size, NULL));
+	ck_assert_uint_ge(found_size, wanted_size);
+	ck_assert_int_eq(memcmp(wanted, found, wanted_size), 0);
+	gsize zeros = wanted_size;
+	while (zeros < found_size && found[zeros] == 0)
+		zeros++;
+	ck_assert_uint_eq(zeros, found_size);
+	ck_assert_int_eq(fstat(import->target, &st), 0);
+	ck_assert_int_lt(st.st_blocks * 512, 2 * MIB);
+}
+
+/* --- what works ----------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *path, *format, *compression;
+} good[] = {
+	{"/plain/disk.raw", "raw", ""},
+	{"/plain/disk.raw.gz", "raw", "gz"},
+	{"/plain/disk.raw.xz", "raw", "xz"},
+	{"/plain/disk.raw.zst", "raw", "zst"},
+	{"/plain/disk.qcow2", "qcow2", ""},
+	{"/plain/disk.qcow2.gz", "qcow2", "gz"},
+	{"/plain/disk.qcow2.xz", "qcow2", "xz"},
+	{"/plain/disk.qcow2.zst", "qcow2", "zst"},
+	{"/plain/v2.qcow2", "qcow2", ""},
+	{"/plain/small.qcow2", "qcow2", ""},
+	{"/plain/large.qcow2", "qcow2", ""},
+	{"/plain/deflate.qcow2", "qcow2", ""},
+	{"/plain/deflate-small.qcow2", "qcow2", ""},
+	{"/plain/zstd.qcow2", "qcow2", ""},
+	{"/plain/extended.qcow2", "qcow2", ""},
+	{"/plain/extended-deflate.qcow2", "qcow2", ""},
+	{"/plain/snapshot.qcow2", "qcow2", ""},
+	{"/redirect/disk.qcow2", "qcow2", ""},
+	{"/nolength/disk.raw.gz", "raw", "gz"},
+	{"/breaking/disk.raw", "raw", ""},
+	{"/breaking/disk.raw.gz", "raw", "gz"},
+	{"/breaking/disk.qcow2", "qcow2", ""},
+};
+
+START_TEST(imports)
+{
+	struct import import;
+
+	start_import(&import, good[_i].path, 9 * MIB, json_object());
+	finish_import(&import);
+	expect_disk(&import);
+	const json_t *result = json_object_get(import.answer, "result");
+	ck_assert_str_eq(json_string_value(json_object_get(result, "format")), good[_i].format);
+	ck_assert_str_eq(json_string_value(json_object_get(result, "compression")), good[_i].compression);
+	ck_assert_int_gt(json_integer_value(json_object_get(result, "bytes")), 0);
+	clear_import(&import);
+}
+END_TEST
+
+START_TEST(imports_into_exactly_enough)
+{
+	struct import import;
+
+	start_import(&import, "/plain/disk.qcow2", DISK_SIZE, json_object());
+	finish_import(&import);
+	expect_disk(&import);
+	clear_import(&import);
+}
+END_TEST
+
+START_TEST(imports_a_preallocated_image)
+{
+	struct import import;
+
+	start_import(&import, "/plain/full.qcow2", 16 * MIB, json_object());
+	finish_import(&import);
+	expect_disk(&import);
+	clear_import(&import);
+}
+END_TEST
+
+START_TEST(a_size_that_is_no_multiple_of_a_sector)
+{
+	struct import import;
+	struct stat st;
+
+	start_import(&import, "/plain/short.raw", MIB, json_object());
+	finish_import(&import);
+	ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(import.answer, "result"), "virtualSize")), 1500);
+	ck_assert(fstat(import.target, &st) == 0 && st.st_size == MIB);
+	clear_import(&import);
+}
+END_TEST
+
+/* gzip members behind each other, and zeros behind the last. */
+START_TEST(several_members)
+{
+	struct import import;
+
+	start_import(&import, "/plain/two.gz", 9 * MIB, json_object());
+	finish_import(&import);
+	ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(import.answer, "result"), "virtualSize")), DISK_SIZE + 600);
+	clear_import(&import);
+}
+END_TEST
+
+static char *
+read_sum(const char *algorithm, const char *name)
+{
+	g_autofree char *path = g_build_filename(folder, name, NULL), *digits = NULL;
+
+	ck_assert(g_file_get_contents(path, &digits, NULL, NULL));
+	return g_strdup_printf("%s:%s", algorithm, digits);
+}
+
+START_TEST(right_checksums)
+{
+	static const struct { const char *path, *algorithm, *file; } rows[] = {
+		{"/plain/disk.raw.gz", "sha256", "sum"}, {"/plain/disk.raw", "sha512", "sum512"}, {"/breaking/disk.raw.gz", "SHA256", "sum"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *checksum = read_sum(rows[i].algorithm, rows[i].file);
+		struct import import;
+		start_import(&import, rows[i].path, 9 * MIB, json_pack("{s:s}", "checksum", checksum));
+		finish_import(&import);
+		expect_disk(&import);
+		clear_import(&import);
+	}
+}
+END_TEST
+
+START_TEST(credentials_and_headers)
+{
+	struct import import;
+
+	start_import(&import, "/private/disk.raw.gz", 9 * MIB, json_pack("{s:s, s:s, s:[s]}", "user", "user", "password", "secret",
+	    "headers", "X-Extra: yes"));
+	finish_import(&import);
+	expect_disk(&import);
+	clear_import(&import);
+}
+END_TEST
+
+/* --- what is refused ------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *path;
+	int64_t capacity;
+	int code;
+	const char *text;
+} bad[] = {
+	{"/plain/disk.qcow2", 8 * MIB, EINVAL,
+	    "virtual image size 8389120 (8MiB) is larger than the reported available storage 8388608 (8MiB). A larger PVC is required"},
+	{"/plain/disk.raw", 4 * MIB, EINVAL, "virtual image size 8389120 "},
+	{"/nolength/disk.raw", 4 * MIB, EINVAL, "is larger than the reported available storage 4194304 (4MiB). A larger PVC"},
+	{"/plain/disk.raw.gz", 4 * MIB, EINVAL, "A larger PVC is required"},
+	{"/plain/bomb.gz", 9 * MIB, EINVAL, "A larger PVC is required"},
+	{"/plain/huge.qcow2", 9 * MIB, EINVAL, "virtual image size 1125899906842624 (1PiB)"},
+	{"/plain/backing.qcow2", 9 * MIB, EINVAL, "has a backing file"},
+	{"/plain/datafile.qcow2", 9 * MIB, EINVAL, "external data file"},
+	{"/plain/wild.qcow2", 9 * MIB, EINVAL, "L1 table"},
+	{"/plain/v1.qcow2", 9 * MIB, EINVAL, "qcow image of version 1"},
+	{"/plain/half.qcow2", 9 * MIB, EINVAL, "truncated"},
+	{"/plain/half.raw.gz", 9 * MIB, EINVAL, "truncated"},
+	{"/plain/half.raw.xz", 9 * MIB, EINVAL, "truncated"},
+	{"/plain/half.raw.zst", 9 * MIB, EINVAL, "truncated"},
+	{"/nolength/half.raw.gz", 9 * MIB, EIO, "truncated"},
+	{"/plain/damaged.gz", 9 * MIB, EINVAL, "damaged"},
+	{"/plain/disk.vmdk", 9 * MIB, EINVAL, "VMDK"},
+	{"/plain/page.html", 9 * MIB, EINVAL, "web page"},
+	{"/plain/empty", 9 * MIB, EINVAL, "empty"},
+	{"/escape/disk.raw", 9 * MIB, EINVAL, "rotocol"},
+	{"/loop/disk.raw", 9 * MIB, EIO, "redirects"},
+	{"/status/404", 9 * MIB, EIO, "HTTP status 404 (there is no such file)"},
+	{"/status/503", 9 * MIB, EIO, "HTTP status 503"},
+	{"/private/disk.raw", 9 * MIB, EIO, "HTTP status 401"},
+	{"/once/disk.raw", 9 * MIB, EIO, "does not resume"},
+	{"/changing/disk.raw", 9 * MIB, EIO, "replaced"},
+	{"/stalling/disk.raw", 9 * MIB, ETIMEDOUT, "stalled after"},
+};
+
+START_TEST(refuses)
+{
+	struct import import;
+
+	/* libcurl needs some seconds to notice a stall: once is enough. */
+	start_import(&import, bad[_i].path, bad[_i].capacity,
+	    bad[_i].code == ETIMEDOUT ? json_pack("{s:i}", "attempts", 1) : json_object());
+	finish_import(&import);
+	expect_error(&import, bad[_i].code, bad[_i].text);
+	clear_import(&import);
+}
+END_TEST
+
+START_TEST(wrong_checksum)
+{
+	struct import import;
+
+	start_import(&import, "/plain/disk.raw", 9 * MIB, json_pack("{s:s}", "checksum", "md5:00000000000000000000000000000000"));
+	finish_import(&import);
+	expect_error(&import, EINVAL, "checksum mismatch");
+	clear_import(&import);
+}
+END_TEST
+
+/* Arguments that are refused before anything is fetched. */
+START_TEST(bad_arguments)
+{
+	static const struct { const char *args, *text; } rows[] = {
+		{"{\"url\":\"file:///etc/passwd\"}", "Invalid source URL scheme: file:///etc/passwd"},
+		{"{\"checksum\":\"crc32:00\"}", "Invalid checksum format"},
+		{"{\"checksum\":\"sha256:00\"}", "sha256 has 64 hexadecimal digits"},
+		{"{\"headers\":[\"X: 1\\r\\nHost: other\"]}", "extra header number 1"},
+		{"{\"capacity\":0}", "capacity"},
+		{"{\"url\":7}", "malformed"},
+		{"{\"scratch\":\"/nowhere\"}", "cannot make a scratch file in /nowhere"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct import import;
+		start_import(&import, "/plain/disk.raw", MIB, json_loads(rows[i].args, 0, NULL));
+		finish_import(&import);
+		const char *text = json_string_value(json_object_get(json_object_get(import.answer, "error"), "text"));
+		ck_assert_msg(text != NULL && strstr(text, rows[i].text) != NULL, "%s: %s", rows[i].args, text);
+		clear_import(&import);
+	}
+}
+END_TEST
+
+/* Nobody listens on port 1. */
+START_TEST(no_server)
+{
+	struct import import;
+
+	start_import(&import, "", MIB, json_pack("{s:s}", "url", "http://127.0.0.1:1/disk.raw"));
+	finish_import(&import);
+	expect_error(&import, ECONNREFUSED, "http://127.0.0.1:1/disk.raw: ");
+	clear_import(&import);
+}
+END_TEST
+
+START_TEST(secrets_are_not_told)
+{
+	g_autofree char *url = g_strdup_printf("http://user:hunter2@127.0.0.1:%u/status/404?signature=hunter2", port);
+	struct import import;
+
+	start_import(&import, "", MIB, json_pack("{s:s}", "url", url));
+	finish_import(&import);
+	expect_error(&import, EIO, "/status/404: ");
+	g_autofree char *all = json_dumps(import.answer, 0);
+	ck_assert_ptr_null(strstr(all, "hunter2"));
+	clear_import(&import);
+}
+END_TEST
+
+/* --- rights ------------------------------------------------------------------------------------------------------------------ */
+
+static void
+wait_for_progress(struct import *import)
+{
+	struct error err = {0};
+	json_t *message = NULL;
+
+	ck_assert_int_eq(channel_read(import->socket, &message, NULL, &err), 1);
+	note_progress(import, message);
+	json_decref(message);
+}
+
+START_TEST(rights_are_given_up)
+{
+	g_autofree char *path = NULL, *status = NULL;
+	struct import import;
+
+	start_import(&import, "/stalling/disk.raw", 9 * MIB, json_object());
+	wait_for_progress(&import);
+	path = g_strdup_printf("/proc/%d/status", (int)import.pid);
+	ck_assert(g_file_get_contents(path, &status, NULL, NULL));
+	ck_assert_ptr_nonnull(strstr(status, "NoNewPrivs:\t1\n"));
+	if (getuid() == 0) {
+		ck_assert_ptr_nonnull(strstr(status, "Uid:\t65534\t65534\t65534\t65534\n"));
+		ck_assert_ptr_nonnull(strstr(status, "Gid:\t65534\t65534\t65534\t65534\n"));
+		ck_assert_ptr_nonnull(strstr(status, "CapEff:\t0000000000000000\n"));
+	}
+	kill(import.pid, SIGKILL);
+	waitpid(import.pid, NULL, 0);
+	clear_import(&import);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *s = suite_create("import");
+	TCase *t = tcase_create("import");
+
+	tcase_add_unchecked_fixture(t, make_images, remove_images);
+	tcase_add_checked_fixture(t, start_server, NULL);
+	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t, imports, 0, G_N_ELEMENTS(good));
+	tcase_add_test(t, imports_into_exactly_enough);
+	tcase_add_test(t, imports_a_preallocated_image);
+	tcase_add_test(t, a_size_that_is_no_multiple_of_a_sector);
+	tcase_add_test(t, several_members);
+	tcase_add_test(t, right_checksums);
+	tcase_add_test(t, credentials_and_headers);
+	tcase_add_loop_test(t, refuses, 0, G_N_ELEMENTS(bad));
+	tcase_add_test(t, wrong_checksum);
+	tcase_add_test(t, bad_arguments);
+	tcase_add_test(t, no_server);
+	tcase_add_test(t, secrets_are_not_told);
+	tcase_add_test(t, rights_are_given_up);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int
+main(void)
+{
+	SRunner *runner = srunner_create(suite());
+
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
