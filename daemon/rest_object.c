@@ -143,8 +143,8 @@ finish(struct rest_call *call, int code, const struct object *object, struct doc
 void
 rest_create(struct rest_call *call)
 {
-	struct document *document = rest_body_document(call);
 	bool dry_run = rest_dry_run(call, NULL);
+	struct document *document = rest_body_document(call);
 	struct diagnostics diagnostics;
 	struct error err = { 0 };
 

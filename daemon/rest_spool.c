@@ -8,9 +8,11 @@
 static bool
 has_spool(struct rest_call *call)
 {
-	if (call->rest->daemon->spool == NULL)
+	bool has = call->rest->daemon->spool != NULL;
+
+	if (!has)
 		rest_refuse(call, 503, "the spool is not being read");
-	return call->rest->daemon->spool != NULL;
+	return has;
 }
 
 void
