@@ -34,3 +34,25 @@ solovirt_SOURCES = \
 	src/cli/validate.c \
 	src/cli/version.c \
 	src/cli/wait.c
+
+# The program writes its own reference and completions.
+EXTRA_DIST += man/solovirt.1.head man/solovirt.1.tail
+CLEANFILES += man/solovirt.1 etc/completion/solovirt etc/completion/_solovirt etc/completion/solovirt.fish
+
+man1_MANS = man/solovirt.1
+man/solovirt.1: man/solovirt.1.head man/solovirt.1.tail solovirt$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) man && { cat $(srcdir)/man/solovirt.1.head && ./solovirt help --man && \
+		cat $(srcdir)/man/solovirt.1.tail; } >$@.tmp && mv $@.tmp $@
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+zshcompletiondir = $(datadir)/zsh/vendor-completions
+fishcompletiondir = $(datadir)/fish/vendor_completions.d
+bashcompletion_DATA = etc/completion/solovirt
+zshcompletion_DATA = etc/completion/_solovirt
+fishcompletion_DATA = etc/completion/solovirt.fish
+etc/completion/solovirt: solovirt$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) etc/completion && ./solovirt completion bash >$@.tmp && mv $@.tmp $@
+etc/completion/_solovirt: solovirt$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) etc/completion && ./solovirt completion zsh >$@.tmp && mv $@.tmp $@
+etc/completion/solovirt.fish: solovirt$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) etc/completion && ./solovirt completion fish >$@.tmp && mv $@.tmp $@

@@ -47,11 +47,12 @@ run(struct cli *cli, const struct arguments *arguments)
 	if (output.format <= OUTPUT_WIDE)
 		printf("Client Version: v" PACKAGE_VERSION "\n");
 	code = client ? EXIT_DONE : ask(cli, &answer);
-	server = json_string_value(json_object_get(answer.body, "gitVersion"));
+	/* gitVersion says which Kubernetes API is spoken: clients of old look at it */
+	server = json_string_value(json_object_get(answer.body, "solovirtVersion"));
 	if (code == EXIT_DONE && !client)
 		json_object_set(versions, "serverVersion", answer.body);
 	if (output.format <= OUTPUT_WIDE && server != NULL)
-		printf("Server Version: %s\n", server);
+		printf("Server Version: v%s\n", server);
 	if (output.format > OUTPUT_WIDE && output_print(&output, versions, true, stdout, &err) < 0)
 		return cli_fail_error(&err);
 	return code;
