@@ -124,8 +124,9 @@ add_features(struct xml_build *build, xmlNodePtr domain, const struct domain_inp
 	if (domain_is_pc(spec))
 		xml_add(build, features, "vmport", "state", "off", NULL);
 	if (input->emulation) { /* there is no KVM to hide or to spin in */
-		xml_add_text(build, xml_add(build, features, "tcg", NULL), "tb-cache", TCG_CACHE_MIB);
-		xml_set(build, features->last->children, "unit", "MiB");
+		xmlNodePtr tcg = xml_add(build, features, "tcg", NULL);
+
+		xml_set(build, xml_add_text(build, tcg, "tb-cache", TCG_CACHE_MIB), "unit", "MiB");
 		return;
 	}
 	add_feature(build, features, "pvspinlock", wanted->pvspinlock);

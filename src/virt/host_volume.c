@@ -13,6 +13,8 @@
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virStoragePool, virStoragePoolFree)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virStorageVol, virStorageVolFree)
 
+enum { REFRESH_TRIES = 50, REFRESH_PAUSE = 100000 /* us */ };
+
 /* What volume-create is asked for. */
 struct wish {
 	const char *pool, *volume, *format;
@@ -30,6 +32,20 @@ pool_activate(virStoragePoolPtr pool, struct error *err)
 		return 0;
 	host_error(err, "cannot start storage pool %s", virStoragePoolGetName(pool));
 	return virStoragePoolIsActive(pool) == 1 ? 0 : -1; /* another lane may have been faster */
+}
+
+/* Looks at the directory anew.  libvirt refuses while it makes or fills a volume of the pool, which passes. */
+static int
+pool_refresh(virStoragePoolPtr pool, struct error *err)
+{
+	for (int i = 0; i < REFRESH_TRIES; i++) {
+		if (virStoragePoolRefresh(pool, 0) == 0)
+			return 0;
+		if (virGetLastErrorCode() != VIR_ERR_INTERNAL_ERROR)
+			break;
+		g_usleep(REFRESH_PAUSE);
+	}
+	return host_error(err, "cannot read storage pool %s", virStoragePoolGetName(pool));
 }
 
 static virStoragePoolPtr
@@ -98,11 +114,11 @@ run_pool_ensure(struct host_call *call, struct error *err)
 	}
 	if (pool_activate(pool, err) < 0)
 		return NULL;
-	if (virStoragePoolSetAutostart(pool, 1) < 0 || virStoragePoolRefresh(pool, 0) < 0) {
-		host_error(err, "cannot read storage pool %s", name);
+	if (virStoragePoolSetAutostart(pool, 1) < 0) {
+		host_error(err, "cannot make storage pool %s start by itself", name);
 		return NULL;
 	}
-	return json_object();
+	return pool_refresh(pool, err) < 0 ? NULL : json_object();
 }
 
 /* --- volumes --------------------------------------------------------------------------------------------------------- */
@@ -122,8 +138,11 @@ volume_find(virStoragePoolPtr pool, const char *name, struct error *err)
 {
 	virStorageVolPtr volume = virStorageVolLookupByName(pool, name);
 
-	if (volume == NULL && virGetLastErrorCode() == VIR_ERR_NO_STORAGE_VOL && virStoragePoolRefresh(pool, 0) == 0)
+	if (volume == NULL && virGetLastErrorCode() == VIR_ERR_NO_STORAGE_VOL) {
+		if (pool_refresh(pool, err) < 0)
+			return NULL;
 		volume = virStorageVolLookupByName(pool, name);
+	}
 	if (volume == NULL)
 		host_error(err, "cannot find volume %s in pool %s", name, virStoragePoolGetName(pool));
 	return volume;
@@ -228,7 +247,10 @@ run_list(struct host_call *call, struct error *err)
 	g_autoptr(virStoragePool) pool = pool_get(call->connection, name, err);
 	if (pool == NULL)
 		return NULL;
-	if (virStoragePoolRefresh(pool, 0) < 0 || (count = virStoragePoolListAllVolumes(pool, &all, 0)) < 0) {
+	if (pool_refresh(pool, err) < 0)
+		return NULL;
+	count = virStoragePoolListAllVolumes(pool, &all, 0);
+	if (count < 0) {
 		host_error(err, "cannot list the volumes of pool %s", name);
 		return NULL;
 	}

@@ -53,7 +53,7 @@ check_value(struct xml_build *build, const char *name, const char *value)
 void
 xml_set(struct xml_build *build, xmlNodePtr node, const char *name, const char *value)
 {
-	if (value != NULL && check_value(build, name, value))
+	if (node != NULL && value != NULL && check_value(build, name, value))
 		xmlNewProp(node, (const xmlChar *)name, (const xmlChar *)value);
 }
 

@@ -22,7 +22,7 @@ void xml_build_clear(struct xml_build *build);
 xmlNodePtr xml_add(struct xml_build *build, xmlNodePtr parent, const char *name, ...) __attribute__((sentinel));
 /* Adds an element with text; without one when text is NULL. */
 xmlNodePtr xml_add_text(struct xml_build *build, xmlNodePtr parent, const char *name, const char *text);
-/* Sets one attribute; nothing when value is NULL. */
+/* Sets one attribute; nothing when value, or node (an element that was left out), is NULL. */
 void xml_set(struct xml_build *build, xmlNodePtr node, const char *name, const char *value);
 /* A formatted value that lives as long as the build. */
 const char *xml_text(struct xml_build *build, const char *format, ...) __attribute__((format(printf, 2, 3)));
