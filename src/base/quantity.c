@@ -294,14 +294,14 @@ duration_parse(const char *text, int64_t *ms, struct error *err)
 		*ms = 0;
 		return 0;
 	}
-	for (const char *q = p; q == p || *q != '\0'; p = q) {
-		q = scan_term(q, &total);
-		if (q == NULL)
+	do {
+		p = scan_term(p, &total);
+		if (p == NULL)
 			return error_set(err, EINVAL,
 			    "\"%.100s\" is not a duration; write numbers with h, m, s or ms, as in 30s or 1h30m", text);
 		if (total > (wide)INT64_MAX)
 			return error_set(err, ERANGE, "\"%.100s\" is too long", text);
-	}
+	} while (*p != '\0');
 	*ms = (int64_t)(total / 1000000 + (total % 1000000 != 0));
 	*ms = negative ? -*ms : *ms;
 	return 0;

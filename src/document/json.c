@@ -24,17 +24,21 @@ static void write_value(const json_t *value, GString *out);
 unsigned
 json_depth(const json_t *value)
 {
-	unsigned most = 0;
+	unsigned most = 0, depth;
 	const char *name;
 	json_t *child;
 	size_t i;
 
 	if (!json_is_object(value) && !json_is_array(value))
 		return 0;
-	json_object_foreach((json_t *)value, name, child)
-		most = MAX(most, json_depth(child));
-	json_array_foreach(value, i, child)
-		most = MAX(most, json_depth(child));
+	json_object_foreach((json_t *)value, name, child) {
+		depth = json_depth(child);
+		most = MAX(most, depth);
+	}
+	json_array_foreach(value, i, child) {
+		depth = json_depth(child);
+		most = MAX(most, depth);
+	}
 	return most + 1;
 }
 
@@ -91,7 +95,7 @@ json_read(const char *text, size_t length, struct error *err)
 	return whole;
 }
 
-/* --- documents ------------------------------------------------------------------------------------------------------- */
+/* --- documents ---------------------------------------------------------------------------------------------------- */
 
 static void
 step(struct cursor *cursor)
@@ -259,7 +263,7 @@ json_read_documents(struct reader *reader)
 	return true;
 }
 
-/* --- writing --------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static void
 write_quoted(GString *out, const char *text, size_t length)
