@@ -101,7 +101,7 @@ text_of_secret(const struct seed *seed, const struct text *text, size_t *length,
 		return NULL;
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(text->keys); i++)
-		if (schema_map_get(&secret->data, text->keys[i]) != NULL || schema_map_get(&secret->string_data, text->keys[i]) != NULL)
+		if (schema_map_get(&secret->data, text->keys[i]) != NULL)
 			return value_of(secret, text->keys[i], length, err);
 	error_set(err, ENOENT, "the Secret \"%s\" that the volume \"%s\" refers to has neither a key \"%s\" nor \"%s\"",
 	    text->reference->name, seed->volume->name, text->keys[0], text->keys[1]);
