@@ -61,6 +61,9 @@ arguments_parse(struct arguments *arguments, int argc, char **argv, bool stop_at
 				row = candidate;
 		}
 		assert(row != NULL);
+		/* "-o=yaml" is what kubectl takes for "-o yaml" */
+		if (c < OPTION_BASE && optarg != NULL && *optarg == '=')
+			optarg++;
 		result = take(arguments, row, optarg, err);
 	}
 	g_string_free(shorts, TRUE);

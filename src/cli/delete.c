@@ -135,6 +135,7 @@ delete_one(struct deletion *deletion, struct selected *selected)
 		return answer_complain(&answer, code, NULL);
 	/* an object that lingers comes back whole; of one that is gone a Status tells the uid */
 	uid = path_string(answer.body, "metadata.uid");
+	g_free(selected->uid);
 	selected->uid = g_strdup(uid != NULL ? uid : path_string(answer.body, "details.uid"));
 	selected->done = true;
 	if (deletion->names_only)

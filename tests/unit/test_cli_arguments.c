@@ -89,7 +89,7 @@ END_TEST
 START_TEST(values_add_up_and_the_last_one_counts)
 {
 	arguments.tables[1] = verb;
-	ck_assert_int_ge(parse("-f a.yaml -fb.yaml --filename=c.yaml -n x -n y", false), 0);
+	ck_assert_int_ge(parse("-f a.yaml -fb.yaml --filename=c.yaml -n x -n=y", false), 0);
 	ck_assert_uint_eq(arguments_values(&arguments, "filename")->len, 3);
 	ck_assert_str_eq(arguments_values(&arguments, "filename")->pdata[1], "b.yaml");
 	ck_assert_str_eq(arguments_value(&arguments, "namespace"), "y");
