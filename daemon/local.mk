@@ -30,3 +30,11 @@ libsolovirt_a_SOURCES += \
 	daemon/rest_watch.c \
 	daemon/selector.c daemon/selector.h \
 	daemon/websocket.c daemon/websocket.h
+libsolovirt_a_SOURCES += \
+	daemon/spool.c daemon/spool.h daemon/spool_private.h \
+	daemon/spool_apply.c \
+	daemon/spool_plan.c daemon/spool_plan.h \
+	daemon/spool_read.c \
+	daemon/spool_scan.c daemon/spool_scan.h \
+	daemon/spool_status.c \
+	daemon/spool_watch.c daemon/spool_watch.h

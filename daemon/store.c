@@ -179,6 +179,17 @@ store_subscribe(struct store *store, void (*changed)(void *arg, const struct cha
 	g_array_append_val(store->subscribers, subscriber);
 }
 
+/* The place stays taken: a commit may be walking over the subscribers. */
+void
+store_unsubscribe(struct store *store, const void *arg)
+{
+	for (guint i = 0; i < store->subscribers->len; i++) {
+		struct store_subscriber *subscriber = &g_array_index(store->subscribers, struct store_subscriber, i);
+		if (subscriber->arg == arg)
+			subscriber->changed = NULL;
+	}
+}
+
 /* --- memory ------------------------------------------------------------------------------------------------------------ */
 
 void

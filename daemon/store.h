@@ -87,6 +87,8 @@ void store_when_durable(struct store *store, void (*done)(void *arg, const struc
 
 /* Tells every durable change, in order of version, after the commit.  Subscribers may change the store (next turn). */
 void store_subscribe(struct store *store, void (*changed)(void *arg, const struct change *change), void *arg);
+/* Ends all subscriptions of this arg. */
+void store_unsubscribe(struct store *store, const void *arg);
 
 /* Replays durable changes with version > since, in order; the objects are valid during the call (value may be NULL).
  * 0, or -1 ESTALE when since is older than the log goes back (410 Expired) or lies in the future. */

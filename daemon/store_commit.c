@@ -57,7 +57,8 @@ publish(struct store *store, GPtrArray *ops, int64_t now)
 			store_log_add(store, change.version, now);
 		for (guint j = 0; j < subscribers; j++) {
 			struct store_subscriber *subscriber = &g_array_index(store->subscribers, struct store_subscriber, j);
-			subscriber->changed(subscriber->arg, &change);
+			if (subscriber->changed != NULL)
+				subscriber->changed(subscriber->arg, &change);
 		}
 	}
 }
