@@ -115,7 +115,8 @@ access_refusal(const struct access *access, uid_t uid, enum access_right needed)
 	if (names[0] == '\0')
 		return g_strdup_printf("user %u may not do this: only root may, as the configuration names no group in "
 		    "access.adminGroups", (unsigned)uid);
-	return g_strdup_printf("user %u may not do this: it needs membership in the group %s%s%s (log in again after joining)",
+	return g_strdup_printf(
+	    "user %u may not do this: it needs membership in the group %s%s%s (log in again after joining)",
 	    (unsigned)uid, names, view && access->admin_names[0] != '\0' ? " or " : "",
 	    view ? access->admin_names : "");
 }

@@ -14,8 +14,8 @@ enum access_right {
 	ACCESS_ADMIN, /* everything */
 };
 
-/* Resolves the names (by NSS, which may block: only at start and reload).  Unknown ones are logged and left out.  config may be
- * NULL: then only root and the daemon's own user. */
+/* Resolves the names (by NSS, which may block: only at start and reload).  Unknown ones are logged and left out. config
+ * may be NULL: then only root and the daemon's own user. */
 struct access *access_new(const struct config_access *config);
 void access_free(struct access *access);
 

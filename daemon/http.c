@@ -1,9 +1,9 @@
 /*
  * The server: its socket, its connections and their limits; see http.h.
  *
- * evhttp frees a connection whenever it likes and tells us by a callback that can be set only on a connection that exists.
- * It does not show us a connection before its first request, but it asks us for the connection's bufferevent: those wait in
- * "fresh" until the next event of this turn, when the connection behind them can be seen (greet).
+ * evhttp frees a connection whenever it likes and tells us by a callback that can be set only on a connection that
+ * exists. It does not show us a connection before its first request, but it asks us for the connection's bufferevent:
+ * those wait in "fresh" until the next event of this turn, when the connection behind them can be seen (greet).
  */
 #include "config.h"
 
@@ -24,8 +24,8 @@
 #include "src/base/error.h"
 #include "src/base/log.h"
 
-/* evhttp's own timeouts count from the last byte, so a slow client keeps a connection for ever, and they would end quiet watches:
- * they are put far away and http_connection.deadline is used instead. */
+/* evhttp's own timeouts count from the last byte, so a slow client keeps a connection for ever, and they would end
+ * quiet watches: they are put far away and http_connection.deadline is used instead. */
 enum { FAR_SECONDS = 365 * 86400, SWEEP_SECONDS = 2, BACKLOG = 256 };
 
 struct http_server {
@@ -48,8 +48,8 @@ static void serve(struct http_server *server, int fd);
 static void on_request(struct evhttp_request *ev, void *arg);
 
 struct http_server *
-http_server_new(struct event_base *base, const char *path, void (*handle)(void *arg, struct http_request *request), void *arg,
-    struct error *err)
+http_server_new(struct event_base *base, const char *path, void (*handle)(void *arg, struct http_request *request),
+    void *arg, struct error *err)
 {
 	int fd = passed_socket();
 	bool passed = fd >= 0;
@@ -129,7 +129,7 @@ http_connection_kill(struct http_connection *connection)
 	shutdown(bufferevent_getfd(http_connection_bufferevent(connection)), SHUT_RDWR);
 }
 
-/* --- the socket ---------------------------------------------------------------------------------------------------- */
+/* --- the socket ----------------------------------------------------------------------------------------------- */
 
 /* The listening unix socket that systemd gave us (sd_listen_fds(3)), or -1. */
 static int
@@ -194,7 +194,7 @@ open_socket(const char *path, struct error *err)
 	return fd;
 }
 
-/* --- connections --------------------------------------------------------------------------------------------------- */
+/* --- connections ---------------------------------------------------------------------------------------------- */
 
 static void
 read_peer(int fd, struct http_peer *peer)
@@ -338,7 +338,8 @@ serve(struct http_server *server, int fd)
 	server->evhttp = evhttp_new(server->base);
 	server->greet = event_new(server->base, -1, 0, greet, server);
 	server->sweep = event_new(server->base, -1, EV_PERSIST, sweep, server);
-	server->listener = evconnlistener_new(server->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	server->listener =
+	    evconnlistener_new(server->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	g_assert(server->evhttp != NULL && server->greet != NULL && server->sweep != NULL && server->listener != NULL);
 	event_priority_set(server->greet, PRIORITY_NORMAL);
 	evhttp_set_bevcb(server->evhttp, new_bufferevent, server);

@@ -1,9 +1,9 @@
 /*
  * The HTTP server on a unix socket: the seam over libevent's evhttp, which nothing outside http*.c sees.
  *
- * A request is handed to one function, which answers it at once or later.  An answer is a reply, a stream (a watch) or an
- * upgrade of the connection (a console); each of them ends the request.  Whoever answers need not care whether the client is still
- * there.  Loop thread only.
+ * A request is handed to one function, which answers it at once or later.  An answer is a reply, a stream (a watch) or
+ * an upgrade of the connection (a console); each of them ends the request.  Whoever answers need not care whether the
+ * client is still there.  Loop thread only.
  */
 #ifndef SOLOVIRT_DAEMON_HTTP_H
 #define SOLOVIRT_DAEMON_HTTP_H
@@ -22,16 +22,17 @@ struct http_tunnel;
 
 /* What a client may cost. */
 enum {
-	HTTP_BODY_MOST = 3 << 20,           /* bytes of a request's body; 413 beyond */
-	HTTP_HEADERS_MOST = 64 << 10,       /* bytes of its request line and headers; 400 beyond */
-	HTTP_QUEUE_MOST = 1 << 20,          /* bytes waiting for a slow reader of a stream or tunnel before it is dropped */
-	HTTP_CONNECTIONS = 1024,            /* open at once; more wait in the socket's backlog */
-	HTTP_CONNECTIONS_PER_USER = 128,    /* of them one user's, except root */
-	HTTP_STREAMS = 512,                 /* of them streams and tunnels: requests always find room */
-	HTTP_REQUEST_MS = 60000,            /* from accept, or the last answer, until the next request has come in whole */
+	HTTP_BODY_MOST = 3 << 20,     /* bytes of a request's body; 413 beyond */
+	HTTP_HEADERS_MOST = 64 << 10, /* bytes of its request line and headers; 400 beyond */
+	HTTP_QUEUE_MOST = 1 << 20,    /* bytes waiting for a slow reader of a stream or tunnel before it is dropped */
+	HTTP_CONNECTIONS = 1024,      /* open at once; more wait in the socket's backlog */
+	HTTP_CONNECTIONS_PER_USER = 128, /* of them one user's, except root */
+	HTTP_STREAMS = 512,              /* of them streams and tunnels: requests always find room */
+	HTTP_REQUEST_MS = 60000,         /* from accept, or the last answer, until the next request has come in whole */
 };
 
-/* Who connected, as the kernel says (SO_PEERCRED, SO_PEERGROUPS): credentials of connect(), which cannot change later. */
+/* Who connected, as the kernel says (SO_PEERCRED, SO_PEERGROUPS): credentials of connect(), which cannot change
+ * later. */
 struct http_peer {
 	uid_t uid;
 	gid_t gid;
@@ -40,18 +41,19 @@ struct http_peer {
 };
 
 /*
- * Listens on path (mode 0666: access is decided by the peer's credentials), or on the socket that systemd passed.  A socket
- * file that nobody answers on is replaced; EADDRINUSE when somebody does, EEXIST when the file is no socket.
+ * Listens on path (mode 0666: access is decided by the peer's credentials), or on the socket that systemd passed.  A
+ * socket file that nobody answers on is replaced; EADDRINUSE when somebody does, EEXIST when the file is no socket.
  * handle gets every request.  SIGPIPE is ignored from then on.  NULL on errors.
  */
 struct http_server *http_server_new(struct event_base *base, const char *path,
     void (*handle)(void *arg, struct http_request *request), void *arg, struct error *err);
-/* Closes everything; streams and tunnels are told that they are gone; requests that are still open may be answered later, in vain. */
+/* Closes everything; streams and tunnels are told that they are gone; requests that are still open may be answered
+ * later, in vain. */
 void http_server_free(struct http_server *server);
 /* What was given as arg. */
 void *http_server_arg(const struct http_server *server);
 
-/* --- what is asked: text is borrowed until the request is answered ------------------------------------------------- */
+/* --- what is asked: text is borrowed until the request is answered -------------------------------------------- */
 
 /* NULL, or one sentence why the request is refused whatever it asks (doubtful framing, bad encoding): answer 400. */
 const char *http_problem(const struct http_request *request);
@@ -69,7 +71,7 @@ const char *http_header(const struct http_request *request, const char *name);
 const char *http_body(struct http_request *request, size_t *length);
 const struct http_peer *http_peer(const struct http_request *request);
 
-/* --- answers ------------------------------------------------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------------------------------------------- */
 
 /* Adds a header to the answer to come; control characters in value become spaces. */
 void http_add_header(struct http_request *request, const char *name, const char *value);
@@ -77,9 +79,10 @@ void http_add_header(struct http_request *request, const char *name, const char 
 void http_reply(struct http_request *request, int code, const char *type, const char *body, size_t length);
 
 /*
- * Answers 200 with a body that goes on, and frees the request.  first: what is sent at once; it may be longer than the queue of
- * a slow reader.  gone(arg) is called once, later, when the client has left or was dropped; then only http_stream_end() is allowed.
- * NULL when there are too many streams or the client has left: the request is then still to be answered.
+ * Answers 200 with a body that goes on, and frees the request.  first: what is sent at once; it may be longer than the
+ * queue of a slow reader.  gone(arg) is called once, later, when the client has left or was dropped; then only
+ * http_stream_end() is allowed. NULL when there are too many streams or the client has left: the request is then still
+ * to be answered.
  */
 struct http_stream *http_stream_start(struct http_request *request, const char *type, const char *first, size_t length,
     void (*gone)(void *arg), void *arg);
@@ -95,17 +98,18 @@ struct http_tunnel_class {
 	void (*gone)(void *arg);                                            /* once: the client left; close it */
 };
 /*
- * Answers 101 with the headers added so far, and frees the request; from then on the connection carries bytes both ways.  NULL as
- * above.  Nothing is told from inside this call.
+ * Answers 101 with the headers added so far, and frees the request; from then on the connection carries bytes both
+ * ways.  NULL as above.  Nothing is told from inside this call.
  */
-struct http_tunnel *http_upgrade(struct http_request *request, const char *protocol, const struct http_tunnel_class *class,
-    void *arg);
+struct http_tunnel *http_upgrade(
+    struct http_request *request, const char *protocol, const struct http_tunnel_class *class, void *arg);
 /* Queues bytes; the writer keeps http_tunnel_queued() within HTTP_QUEUE_MOST, else the client is dropped. */
 void http_tunnel_write(struct http_tunnel *tunnel, const void *bytes, size_t length);
 size_t http_tunnel_queued(const struct http_tunnel *tunnel);
 /* Stops or goes on reading from the client. */
 void http_tunnel_pause(struct http_tunnel *tunnel, bool pause);
-/* Tells nothing any more, sends what is queued (for some seconds), closes, frees.  Allowed from inside the callbacks. */
+/* Tells nothing any more, sends what is queued (for some seconds), closes, frees.  Allowed from inside the
+ * callbacks. */
 void http_tunnel_close(struct http_tunnel *tunnel);
 
 #endif

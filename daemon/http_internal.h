@@ -14,7 +14,7 @@ struct http_connection {
 	struct http_server *server;
 	struct evhttp_connection *evcon; /* evhttp owns it and tells us when it goes */
 	struct http_peer peer;
-	int64_t deadline;             /* monotonic ms by which a whole request must have come; 0: one is being answered */
+	int64_t deadline; /* monotonic ms by which a whole request must have come; 0: one is being answered */
 	struct http_request *request; /* being answered, or NULL; so are the next two; never two of them */
 	struct http_stream *stream;
 	struct http_tunnel *tunnel;

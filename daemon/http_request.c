@@ -183,7 +183,7 @@ http_reply(struct http_request *request, int code, const char *type, const char 
 	http_request_free(request);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------------- */
 
 /* Headers that decide where a request ends: evhttp takes the first of several, and "+5" for a number. */
 static void
@@ -286,7 +286,8 @@ read_target(struct http_request *request)
 	const char *problem;
 
 	request->path = g_strdup(path == NULL ? "" : path);
-	problem = request->path[0] == '/' ? read_segments(request->path, segments) : "the path does not begin with a slash";
+	problem =
+	    request->path[0] == '/' ? read_segments(request->path, segments) : "the path does not begin with a slash";
 	g_ptr_array_add(segments, NULL);
 	request->segments = (char **)g_ptr_array_free(segments, FALSE);
 	if (problem == NULL && query != NULL)

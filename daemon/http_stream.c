@@ -29,11 +29,11 @@ struct http_tunnel {
 static void send_chunk(struct http_stream *stream, const char *bytes, size_t length);
 static void hijack(struct http_tunnel *tunnel, const char *protocol, struct http_request *request);
 
-/* --- streams ------------------------------------------------------------------------------------------------------- */
+/* --- streams -------------------------------------------------------------------------------------------------- */
 
 struct http_stream *
-http_stream_start(struct http_request *request, const char *type, const char *first, size_t length, void (*gone)(void *arg),
-    void *arg)
+http_stream_start(struct http_request *request, const char *type, const char *first, size_t length,
+    void (*gone)(void *arg), void *arg)
 {
 	struct http_connection *connection = request->connection;
 	struct http_stream *stream;
@@ -77,7 +77,8 @@ http_stream_write(struct http_stream *stream, const char *bytes, size_t length)
 		return -1;
 	output = bufferevent_get_output(http_connection_bufferevent(stream->connection));
 	if (evbuffer_get_length(output) + length > stream->most) {
-		log_info("a client of uid %u reads its watch too slowly and is dropped", (unsigned)stream->connection->peer.uid);
+		log_info("a client of uid %u reads its watch too slowly and is dropped",
+		    (unsigned)stream->connection->peer.uid);
 		stream->dropped = true;
 		http_connection_kill(stream->connection);
 		return -1;
@@ -118,7 +119,7 @@ http_stream_end(struct http_stream *stream)
 	g_free(stream);
 }
 
-/* --- tunnels ------------------------------------------------------------------------------------------------------- */
+/* --- tunnels -------------------------------------------------------------------------------------------------- */
 
 struct http_tunnel *
 http_upgrade(struct http_request *request, const char *protocol, const struct http_tunnel_class *class, void *arg)
@@ -172,7 +173,8 @@ on_read(struct bufferevent *bev, void *arg)
 	unsigned char bytes[4096];
 	int got;
 
-	/* The callback may close the tunnel (which lives on until later), or ask for a pause: what was read is still delivered. */
+	/* The callback may close the tunnel (which lives on until later), or ask for a pause: what was read is still
+	 * delivered. */
 	while (!tunnel->closing && (got = evbuffer_remove(input, bytes, sizeof(bytes))) > 0)
 		tunnel->class->data(tunnel->arg, bytes, (size_t)got);
 }
@@ -197,8 +199,8 @@ on_end(struct bufferevent *bev, short what, void *arg)
 		end_connection(arg);
 }
 
-/* Writes the head of the answer and takes the callbacks from evhttp.  Its timeout cannot be removed (libevent 2.1 keeps the
- * old one), but it is a year. */
+/* Writes the head of the answer and takes the callbacks from evhttp.  Its timeout cannot be removed (libevent 2.1 keeps
+ * the old one), but it is a year. */
 static void
 hijack(struct http_tunnel *tunnel, const char *protocol, struct http_request *request)
 {
@@ -207,7 +209,8 @@ hijack(struct http_tunnel *tunnel, const char *protocol, struct http_request *re
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(request->ev);
 	struct evkeyval *header;
 
-	evbuffer_add_printf(output, "HTTP/1.1 101 %s\r\nUpgrade: %s\r\nConnection: Upgrade\r\n", http_reason(101), protocol);
+	evbuffer_add_printf(
+	    output, "HTTP/1.1 101 %s\r\nUpgrade: %s\r\nConnection: Upgrade\r\n", http_reason(101), protocol);
 	for (header = headers->tqh_first; header != NULL; header = header->next.tqe_next)
 		evbuffer_add_printf(output, "%s: %s\r\n", header->key, header->value);
 	evbuffer_add(output, "\r\n", 2);

@@ -124,7 +124,7 @@ on_change(void *arg, const struct change *change)
 	rest->durable = change->version;
 }
 
-/* --- routing -------------------------------------------------------------------------------------------------------- */
+/* --- routing -------------------------------------------------------------------------------------------------- */
 
 static const char **
 capture_of(struct rest_call *call, char letter)
@@ -197,7 +197,8 @@ find_resource_route(struct rest_call *call, const char *const *segments, bool *k
 	if (call->version == NULL)
 		return NULL;
 	segments++;
-	if (segments[0] != NULL && strcmp(segments[0], "namespaces") == 0 && segments[1] != NULL && segments[2] != NULL) {
+	if (segments[0] != NULL && strcmp(segments[0], "namespaces") == 0 && segments[1] != NULL &&
+	    segments[2] != NULL) {
 		call->namespace = segments[1];
 		segments += 2;
 	}
@@ -242,7 +243,7 @@ find_kind(struct rest_call *call)
 	return true;
 }
 
-/* --- calls ---------------------------------------------------------------------------------------------------------- */
+/* --- calls ---------------------------------------------------------------------------------------------------- */
 
 static void
 run(struct rest_call *call)
@@ -314,7 +315,7 @@ rest_call_free(struct rest_call *call)
 	g_free(call);
 }
 
-/* --- answers -------------------------------------------------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------------------------------------------- */
 
 void
 rest_answer_plain(struct rest_call *call, int code, const char *type, const char *text, size_t length)
@@ -381,7 +382,7 @@ rest_answer_durable(struct rest_call *call, int code, char *text)
 	store_when_durable(call->rest->daemon->store, on_durable, call);
 }
 
-/* --- what handlers need --------------------------------------------------------------------------------------------- */
+/* --- what handlers need --------------------------------------------------------------------------------------- */
 
 const struct object *
 rest_target(struct rest_call *call)
@@ -391,7 +392,8 @@ rest_target(struct rest_call *call)
 	const struct object *object = store_get(call->rest->daemon->store, kind_id(kind), namespace, call->name);
 
 	if (object == NULL)
-		rest_answer_status(call, rest_status_not_found(kind_resource(kind), kind->group, kind->plural, call->name));
+		rest_answer_status(
+		    call, rest_status_not_found(kind_resource(kind), kind->group, kind->plural, call->name));
 	return object;
 }
 

@@ -8,11 +8,13 @@
 struct daemon;
 struct error;
 
-/* Starts serving on config->socket; the store must be open.  Sets daemon->http.  0, or -1 when the socket cannot be had. */
+/* Starts serving on config->socket; the store must be open.  Sets daemon->http.  0, or -1 when the socket cannot be
+ * had. */
 int rest_start(struct daemon *daemon, struct error *err);
 /* Takes daemon->config's access lists anew (after SIGHUP). */
 void rest_reload(struct daemon *daemon);
-/* Stops serving.  Call it when the loop runs no more and after store_close(), which still tells it of its last commit. */
+/* Stops serving.  Call it when the loop runs no more and after store_close(), which still tells it of its last
+ * commit. */
 void rest_stop(struct daemon *daemon);
 
 #endif

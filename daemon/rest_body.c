@@ -93,7 +93,8 @@ check_agrees(struct rest_call *call, const struct document *document)
 		struct error unused = { .code = EINVAL };
 		rest_answer_status(call, rest_status_of(NULL, NULL, &unused, &diagnostics));
 	} else if (kind != call->kind) {
-		rest_refuse(call, 400, "the object is a %s, but the path is of %s", kind->name, kind_resource(call->kind));
+		rest_refuse(
+		    call, 400, "the object is a %s, but the path is of %s", kind->name, kind_resource(call->kind));
 		kind = NULL;
 	} else if (call->name != NULL && g_strcmp0(name, call->name) != 0) {
 		rest_refuse(call, 400, "the name of the object (%s) does not match the name in the path (%s)",
@@ -124,7 +125,8 @@ rest_body_document(struct rest_call *call)
 	return document;
 }
 
-/* --- patches ---------------------------------------------------------------------------------------------------------- */
+/* --- patches
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static json_t *
 apply_merge(const json_t *target, const json_t *patch, struct error *err)
@@ -140,8 +142,8 @@ apply_json(const json_t *target, const json_t *patch, struct error *err)
 	return json_is_object(patch) ? patch_merge(target, patch) : patch_json(target, patch, err);
 }
 
-/* Takes out hints about the order of lists ("$setElementOrder/...", "$retainKeys"), which change nothing here.  -1 for a
- * directive that would. */
+/* Takes out hints about the order of lists ("$setElementOrder/...", "$retainKeys"), which change nothing here.  -1 for
+ * a directive that would. */
 static int
 drop_hints(json_t *patch, struct error *err)
 {
@@ -157,7 +159,8 @@ drop_hints(json_t *patch, struct error *err)
 		if (g_str_has_prefix(key, "$setElementOrder/") || strcmp(key, "$retainKeys") == 0)
 			json_object_del(patch, key);
 		else if (key[0] == '$')
-			return error_set(err, EINVAL, "%s in a strategic merge patch is not supported; send a merge patch", key);
+			return error_set(
+			    err, EINVAL, "%s in a strategic merge patch is not supported; send a merge patch", key);
 		else if (drop_hints(value, err) < 0)
 			return -1;
 	}

@@ -25,7 +25,7 @@ words(const char *const *list)
 	return array;
 }
 
-/* --- groups ---------------------------------------------------------------------------------------------------------- */
+/* --- groups --------------------------------------------------------------------------------------------------- */
 
 /* {"name","versions":[{"groupVersion","version"}],"preferredVersion"} */
 static json_t *
@@ -34,8 +34,8 @@ group(const char *name, const char *version)
 	g_autofree char *both = g_strdup_printf("%s/%s", name, version);
 	json_t *preferred = json_pack("{s:s, s:s}", "groupVersion", both, "version", version);
 
-	return json_pack("{s:s, s:s, s:s, s:[O], s:o}", "kind", "APIGroup", "apiVersion", "v1", "name", name, "versions", preferred,
-	    "preferredVersion", preferred);
+	return json_pack("{s:s, s:s, s:s, s:[O], s:o}", "kind", "APIGroup", "apiVersion", "v1", "name", name,
+	    "versions", preferred, "preferredVersion", preferred);
 }
 
 /* Each group once, by its first kind's version. */
@@ -65,7 +65,8 @@ rest_api_versions(struct rest_call *call)
 void
 rest_api_groups(struct rest_call *call)
 {
-	rest_answer_tree(call, 200, json_pack("{s:s, s:s, s:o}", "kind", "APIGroupList", "apiVersion", "v1", "groups", groups()));
+	rest_answer_tree(
+	    call, 200, json_pack("{s:s, s:s, s:o}", "kind", "APIGroupList", "apiVersion", "v1", "groups", groups()));
 }
 
 void
@@ -84,21 +85,23 @@ rest_api_group(struct rest_call *call)
 		rest_answer_tree(call, 200, found);
 }
 
-/* --- resources ------------------------------------------------------------------------------------------------------- */
+/* --- resources ------------------------------------------------------------------------------------------------ */
 
 static json_t *
 resource(const struct kind *kind, const char *subresource, const char *const *verbs_of)
 {
 	g_autofree char *name = g_strconcat(kind->plural, subresource[0] == '\0' ? "" : "/", subresource, NULL);
 
-	return json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", name, "singularName", subresource[0] == '\0' ? kind->singular : "",
-	    "namespaced", kind->namespaced, "kind", kind->name, "verbs", words(verbs_of));
+	return json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", name, "singularName",
+	    subresource[0] == '\0' ? kind->singular : "", "namespaced", kind->namespaced, "kind", kind->name, "verbs",
+	    words(verbs_of));
 }
 
 static void
 add_kind(json_t *list, const struct kind *kind)
 {
-	static const char *const all[] = { "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch", NULL };
+	static const char *const all[] = { "create", "delete", "deletecollection", "get", "list", "patch", "update",
+		"watch", NULL };
 	static const char *const status[] = { "get", "patch", "update", NULL };
 	json_t *entry = resource(kind, "", all), *short_names = json_array();
 
@@ -132,8 +135,8 @@ rest_api_resources(struct rest_call *call)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < KIND_COUNT; i++)
-		if (strcmp(kinds[i].group, group_name) == 0 &&
-		    (strcmp(kinds[i].version, call->version) == 0 || g_strcmp0(kinds[i].old_version, call->version) == 0))
+		if (strcmp(kinds[i].group, group_name) == 0 && (strcmp(kinds[i].version, call->version) == 0 ||
+								   g_strcmp0(kinds[i].old_version, call->version) == 0))
 			add_kind(list, &kinds[i]);
 	if (strcmp(group_name, REST_SUBRESOURCES) == 0 && call->version[0] == 'v')
 		add_verbs(list);
@@ -142,21 +145,23 @@ rest_api_resources(struct rest_call *call)
 		rest_refuse(call, 404, "the server could not find the requested resource");
 		return;
 	}
-	rest_answer_tree(call, 200, json_pack("{s:s, s:s, s:s, s:o}", "kind", "APIResourceList", "apiVersion", "v1", "groupVersion",
-	    both, "resources", list));
+	rest_answer_tree(call, 200,
+	    json_pack("{s:s, s:s, s:s, s:o}", "kind", "APIResourceList", "apiVersion", "v1", "groupVersion", both,
+		"resources", list));
 }
 
-/* --- the program ----------------------------------------------------------------------------------------------------- */
+/* --- the program ---------------------------------------------------------------------------------------------- */
 
 void
 rest_version(struct rest_call *call)
 {
 	bool kubevirt = strcmp(http_path(call->request), "/version") != 0;
 
-	rest_answer_tree(call, 200, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "major", "1", "minor",
-	    kubevirt ? "9" : KUBERNETES_MINOR, "gitVersion", kubevirt ? KUBEVIRT_VERSION : KUBERNETES_VERSION, "gitCommit", "",
-	    "gitTreeState", "", "buildDate", "", "goVersion", "none", "compiler", __VERSION__, "platform", "linux/amd64",
-	    "solovirtVersion", PACKAGE_VERSION));
+	rest_answer_tree(call, 200,
+	    json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "major", "1", "minor",
+		kubevirt ? "9" : KUBERNETES_MINOR, "gitVersion", kubevirt ? KUBEVIRT_VERSION : KUBERNETES_VERSION,
+		"gitCommit", "", "gitTreeState", "", "buildDate", "", "goVersion", "none", "compiler", __VERSION__,
+		"platform", "linux/amd64", "solovirtVersion", PACKAGE_VERSION));
 }
 
 /* An empty message is a valid one: kubectl then leaves validation to us. */

@@ -54,7 +54,7 @@ struct route {
 	void (*handle)(struct rest_call *call);
 };
 
-/* --- rest.c: answers; each ends the call --------------------------------------------------------------------------- */
+/* --- rest.c: answers; each ends the call ---------------------------------------------------------------------- */
 
 /* JSON text (taken). */
 void rest_answer(struct rest_call *call, int code, char *text);
@@ -80,7 +80,8 @@ bool rest_query_flag(const struct rest_call *call, const char *name);
 /* dryRun=All, as a parameter or in a body's "dryRun" (may be NULL). */
 bool rest_dry_run(const struct rest_call *call, const json_t *body);
 
-/* --- rest_status.c: Kubernetes' Status objects (k8s.io/apimachinery metav1.Status); all return new references ------- */
+/* --- rest_status.c: Kubernetes' Status objects (k8s.io/apimachinery metav1.Status); all return new references
+ * ------- */
 
 json_t *rest_status(int code, const char *reason, const char *message);
 /* What an error of objects.h is; kind and name are what the request was about; name and diagnostics may be NULL. */
@@ -95,7 +96,7 @@ int rest_status_code(const json_t *status);
 /* Sends the diagnostics' warnings as Warning headers. */
 void rest_warn(struct rest_call *call, const struct diagnostics *diagnostics);
 
-/* --- rest_body.c ---------------------------------------------------------------------------------------------------- */
+/* --- rest_body.c ---------------------------------------------------------------------------------------------- */
 
 /* The body as JSON or YAML by its looks; NULL without one.  *bad: it cannot be read, and the call was answered. */
 json_t *rest_body_tree(struct rest_call *call, bool *bad);
@@ -104,17 +105,17 @@ struct document *rest_body_document(struct rest_call *call);
 /* The body as a patch applied to the target; NULL after having answered. */
 struct document *rest_body_patched(struct rest_call *call, const struct object *target);
 
-/* --- rest_table.c --------------------------------------------------------------------------------------------------- */
+/* --- rest_table.c --------------------------------------------------------------------------------------------- */
 
 enum rest_include { INCLUDE_METADATA, INCLUDE_OBJECT, INCLUDE_NONE };
 
 /* True when the client prefers a Table; *include: what its rows carry. */
 bool rest_wants_table(const struct rest_call *call, enum rest_include *include);
 /* A Table of objects (struct object *). */
-json_t *rest_table(const struct kind *kind, const GPtrArray *objects, enum rest_include include, bool redacted, bool columns,
-    int64_t version, int64_t now);
+json_t *rest_table(const struct kind *kind, const GPtrArray *objects, enum rest_include include, bool redacted,
+    bool columns, int64_t version, int64_t now);
 
-/* --- handlers, by file --------------------------------------------------------------------------------------------- */
+/* --- handlers, by file ---------------------------------------------------------------------------------------- */
 
 /* rest_object.c */
 void rest_get(struct rest_call *call);

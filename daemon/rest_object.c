@@ -13,7 +13,7 @@
 #include "src/document/document.h"
 #include "src/document/path.h"
 
-/* --- reading --------------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------------- */
 
 void
 rest_get(struct rest_call *call)
@@ -29,8 +29,9 @@ rest_get(struct rest_call *call)
 	}
 	g_autoptr(GPtrArray) one = g_ptr_array_new();
 	g_ptr_array_add(one, (void *)object);
-	rest_answer_tree(call, 200, rest_table(call->kind, one, include, call->right < ACCESS_ADMIN, true, object->version,
-	    daemon_now(call->rest->daemon)));
+	rest_answer_tree(call, 200,
+	    rest_table(call->kind, one, include, call->right < ACCESS_ADMIN, true, object->version,
+		daemon_now(call->rest->daemon)));
 }
 
 /* As the caller sees it: nobody may learn by a selector what he may not read. */
@@ -85,8 +86,10 @@ list_text(const struct rest_call *call, const GPtrArray *objects, int64_t versio
 {
 	GString *out = g_string_new(NULL);
 
-	g_string_printf(out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" G_GINT64_FORMAT
-	    "\"},\"items\":[", call->kind->name, kind_api_version(call->kind), version);
+	g_string_printf(out,
+	    "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" G_GINT64_FORMAT
+	    "\"},\"items\":[",
+	    call->kind->name, kind_api_version(call->kind), version);
 	for (guint i = 0; i < objects->len; i++) {
 		g_autofree char *text = rest_object_text(call, objects->pdata[i]);
 		if (i > 0)
@@ -114,13 +117,14 @@ rest_list(struct rest_call *call)
 	g_autoptr(GPtrArray) objects = list_selected(call, selector);
 	selector_free(selector);
 	if (rest_wants_table(call, &include))
-		rest_answer_tree(call, 200, rest_table(call->kind, objects, include, call->right < ACCESS_ADMIN, true, version,
-		    daemon_now(daemon)));
+		rest_answer_tree(call, 200,
+		    rest_table(
+			call->kind, objects, include, call->right < ACCESS_ADMIN, true, version, daemon_now(daemon)));
 	else
 		rest_answer(call, 200, list_text(call, objects, version));
 }
 
-/* --- writing --------------------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------------------- */
 
 /* Ends a write: the object as it is now, or why not.  Takes the document. */
 static void
@@ -222,7 +226,7 @@ rest_patch_status(struct rest_call *call)
 	patch(call, OBJECT_STATUS);
 }
 
-/* --- deleting -------------------------------------------------------------------------------------------------------- */
+/* --- deleting ------------------------------------------------------------------------------------------------- */
 
 /* From the body and, over it, from the query, as SDKs send them.  body is borrowed and must outlive options. */
 static void
@@ -311,7 +315,8 @@ rest_delete_collection(struct rest_call *call)
 	for (guint i = 0; i < objects->len && err.code == 0; i++) {
 		const struct object *left = NULL;
 		/* One that an earlier deletion took along is no error. */
-		if (objects_delete(call->rest->daemon, objects->pdata[i], &options, &left, &err) < 0 && err.code == ENOENT)
+		if (objects_delete(call->rest->daemon, objects->pdata[i], &options, &left, &err) < 0 &&
+		    err.code == ENOENT)
 			err.code = 0;
 	}
 	json_decref(body);
@@ -319,7 +324,8 @@ rest_delete_collection(struct rest_call *call)
 		rest_answer_status(call, rest_status_of(call->kind, NULL, &err, NULL));
 		return;
 	}
-	status = json_pack("{s:s, s:s, s:{}, s:s}", "kind", "Status", "apiVersion", "v1", "metadata", "status", "Success");
+	status =
+	    json_pack("{s:s, s:s, s:{}, s:s}", "kind", "Status", "apiVersion", "v1", "metadata", "status", "Success");
 	rest_answer_durable(call, 200, json_write(status));
 	json_decref(status);
 }

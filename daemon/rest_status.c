@@ -23,9 +23,9 @@ static const struct {
 static const struct {
 	int error, code;
 } errors[] = {
-	{ EINVAL, 400 },     { ENOENT, 404 },     { EEXIST, 409 },    { ESTALE, 409 },     { EBUSY, 409 },   { EACCES, 403 },
-	{ EPERM, 403 },      { ENOSPC, 507 },     { EROFS, 503 },     { EIO, 503 },        { EAGAIN, 503 },  { ENOMEM, 503 },
-	{ ECANCELED, 503 },  { EHOSTDOWN, 503 },  { ETIMEDOUT, 504 }, { EOPNOTSUPP, 405 }, { ERANGE, 400 },  { E2BIG, 413 },
+	{ EINVAL, 400 }, { ERANGE, 400 },     { EACCES, 403 },    { EPERM, 403 },  { ENOENT, 404 }, { EOPNOTSUPP, 405 },
+	{ EEXIST, 409 }, { ESTALE, 409 },     { EBUSY, 409 },     { E2BIG, 413 },  { EROFS, 503 },  { EIO, 503 },
+	{ EAGAIN, 503 }, { ECANCELED, 503 },  { EHOSTDOWN, 503 }, { ENOMEM, 503 }, { ENOSPC, 507 }, { ETIMEDOUT, 504 },
 };
 
 json_t *
@@ -34,9 +34,9 @@ rest_status(int code, const char *reason, const char *message)
 	for (size_t i = 0; i < G_N_ELEMENTS(reasons) && reason == NULL; i++)
 		if (reasons[i].code == code)
 			reason = reasons[i].reason;
-	return json_pack("{s:s, s:s, s:{}, s:s, s:s, s:s, s:{}, s:i}", "kind", "Status", "apiVersion", "v1", "metadata", "status",
-	    code < 400 ? "Success" : "Failure", "message", message, "reason", reason == NULL ? "" : reason, "details", "code",
-	    code);
+	return json_pack("{s:s, s:s, s:{}, s:s, s:s, s:s, s:{}, s:i}", "kind", "Status", "apiVersion", "v1", "metadata",
+	    "status", code < 400 ? "Success" : "Failure", "message", message, "reason", reason == NULL ? "" : reason,
+	    "details", "code", code);
 }
 
 int
@@ -70,15 +70,15 @@ rest_status_not_found(const char *resource, const char *group, const char *plura
 json_t *
 rest_status_deleted(const struct object *object)
 {
-	json_t *status = json_pack("{s:s, s:s, s:{}, s:s, s:{}}", "kind", "Status", "apiVersion", "v1", "metadata", "status",
-	    "Success", "details");
+	json_t *status = json_pack("{s:s, s:s, s:{}, s:s, s:{}}", "kind", "Status", "apiVersion", "v1", "metadata",
+	    "status", "Success", "details");
 
 	with_details(status, object->kind->group, object->kind->plural, object->name);
 	json_object_set_new(json_object_get(status, "details"), "uid", json_string(object->uid));
 	return status;
 }
 
-/* --- Invalid --------------------------------------------------------------------------------------------------------- */
+/* --- Invalid -------------------------------------------------------------------------------------------------- */
 
 static void
 add_cause(json_t *status, const char *reason, const char *field, const char *message)
@@ -97,8 +97,9 @@ add_cause(json_t *status, const char *reason, const char *field, const char *mes
 static json_t *
 invalid(const struct kind *kind, const char *name, const char *what, bool several)
 {
-	g_autofree char *message = g_strdup_printf("%s%s%s \"%s\" is invalid: %s%s%s", kind->name, kind->group[0] == '\0' ? "" : ".",
-	    kind->group, name == NULL ? "" : name, several ? "[" : "", what, several ? "]" : "");
+	g_autofree char *message =
+	    g_strdup_printf("%s%s%s \"%s\" is invalid: %s%s%s", kind->name, kind->group[0] == '\0' ? "" : ".",
+		kind->group, name == NULL ? "" : name, several ? "[" : "", what, several ? "]" : "");
 
 	return with_details(rest_status(422, NULL, message), kind->group, kind->name, name);
 }
@@ -151,12 +152,13 @@ of_diagnostics(const struct kind *kind, const char *name, const struct diagnosti
 	for (guint i = 0; i < diagnostics->items->len; i++) {
 		const struct diagnostic *item = diagnostics->items->pdata[i];
 		if (item->severity == SEVERITY_ERROR)
-			add_cause(status, cause_names[item->cause], item->field == NULL ? "" : item->field, item->message);
+			add_cause(
+			    status, cause_names[item->cause], item->field == NULL ? "" : item->field, item->message);
 	}
 	return status;
 }
 
-/* --- errors ---------------------------------------------------------------------------------------------------------- */
+/* --- errors --------------------------------------------------------------------------------------------------- */
 
 static int
 code_of(int error)
@@ -168,7 +170,8 @@ code_of(int error)
 }
 
 json_t *
-rest_status_of(const struct kind *kind, const char *name, const struct error *error, const struct diagnostics *diagnostics)
+rest_status_of(
+    const struct kind *kind, const char *name, const struct error *error, const struct diagnostics *diagnostics)
 {
 	const char *resource = kind == NULL ? "" : kind_resource(kind), *shown = name == NULL ? "" : name;
 	g_autofree char *message = NULL;
@@ -182,17 +185,21 @@ rest_status_of(const struct kind *kind, const char *name, const struct error *er
 		message = g_strdup_printf("%s \"%s\" already exists", resource, shown);
 		return with_details(rest_status(409, "AlreadyExists", message), kind->group, kind->plural, name);
 	case ESTALE:
-		message = g_strdup_printf("Operation cannot be fulfilled on %s \"%s\": the object has been modified; please apply your "
-		    "changes to the latest version and try again", resource, shown);
+		message = g_strdup_printf(
+		    "Operation cannot be fulfilled on %s \"%s\": the object has been modified; please apply your "
+		    "changes to the latest version and try again",
+		    resource, shown);
 		return with_details(rest_status(409, NULL, message), kind->group, kind->plural, name);
 	case EBUSY:
-		message = g_strdup_printf("Operation cannot be fulfilled on %s \"%s\": %s", resource, shown, error->text);
+		message =
+		    g_strdup_printf("Operation cannot be fulfilled on %s \"%s\": %s", resource, shown, error->text);
 		return with_details(rest_status(409, NULL, message), kind->group, kind->plural, name);
 	case EACCES:
 		message = g_strdup_printf("%s \"%s\" is forbidden: %s", resource, shown, error->text);
 		return with_details(rest_status(403, NULL, message), kind->group, kind->plural, name);
 	default:
-		return with_details(rest_status(code_of(error->code), NULL, error->text), kind->group, kind->plural, name);
+		return with_details(
+		    rest_status(code_of(error->code), NULL, error->text), kind->group, kind->plural, name);
 	}
 }
 

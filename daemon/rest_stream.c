@@ -39,7 +39,8 @@ static void on_opened(void *arg, int fd, const struct error *error);
 static const char *
 check_handshake(const struct http_request *request)
 {
-	const char *key = http_header(request, "Sec-WebSocket-Key"), *protocol = http_header(request, "Sec-WebSocket-Protocol");
+	const char *key = http_header(request, "Sec-WebSocket-Key"),
+		   *protocol = http_header(request, "Sec-WebSocket-Protocol");
 
 	if (!websocket_offers(http_header(request, "Upgrade"), "websocket") ||
 	    !websocket_offers(http_header(request, "Connection"), "Upgrade"))
@@ -67,7 +68,7 @@ rest_console(struct rest_call *call)
 		verb_console(call->rest->daemon, object, on_opened, call);
 }
 
-/* --- both ways ------------------------------------------------------------------------------------------------------- */
+/* --- both ways ------------------------------------------------------------------------------------------------ */
 
 /* Ends both sides; the client gets what is queued and a close frame. */
 static void
@@ -179,7 +180,7 @@ on_guest_end(struct bufferevent *bev, short what, void *arg)
 	finish(arg, WEBSOCKET_NORMAL);
 }
 
-/* --- opening --------------------------------------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------------------------------- */
 
 /* virtctl tries again each second on 400 only: that is said while the guest is not running. */
 static void

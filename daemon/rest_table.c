@@ -27,8 +27,8 @@ rest_wants_table(const struct rest_call *call, enum rest_include *include)
 static json_t *
 definition(const char *name, const char *type, const char *format, bool wide)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:i}", "name", name, "type", type, "format", format, "description", "", "priority",
-	    wide ? 1 : 0);
+	return json_pack("{s:s, s:s, s:s, s:s, s:i}", "name", name, "type", type, "format", format, "description", "",
+	    "priority", wide ? 1 : 0);
 }
 
 static json_t *
@@ -38,8 +38,8 @@ definitions(const struct kind *kind)
 
 	json_array_append_new(list, definition("Name", "string", "name", false));
 	for (const struct column *column = kind->columns; column->name != NULL; column++)
-		json_array_append_new(list, definition(column->name, column->type, column->format == NULL ? "" : column->format,
-		    column->wide));
+		json_array_append_new(list,
+		    definition(column->name, column->type, column->format == NULL ? "" : column->format, column->wide));
 	return list;
 }
 
@@ -101,8 +101,9 @@ row(const struct kind *kind, const struct object *object, enum rest_include incl
 	if (include == INCLUDE_OBJECT)
 		json_object_set(made, "object", tree);
 	else if (include == INCLUDE_METADATA)
-		json_object_set_new(made, "object", json_pack("{s:s, s:s, s:O}", "kind", "PartialObjectMetadata", "apiVersion",
-		    "meta.k8s.io/v1", "metadata", json_object_get(tree, "metadata")));
+		json_object_set_new(made, "object",
+		    json_pack("{s:s, s:s, s:O}", "kind", "PartialObjectMetadata", "apiVersion", "meta.k8s.io/v1",
+			"metadata", json_object_get(tree, "metadata")));
 	json_decref(tree);
 	return made;
 }

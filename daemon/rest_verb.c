@@ -29,8 +29,8 @@ target(struct rest_call *call)
 {
 	const struct kind *kind = call->kind;
 	g_autofree char *resource = g_strdup_printf("%s.%s", kind->singular, kind->group);
-	const struct object *object =
-	    store_get(call->rest->daemon->store, kind_id(kind), call->namespace == NULL ? "" : call->namespace, call->name);
+	const struct object *object = store_get(
+	    call->rest->daemon->store, kind_id(kind), call->namespace == NULL ? "" : call->namespace, call->name);
 
 	if (object == NULL)
 		rest_answer_status(call, rest_status_not_found(resource, kind->group, kind->plural, call->name));
@@ -43,8 +43,8 @@ refuse(struct rest_call *call, const struct error *err)
 	const struct kind *kind = call->kind;
 
 	if (err->code == EBUSY)
-		rest_refuse(call, 409, "Operation cannot be fulfilled on %s.%s \"%s\": %s", kind->singular, kind->group, call->name,
-		    err->text);
+		rest_refuse(call, 409, "Operation cannot be fulfilled on %s.%s \"%s\": %s", kind->singular, kind->group,
+		    call->name, err->text);
 	else
 		rest_answer_status(call, rest_status_of(kind, call->name, err, NULL));
 }
@@ -61,7 +61,8 @@ rest_verb(struct rest_call *call)
 	int rc;
 
 	if (verb == NULL) {
-		rest_refuse(call, known ? 405 : 404, known ? "the server does not allow %s on %s" : "%s: there is no subresource %s",
+		rest_refuse(call, known ? 405 : 404,
+		    known ? "the server does not allow %s on %s" : "%s: there is no subresource %s",
 		    http_method(call->request), call->verb);
 		return;
 	}

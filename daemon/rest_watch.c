@@ -1,6 +1,6 @@
 /*
- * Watches: {"type":"ADDED|MODIFIED|DELETED|BOOKMARK|ERROR","object":{...}}, one a line, for as long as the client stays.
- * See rest_internal.h.
+ * Watches: {"type":"ADDED|MODIFIED|DELETED|BOOKMARK|ERROR","object":{...}}, one a line, for as long as the client
+ * stays. See rest_internal.h.
  *
  *   since nothing or 0:   ADDED for all there is
  *   since a version:      what the change log replays since then, or ERROR 410 when it does not go back so far
@@ -83,7 +83,7 @@ rest_watch(struct rest_call *call, struct selector *selector)
 	begin(watch, call, (int64_t)since);
 }
 
-/* --- writing events -------------------------------------------------------------------------------------------------- */
+/* --- writing events ------------------------------------------------------------------------------------------- */
 
 static void
 emit(struct watch *watch, const char *type, const char *object)
@@ -128,8 +128,8 @@ static void
 emit_bookmark(struct watch *watch, bool initial)
 {
 	g_autofree char *version = g_strdup_printf("%" G_GINT64_FORMAT, MAX(watch->seen, watch->rest->durable));
-	json_t *object = json_pack("{s:s, s:s, s:{s:s}}", "kind", watch->kind->name, "apiVersion", kind_api_version(watch->kind),
-	    "metadata", "resourceVersion", version);
+	json_t *object = json_pack("{s:s, s:s, s:{s:s}}", "kind", watch->kind->name, "apiVersion",
+	    kind_api_version(watch->kind), "metadata", "resourceVersion", version);
 
 	if (initial)
 		json_object_set_new(json_object_get(object, "metadata"), "annotations",
@@ -137,7 +137,7 @@ emit_bookmark(struct watch *watch, bool initial)
 	emit_tree(watch, "BOOKMARK", object);
 }
 
-/* --- filtering ------------------------------------------------------------------------------------------------------- */
+/* --- filtering ------------------------------------------------------------------------------------------------ */
 
 static bool
 tree_matches(const struct watch *watch, const struct object *object, json_t **tree)
@@ -172,7 +172,8 @@ tell(struct watch *watch, struct view *view)
 	watch->seen = change->version;
 	if (!selector_is_empty(watch->selector)) {
 		now = tree_matches(watch, change->object, &view->now);
-		before = type == CHANGE_MODIFIED ? tree_matches(watch, change->previous, &view->before) : type == CHANGE_DELETED;
+		before = type == CHANGE_MODIFIED ? tree_matches(watch, change->previous, &view->before)
+						 : type == CHANGE_DELETED;
 		if (type == CHANGE_DELETED && !now)
 			return;
 		if (type != CHANGE_DELETED && !now && !before)
@@ -194,7 +195,7 @@ rest_watch_change(struct rest *rest, const struct change *change)
 	json_decref(view.before);
 }
 
-/* --- beginning ------------------------------------------------------------------------------------------------------- */
+/* --- beginning ------------------------------------------------------------------------------------------------ */
 
 static void
 add_existing(struct watch *watch, int64_t since)
@@ -248,8 +249,9 @@ replay(struct watch *watch, int64_t since)
 	watch->seen = since;
 	if (store_replay(store, since, on_replay, watch, &err) == 0)
 		return true;
-	g_autofree char *message = g_strdup_printf("too old resource version: %" G_GINT64_FORMAT " (%" G_GINT64_FORMAT "): %s", since,
-	    store_version(store), err.text);
+	g_autofree char *message =
+	    g_strdup_printf("too old resource version: %" G_GINT64_FORMAT " (%" G_GINT64_FORMAT "): %s", since,
+		store_version(store), err.text);
 	g_string_truncate(watch->first, 0);
 	emit_tree(watch, "ERROR", rest_status(410, NULL, message));
 	return false;
@@ -308,7 +310,7 @@ open_stream(struct watch *watch, struct rest_call *call, bool over)
 	rest_call_free(call);
 }
 
-/* --- bookmarks ------------------------------------------------------------------------------------------------------- */
+/* --- bookmarks ------------------------------------------------------------------------------------------------ */
 
 static void
 on_bookmarks(evutil_socket_t fd, short what, void *arg)

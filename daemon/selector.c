@@ -118,7 +118,7 @@ selector_matches(const struct selector *selector, const json_t *object)
 	return true;
 }
 
-/* --- parsing -------------------------------------------------------------------------------------------------------- */
+/* --- parsing -------------------------------------------------------------------------------------------------- */
 
 static const char *
 skip_space(const char *p)
@@ -230,8 +230,8 @@ parse_fields(const char *text, GArray *out, struct error *err)
 		if (*term == '\0')
 			continue;
 		if (equals == NULL || equals == term)
-			return error_set(err, EINVAL, "fieldSelector \"%s\" cannot be read; write a.b=c or a.b!=c, with commas between",
-			    text);
+			return error_set(err, EINVAL,
+			    "fieldSelector \"%s\" cannot be read; write a.b=c or a.b!=c, with commas between", text);
 		requirement.operator = negated ? OPERATOR_NOT_IN : OPERATOR_IN;
 		requirement.key = g_strstrip(g_strndup(term, (size_t)(equals - term - negated)));
 		requirement.values = g_new0(char *, 2);

@@ -9,8 +9,8 @@ struct error;
 struct selector;
 
 /*
- * labels: "a=b,c!=d,e in (f,g),h notin (i),j,!k".  fields: "metadata.name=x,status.phase!=Running"; the path of any scalar;
- * an absent field is "".  Either may be NULL.  NULL with EINVAL when one cannot be read.
+ * labels: "a=b,c!=d,e in (f,g),h notin (i),j,!k".  fields: "metadata.name=x,status.phase!=Running"; the path of any
+ * scalar; an absent field is "".  Either may be NULL.  NULL with EINVAL when one cannot be read.
  */
 struct selector *selector_new(const char *labels, const char *fields, struct error *err);
 void selector_free(struct selector *selector);

@@ -84,8 +84,8 @@ end_frame(struct websocket *websocket, const struct websocket_class *class, void
 
 /* Unmasks and delivers up to length bytes of payload; returns how many. */
 static size_t
-take_payload(struct websocket *websocket, const unsigned char *bytes, size_t length, const struct websocket_class *class,
-    void *arg)
+take_payload(struct websocket *websocket, const unsigned char *bytes, size_t length,
+    const struct websocket_class *class, void *arg)
 {
 	bool control = (websocket->head[0] & CONTROL) != 0;
 	const unsigned char *mask = websocket->head + head_size(websocket) - 4;
@@ -102,8 +102,8 @@ take_payload(struct websocket *websocket, const unsigned char *bytes, size_t len
 }
 
 int
-websocket_read(struct websocket *websocket, const unsigned char *bytes, size_t length, const struct websocket_class *class,
-    void *arg)
+websocket_read(struct websocket *websocket, const unsigned char *bytes, size_t length,
+    const struct websocket_class *class, void *arg)
 {
 	while (length > 0 && !websocket->closed) {
 		size_t count = 1;

@@ -34,10 +34,10 @@ struct websocket_class {
 char *websocket_accept(const char *key);
 /* True when word is in a comma-separated header in any case; header may be NULL. */
 bool websocket_offers(const char *header, const char *word);
-/* Takes bytes as they come.  0, or -1 when they break the protocol: then close with WEBSOCKET_PROTOCOL_ERROR.  What follows a
- * close frame is not looked at. */
-int websocket_read(struct websocket *websocket, const unsigned char *bytes, size_t length, const struct websocket_class *class,
-    void *arg);
+/* Takes bytes as they come.  0, or -1 when they break the protocol: then close with WEBSOCKET_PROTOCOL_ERROR.  What
+ * follows a close frame is not looked at. */
+int websocket_read(struct websocket *websocket, const unsigned char *bytes, size_t length,
+    const struct websocket_class *class, void *arg);
 /* Appends a whole, unmasked frame. */
 void websocket_frame(GByteArray *out, enum websocket_opcode opcode, const void *payload, size_t length);
 /* Appends a close frame. */

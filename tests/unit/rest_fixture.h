@@ -1,6 +1,6 @@
 /*
- * The API on a socket and in a directory of its own: the real server, objects and store.  Only what lies behind verbs.h and
- * spool.h is made here, and time stands still.  Included once by each test program of the API, behind config.h.
+ * The API on a socket and in a directory of its own: the real server, objects and store.  Only what lies behind verbs.h
+ * and spool.h is made here, and time stands still.  Included once by each test program of the API, behind config.h.
  */
 #ifndef SOLOVIRT_TESTS_REST_FIXTURE_H
 #define SOLOVIRT_TESTS_REST_FIXTURE_H
@@ -41,7 +41,7 @@ static int guest_fd;        /* the other end of the console that was opened */
 static char *verb_said;     /* what the last verb was called with */
 static unsigned confirmed;
 
-/* --- what the API calls ---------------------------------------------------------------------------------------------- */
+/* --- what the API calls --------------------------------------------------------------------------------------- */
 
 int64_t
 daemon_now(struct daemon *daemon)
@@ -117,8 +117,8 @@ soon(struct daemon *daemon, struct later later)
 }
 
 void
-verb_console(struct daemon *daemon, const struct object *vmi, void (*done)(void *arg, int fd, const struct error *error),
-    void *arg)
+verb_console(struct daemon *daemon, const struct object *vmi,
+    void (*done)(void *arg, int fd, const struct error *error), void *arg)
 {
 	soon(daemon, (struct later){ .opened = done, .arg = arg, .name = g_strdup(vmi->name) });
 }
@@ -150,7 +150,7 @@ spool_status(struct spool *spool)
 	return json_pack("{s:s, s:i, s:[]}", "spoolDirectory", "/spool", "held", 3, "files");
 }
 
-/* --- fixture --------------------------------------------------------------------------------------------------------- */
+/* --- fixture -------------------------------------------------------------------------------------------------- */
 
 static inline void
 start(void)
@@ -209,7 +209,7 @@ teardown(void)
 		close(guest_fd);
 }
 
-/* --- a client -------------------------------------------------------------------------------------------------------- */
+/* --- a client ------------------------------------------------------------------------------------------------- */
 
 struct answer {
 	int code;
@@ -283,8 +283,8 @@ hear(int fd, GString *out, const char *until)
 static inline void
 ask(int fd, const char *method, const char *target, const char *headers, const char *body)
 {
-	g_autofree char *text = g_strdup_printf("%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n%s\r\n%s", method, target,
-	    strlen(body), headers, body);
+	g_autofree char *text = g_strdup_printf("%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n%s\r\n%s", method,
+	    target, strlen(body), headers, body);
 
 	say(fd, text, strlen(text));
 }
@@ -340,7 +340,8 @@ assert_at(const struct answer *answer, const char *path, const char *wanted)
 {
 	const char *found = path_string(answer->json, path);
 
-	ck_assert_msg(g_strcmp0(found, wanted) == 0, "%s: wanted \"%s\", got \"%s\" in %s", path, wanted, found, answer->text);
+	ck_assert_msg(
+	    g_strcmp0(found, wanted) == 0, "%s: wanted \"%s\", got \"%s\" in %s", path, wanted, found, answer->text);
 }
 
 static inline void
@@ -354,7 +355,7 @@ assert_status(const struct answer *answer, int code, const char *reason, const c
 	ck_assert_msg(strstr(path_string(answer->json, "message"), message) != NULL, "%s", answer->body);
 }
 
-/* --- objects --------------------------------------------------------------------------------------------------------- */
+/* --- objects -------------------------------------------------------------------------------------------------- */
 
 #define MAPS "/api/v1/namespaces/default/configmaps"
 #define SECRETS "/api/v1/namespaces/default/secrets"
@@ -378,8 +379,10 @@ create(const char *target, const char *body)
 static inline void
 create_map(const char *name, const char *labels, const char *value)
 {
-	g_autofree char *body = g_strdup_printf("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"%s\","
-	    "\"labels\":{%s}},\"data\":{\"key\":\"%s\"}}", name, labels, value);
+	g_autofree char *body =
+	    g_strdup_printf("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"%s\","
+			    "\"labels\":{%s}},\"data\":{\"key\":\"%s\"}}",
+		name, labels, value);
 
 	create(MAPS, body);
 }
@@ -387,8 +390,10 @@ create_map(const char *name, const char *labels, const char *value)
 static inline void
 create_vm(const char *name)
 {
-	g_autofree char *body = g_strdup_printf("{\"apiVersion\":\"kubevirt.io/v1\",\"kind\":\"VirtualMachine\",\"metadata\":"
-	    "{\"name\":\"%s\"},\"spec\":{\"runStrategy\":\"Halted\",\"template\":{\"spec\":{" INSTANCE "}}}}", name);
+	g_autofree char *body = g_strdup_printf(
+	    "{\"apiVersion\":\"kubevirt.io/v1\",\"kind\":\"VirtualMachine\",\"metadata\":"
+	    "{\"name\":\"%s\"},\"spec\":{\"runStrategy\":\"Halted\",\"template\":{\"spec\":{" INSTANCE "}}}}",
+	    name);
 
 	create(VMS, body);
 }
@@ -396,8 +401,10 @@ create_vm(const char *name)
 static inline void
 create_vmi(const char *name)
 {
-	g_autofree char *body = g_strdup_printf("{\"apiVersion\":\"kubevirt.io/v1\",\"kind\":\"VirtualMachineInstance\","
-	    "\"metadata\":{\"name\":\"%s\"},\"spec\":{" INSTANCE "}}", name);
+	g_autofree char *body =
+	    g_strdup_printf("{\"apiVersion\":\"kubevirt.io/v1\",\"kind\":\"VirtualMachineInstance\","
+			    "\"metadata\":{\"name\":\"%s\"},\"spec\":{" INSTANCE "}}",
+		name);
 
 	create(VMIS, body);
 }

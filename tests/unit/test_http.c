@@ -146,7 +146,7 @@ teardown(void)
 	g_free(directory);
 }
 
-/* --- a client -------------------------------------------------------------------------------------------------------- */
+/* --- a client ------------------------------------------------------------------------------------------------- */
 
 static int
 dial(void)
@@ -233,7 +233,7 @@ assert_answer(const char *request, const char *code, const char *body)
 	ck_assert_msg(g_str_has_suffix(answer, body), "%s", answer);
 }
 
-/* --- requests -------------------------------------------------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------------------------------------------- */
 
 START_TEST(test_path_and_query_are_decoded)
 {
@@ -244,8 +244,10 @@ END_TEST
 
 START_TEST(test_methods_and_bodies)
 {
-	assert_answer("PATCH /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc", "200", "fine");
-	assert_answer("DELETE /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+	assert_answer(
+	    "PATCH /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc", "200", "fine");
+	assert_answer("DELETE /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: "
+		      "chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
 	    "200", "fine");
 	assert_answer("OPTIONS /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "200", "fine");
 	ck_assert_str_eq(seen->str, "PATCH <x> 3\nDELETE <x> 2\nOPTIONS <x> 0\n");
@@ -279,10 +281,11 @@ START_TEST(test_limits)
 {
 	g_autofree char *header = g_strnfill(HTTP_HEADERS_MOST, 'a');
 	g_autofree char *long_head = g_strdup_printf("GET / HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n", header);
-	g_autofree char *long_body = g_strdup_printf("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", HTTP_BODY_MOST + 1);
+	g_autofree char *long_body =
+	    g_strdup_printf("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", HTTP_BODY_MOST + 1);
 	g_autofree char *body = g_strnfill(HTTP_BODY_MOST, 'b');
-	g_autofree char *full = g_strdup_printf("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
-	    HTTP_BODY_MOST, body);
+	g_autofree char *full = g_strdup_printf(
+	    "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", HTTP_BODY_MOST, body);
 
 	assert_answer(long_body, "413", "");
 	ck_assert_str_eq(seen->str, "");
@@ -372,7 +375,7 @@ START_TEST(test_peer)
 }
 END_TEST
 
-/* --- streams --------------------------------------------------------------------------------------------------------- */
+/* --- streams -------------------------------------------------------------------------------------------------- */
 
 START_TEST(test_stream)
 {
@@ -439,7 +442,7 @@ START_TEST(test_the_server_stops_under_a_stream)
 }
 END_TEST
 
-/* --- tunnels --------------------------------------------------------------------------------------------------------- */
+/* --- tunnels -------------------------------------------------------------------------------------------------- */
 
 #define UPGRADE "GET /tunnel HTTP/1.1\r\nHost: x\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n"
 
@@ -450,8 +453,10 @@ START_TEST(test_tunnel)
 
 	say(fd, UPGRADE "early");
 	ck_assert(hear(fd, out, "early"));
-	ck_assert_msg(g_str_has_prefix(out->str, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n"
-	    "X-Extra: a  b\r\n\r\nearly"), "%s", out->str);
+	ck_assert_msg(
+	    g_str_has_prefix(out->str, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n"
+				       "X-Extra: a  b\r\n\r\nearly"),
+	    "%s", out->str);
 	say(fd, "more");
 	ck_assert(hear(fd, out, "more"));
 	say(fd, "end!");
@@ -508,7 +513,7 @@ START_TEST(test_the_server_stops_under_a_tunnel)
 }
 END_TEST
 
-/* --- the socket ------------------------------------------------------------------------------------------------------ */
+/* --- the socket ----------------------------------------------------------------------------------------------- */
 
 START_TEST(test_socket_mode_and_removal)
 {
@@ -571,16 +576,19 @@ main(void)
 	Suite *suite = suite_create("http");
 	TCase *refused = tcase_create("doubtful");
 
-	add(suite, "requests", (const TTest *const[]){ test_path_and_query_are_decoded, test_methods_and_bodies, test_limits,
-	    test_keep_alive_answers_in_order, test_an_empty_answer_has_its_length, test_an_answer_after_the_client_left,
-	    test_an_answer_after_the_server_stopped, test_peer, NULL });
+	add(suite, "requests",
+	    (const TTest *const[]){ test_path_and_query_are_decoded, test_methods_and_bodies, test_limits,
+		test_keep_alive_answers_in_order, test_an_empty_answer_has_its_length,
+		test_an_answer_after_the_client_left, test_an_answer_after_the_server_stopped, test_peer, NULL });
 	tcase_add_checked_fixture(refused, setup, teardown);
 	tcase_add_loop_test(refused, test_doubtful_requests_are_refused, 0, (int)G_N_ELEMENTS(doubtful));
 	suite_add_tcase(suite, refused);
-	add(suite, "streams", (const TTest *const[]){ test_stream, test_stream_tells_that_the_client_left, test_a_slow_reader_is_dropped,
-	    test_the_server_stops_under_a_stream, NULL });
-	add(suite, "tunnels", (const TTest *const[]){ test_tunnel, test_tunnel_tells_that_the_client_left, test_tunnel_can_pause,
-	    test_the_server_stops_under_a_tunnel, NULL });
+	add(suite, "streams",
+	    (const TTest *const[]){ test_stream, test_stream_tells_that_the_client_left, test_a_slow_reader_is_dropped,
+		test_the_server_stops_under_a_stream, NULL });
+	add(suite, "tunnels",
+	    (const TTest *const[]){ test_tunnel, test_tunnel_tells_that_the_client_left, test_tunnel_can_pause,
+		test_the_server_stops_under_a_tunnel, NULL });
 	add(suite, "socket", (const TTest *const[]){ test_socket_mode_and_removal, test_a_second_server_is_refused,
 	    test_a_stale_socket_is_replaced_and_a_file_is_not, NULL });
 	SRunner *runner = srunner_create(suite);

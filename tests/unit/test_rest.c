@@ -5,7 +5,8 @@
 
 START_TEST(test_create_and_get)
 {
-	ANSWER made = call("POST", MAPS "?fieldManager=kubectl-create&fieldValidation=Strict", "Content-Type: application/json\r\n",
+	ANSWER made = call("POST", MAPS "?fieldManager=kubectl-create&fieldValidation=Strict",
+	    "Content-Type: application/json\r\n",
 	    "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\",\"creationTimestamp\":null},"
 	    "\"data\":{\"key\":\"1\"}}");
 	ANSWER got = get(MAPS "/a");
@@ -41,11 +42,12 @@ static const struct {
 	{ MAPS, "", "", 400, "BadRequest", "one object" },
 	{ MAPS, "", "{\"kind\":\"Secret\",\"metadata\":{\"name\":\"a\"}}", 400, "BadRequest", "is a Secret" },
 	{ MAPS, "", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"other\"}}", 400, "BadRequest", "namespace" },
-	{ MAPS, "Content-Type: application/vnd.kubernetes.protobuf\r\n", "k8s", 415, "UnsupportedMediaType", "application/json" },
+	{ MAPS, "Content-Type: application/vnd.kubernetes.protobuf\r\n", "k8s", 415, "UnsupportedMediaType",
+	    "application/json" },
 	{ MAPS, "", "{\"metadata\":{\"name\":\"a\"},\"dtaa\":{}}", 400, "BadRequest", "strict decoding error: " },
 	{ MAPS, "", "{\"metadata\":{\"name\":\"A!\"}}", 422, "Invalid", "ConfigMap \"A!\" is invalid: " },
 	{ VMS, "", "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"running\":\"maybe\"}}", 422, "Invalid",
-	  "VirtualMachine.kubevirt.io \"a\" is invalid: [" },
+	    "VirtualMachine.kubevirt.io \"a\" is invalid: [" },
 	{ "/api/v1/configmaps", "", "{\"metadata\":{\"name\":\"a\"}}", 405, "MethodNotAllowed", "namespace" },
 	{ "/apis/kubevirt.io/v9/namespaces/default/virtualmachines", "", "{}", 404, "NotFound", "could not find" },
 	{ "/api/v1/namespaces/default/nodes", "", "{}", 404, "NotFound", "could not find" },
@@ -166,7 +168,8 @@ START_TEST(test_update)
 
 	assert_code(&updated, 200);
 	assert_at(&updated, "data.key", "2");
-	assert_status(&stale, 409, "Conflict", "Operation cannot be fulfilled on configmaps \"a\": the object has been modified");
+	assert_status(
+	    &stale, 409, "Conflict", "Operation cannot be fulfilled on configmaps \"a\": the object has been modified");
 	assert_code(&blind, 200);
 	assert_status(&other, 404, "NotFound", "configmaps \"b\" not found");
 	assert_status(&wrong, 400, "BadRequest", "does not match the name in the path");
@@ -177,7 +180,8 @@ START_TEST(test_custom_kinds_need_a_version_to_update)
 {
 	create_vm("x");
 	ANSWER blind = call("PUT", VMS "/x", "",
-	    "{\"metadata\":{\"name\":\"x\"},\"spec\":{\"runStrategy\":\"Always\",\"template\":{\"spec\":{" INSTANCE "}}}}");
+	    "{\"metadata\":{\"name\":\"x\"},\"spec\":{\"runStrategy\":\"Always\",\"template\":{\"spec\":{" INSTANCE
+	    "}}}}");
 
 	assert_status(&blind, 422, "Invalid", "metadata.resourceVersion: must be specified for an update");
 }
@@ -187,11 +191,14 @@ START_TEST(test_patches)
 {
 	create_map("a", "\"app\":\"web\"", "1");
 	ANSWER merge = call("PATCH", MAPS "/a", MERGE, "{\"metadata\":{\"labels\":{\"app\":null,\"x\":\"y\"}}}");
-	ANSWER json = call("PATCH", MAPS "/a", JSON_PATCH, "[{\"op\":\"add\",\"path\":\"/data/more\",\"value\":\"2\"}]");
-	ANSWER test = call("PATCH", MAPS "/a", JSON_PATCH, "[{\"op\":\"test\",\"path\":\"/data/key\",\"value\":\"9\"}]");
+	ANSWER json =
+	    call("PATCH", MAPS "/a", JSON_PATCH, "[{\"op\":\"add\",\"path\":\"/data/more\",\"value\":\"2\"}]");
+	ANSWER test =
+	    call("PATCH", MAPS "/a", JSON_PATCH, "[{\"op\":\"test\",\"path\":\"/data/key\",\"value\":\"9\"}]");
 	ANSWER python = call("PATCH", MAPS "/a", JSON_PATCH, "{\"data\":{\"key\":\"3\"}}");
 	ANSWER strategic = call("PATCH", MAPS "/a", STRATEGIC, "{\"$setElementOrder/x\":[],\"data\":{\"key\":\"4\"}}");
-	ANSWER stale = call("PATCH", MAPS "/a", MERGE, "{\"metadata\":{\"resourceVersion\":\"1\"},\"data\":{\"key\":\"5\"}}");
+	ANSWER stale =
+	    call("PATCH", MAPS "/a", MERGE, "{\"metadata\":{\"resourceVersion\":\"1\"},\"data\":{\"key\":\"5\"}}");
 	ANSWER bad = call("PATCH", MAPS "/a", MERGE, "{");
 	ANSWER renamed = call("PATCH", MAPS "/a", MERGE, "{\"metadata\":{\"name\":\"b\"}}");
 	ANSWER apply = call("PATCH", MAPS "/a", "Content-Type: application/apply-patch+yaml\r\n", "{}");
@@ -261,7 +268,8 @@ START_TEST(test_delete)
 	create("/api/v1/namespaces/default/configmaps",
 	    "{\"metadata\":{\"name\":\"b\",\"finalizers\":[\"example.org/wait\"]}}");
 	ANSWER wrong = call("DELETE", MAPS "/a", "", "{\"preconditions\":{\"uid\":\"no\"}}");
-	ANSWER gone = call("DELETE", MAPS "/a", "", "{\"kind\":\"DeleteOptions\",\"propagationPolicy\":\"Background\"}");
+	ANSWER gone =
+	    call("DELETE", MAPS "/a", "", "{\"kind\":\"DeleteOptions\",\"propagationPolicy\":\"Background\"}");
 	ANSWER again = call("DELETE", MAPS "/a", "", "");
 	ANSWER waits = call("DELETE", MAPS "/b", "", "{}");
 
@@ -319,7 +327,7 @@ START_TEST(test_a_write_that_cannot_be_stored_is_not_acknowledged)
 }
 END_TEST
 
-/* --- access ---------------------------------------------------------------------------------------------------------- */
+/* --- access --------------------------------------------------------------------------------------------------- */
 
 /* A connection as somebody else: the kernel notes who we are at connect(). */
 static int
@@ -357,7 +365,8 @@ START_TEST(test_access)
 		return;
 	access_lists = (struct config_access){ .view_groups = view, .admin_groups = admin };
 	rest_reload(&daemon_under_test);
-	create(SECRETS, "{\"metadata\":{\"name\":\"s\",\"annotations\":{\"kubectl.kubernetes.io/last-applied-configuration\":"
+	create(SECRETS,
+	    "{\"metadata\":{\"name\":\"s\",\"annotations\":{\"kubectl.kubernetes.io/last-applied-configuration\":"
 	    "\"c2VjcmV0\",\"note\":\"n\"}},\"data\":{\"password\":\"c2VjcmV0\"}}");
 	ANSWER health = CALL_AS(4713, "GET", "/healthz", "", "");
 	ANSWER version = CALL_AS(4713, "GET", "/version", "", "");
@@ -372,7 +381,8 @@ START_TEST(test_access)
 
 	assert_code(&health, 200);
 	assert_code(&version, 200);
-	assert_status(&stranger, 403, "Forbidden", "user 4711 may not do this: it needs membership in the group games or "
+	assert_status(&stranger, 403, "Forbidden",
+	    "user 4711 may not do this: it needs membership in the group games or "
 	    "no-such-group or staff");
 	assert_code(&got, 200);
 	assert_at(&got, "metadata.annotations.note", "n");
@@ -409,7 +419,7 @@ START_TEST(test_a_viewers_watch_is_redacted)
 }
 END_TEST
 
-/* --- discovery ------------------------------------------------------------------------------------------------------- */
+/* --- discovery ------------------------------------------------------------------------------------------------ */
 
 START_TEST(test_discovery)
 {
@@ -453,7 +463,8 @@ START_TEST(test_version_and_health)
 	ck_assert(g_str_has_prefix(path_string(kubevirt.json, "gitVersion"), "v1.9"));
 	assert_code(&openapi, 200);
 	ck_assert_str_eq(openapi.body, "");
-	ck_assert_ptr_nonnull(strstr(openapi.text, "Content-Type: application/com.github.proto-openapi.spec.v2.v1.0+protobuf\r\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(openapi.text, "Content-Type: application/com.github.proto-openapi.spec.v2.v1.0+protobuf\r\n"));
 	ck_assert_str_eq(health.body, "ok");
 	ck_assert_str_eq(ready.body, "ok");
 }
@@ -483,13 +494,15 @@ main(void)
 	Suite *suite = suite_create("rest");
 	TCase *refused = tcase_create("refused");
 
-	add_tests(suite, "objects", (const TTest *const[]){ test_create_and_get, test_create_from_yaml, test_invalid_has_causes,
-	    test_exists_and_not_found, test_unknown_paths_and_methods, test_lists, test_tables, test_update,
-	    test_custom_kinds_need_a_version_to_update, test_patches, test_strategic_patch_is_for_core_kinds,
-	    test_status_is_a_part_of_its_own, test_dry_run_changes_nothing, test_delete, test_delete_collection,
-	    test_warnings_are_headers, test_a_write_that_cannot_be_stored_is_not_acknowledged, NULL });
+	add_tests(suite, "objects",
+	    (const TTest *const[]){ test_create_and_get, test_create_from_yaml, test_invalid_has_causes,
+		test_exists_and_not_found, test_unknown_paths_and_methods, test_lists, test_tables, test_update,
+		test_custom_kinds_need_a_version_to_update, test_patches, test_strategic_patch_is_for_core_kinds,
+		test_status_is_a_part_of_its_own, test_dry_run_changes_nothing, test_delete, test_delete_collection,
+		test_warnings_are_headers, test_a_write_that_cannot_be_stored_is_not_acknowledged, NULL });
 	add_tests(suite, "access", (const TTest *const[]){ test_access, test_a_viewers_watch_is_redacted, NULL });
-	add_tests(suite, "discovery", (const TTest *const[]){ test_discovery, test_version_and_health, test_spool, NULL });
+	add_tests(
+	    suite, "discovery", (const TTest *const[]){ test_discovery, test_version_and_health, test_spool, NULL });
 	tcase_add_checked_fixture(refused, setup, teardown);
 	tcase_add_loop_test(refused, test_refused_bodies, 0, (int)G_N_ELEMENTS(refusals));
 	suite_add_tcase(suite, refused);

@@ -171,8 +171,9 @@ main(void)
 {
 	Suite *suite = suite_create("rest_stream");
 
-	add_tests(suite, "subresources", (const TTest *const[]){ test_verbs, test_log, test_console, test_console_ends_with_the_guest,
-	    test_console_ends_with_the_client, test_console_moves_much_both_ways, test_console_refusals,
-	    test_the_daemon_stops_under_a_console, NULL });
+	add_tests(suite, "subresources",
+	    (const TTest *const[]){ test_verbs, test_log, test_console, test_console_ends_with_the_guest,
+		test_console_ends_with_the_client, test_console_moves_much_both_ways, test_console_refusals,
+		test_the_daemon_stops_under_a_console, NULL });
 	return run_suite(suite);
 }

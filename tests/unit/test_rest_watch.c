@@ -110,8 +110,10 @@ START_TEST(test_watch_ends_in_time)
 {
 	create_map("a", "", "1");
 	g_autofree char *text =
-	    next(watch(MAPS "?watch=true&timeoutSeconds=1&allowWatchBookmarks=true&sendInitialEvents=true", ""), "\r\n0\r\n\r\n");
-	const char *mark = strstr(text, "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\"");
+	    next(watch(MAPS "?watch=true&timeoutSeconds=1&allowWatchBookmarks=true&sendInitialEvents=true", ""),
+		"\r\n0\r\n\r\n");
+	const char *mark =
+	    strstr(text, "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\"");
 
 	ck_assert_msg(mark != NULL && strstr(mark, "k8s.io/initial-events-end") != NULL, "%s", text);
 	ck_assert_ptr_nonnull(strstr(mark + 1, "\"BOOKMARK\""));
@@ -156,8 +158,10 @@ main(void)
 {
 	Suite *suite = suite_create("rest_watch");
 
-	add_tests(suite, "watches", (const TTest *const[]){ test_watch_from_nothing, test_watch_since_a_version,
-	    test_watch_of_a_version_that_never_was, test_watch_with_a_selector, test_watch_as_table, test_watch_ends_in_time,
-	    test_a_large_beginning_is_not_too_slow, test_the_daemon_stops_under_a_watch, NULL });
+	add_tests(suite, "watches",
+	    (const TTest *const[]){ test_watch_from_nothing, test_watch_since_a_version,
+		test_watch_of_a_version_that_never_was, test_watch_with_a_selector, test_watch_as_table,
+		test_watch_ends_in_time, test_a_large_beginning_is_not_too_slow, test_the_daemon_stops_under_a_watch,
+		NULL });
 	return run_suite(suite);
 }

@@ -13,8 +13,10 @@ static json_t *object;
 static void
 setup(void)
 {
-	object = json_loads("{\"metadata\":{\"name\":\"x\",\"labels\":{\"app\":\"web\",\"kubevirt.io/vmi-name\":\"vm-1\",\"in\":\"\"}},"
-	    "\"spec\":{\"replicas\":3,\"paused\":true},\"involvedObject\":{\"kind\":\"VirtualMachine\"}}", 0, NULL);
+	object = json_loads(
+	    "{\"metadata\":{\"name\":\"x\",\"labels\":{\"app\":\"web\",\"kubevirt.io/vmi-name\":\"vm-1\",\"in\":\"\"}},"
+	    "\"spec\":{\"replicas\":3,\"paused\":true},\"involvedObject\":{\"kind\":\"VirtualMachine\"}}",
+	    0, NULL);
 	ck_assert_ptr_nonnull(object);
 }
 
@@ -69,7 +71,8 @@ START_TEST(test_matches)
 	struct selector *selector = selector_new(cases[_i].labels, cases[_i].fields, &err);
 
 	ck_assert_msg(selector != NULL, "%s", err.text);
-	ck_assert_msg(selector_matches(selector, object) == cases[_i].matches, "%s %s", cases[_i].labels, cases[_i].fields);
+	ck_assert_msg(
+	    selector_matches(selector, object) == cases[_i].matches, "%s %s", cases[_i].labels, cases[_i].fields);
 	ck_assert(selector_is_empty(selector) == (_i < 2));
 	selector_free(selector);
 }
@@ -78,9 +81,18 @@ END_TEST
 static const struct {
 	const char *labels, *fields;
 } bad[] = {
-	{ "=web", NULL },        { "app=web,=x", NULL }, { "app===web", NULL }, { "app in web", NULL }, { "app in (web", NULL },
-	{ "app web", NULL },     { "!", NULL },          { "!app=web", NULL },  { "app>3", NULL },      { "app=\"web\"", NULL },
-	{ NULL, "metadata.name" }, { NULL, "=x" },
+	{ "=web", NULL },
+	{ "app=web,=x", NULL },
+	{ "app===web", NULL },
+	{ "app in web", NULL },
+	{ "app in (web", NULL },
+	{ "app web", NULL },
+	{ "!", NULL },
+	{ "!app=web", NULL },
+	{ "app>3", NULL },
+	{ "app=\"web\"", NULL },
+	{ NULL, "metadata.name" },
+	{ NULL, "=x" },
 };
 
 START_TEST(test_refuses)

@@ -66,7 +66,8 @@ START_TEST(test_websocket_reads_in_any_pieces)
 		struct websocket websocket = { 0 };
 		g_autoptr(GString) out = g_string_new(NULL);
 		for (size_t at = 0; at < bytes->len; at += step)
-			ck_assert_int_eq(websocket_read(&websocket, bytes->data + at, MIN(step, bytes->len - at), &frames, out), 0);
+			ck_assert_int_eq(
+			    websocket_read(&websocket, bytes->data + at, MIN(step, bytes->len - at), &frames, out), 0);
 		g_autofree char *wanted = g_strconcat("Hellofrag[9 ping]ment", large, "[8 ]", NULL);
 		ck_assert_str_eq(out->str, wanted);
 	}
