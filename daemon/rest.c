@@ -97,6 +97,7 @@ rest_stop(struct daemon *daemon)
 		return;
 	rest = http_server_arg(daemon->http);
 	rest->stopped = true;
+	store_unsubscribe(daemon->store, rest);
 	rest_watch_stop(rest);
 	http_server_free(daemon->http);
 	daemon->http = NULL;
@@ -104,7 +105,7 @@ rest_stop(struct daemon *daemon)
 	rest_unref(rest);
 }
 
-/* Calls that wait for a worker may end after the server. */
+/* Calls that wait for a worker or a commit may end after the server. */
 static void
 rest_unref(struct rest *rest)
 {
@@ -119,8 +120,7 @@ on_change(void *arg, const struct change *change)
 {
 	struct rest *rest = arg;
 
-	if (!rest->stopped)
-		rest_watch_change(rest, change);
+	rest_watch_change(rest, change);
 	rest->durable = change->version;
 }
 

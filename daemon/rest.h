@@ -13,8 +13,7 @@ struct error;
 int rest_start(struct daemon *daemon, struct error *err);
 /* Takes daemon->config's access lists anew (after SIGHUP). */
 void rest_reload(struct daemon *daemon);
-/* Stops serving.  Call it when the loop runs no more and after store_close(), which still tells it of its last
- * commit. */
+/* Stops serving; before store_close().  Calls that still wait for a commit or a worker are answered in vain. */
 void rest_stop(struct daemon *daemon);
 
 #endif

@@ -197,8 +197,8 @@ remove_tree(const char *path)
 static inline void
 teardown(void)
 {
-	store_close(daemon_under_test.store);
 	rest_stop(&daemon_under_test);
+	store_close(daemon_under_test.store);
 	g_ptr_array_unref(daemon_under_test.answers);
 	event_base_free(daemon_under_test.base);
 	remove_tree(directory);
