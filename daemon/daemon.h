@@ -17,6 +17,8 @@ struct daemon {
 	struct store *store;
 	struct spool *spool;
 	struct queue *queue;    /* of objects to reconcile */
+	struct controllers *controllers;
+	struct imports *imports; /* under way */
 	struct http_server *http;
 	GPtrArray *hosts;       /* struct host *, in configuration order */
 	GPtrArray *answers;     /* objects of dry runs, until the turn ends */
@@ -28,6 +30,10 @@ enum { PRIORITY_NORMAL, PRIORITY_COMMIT, PRIORITY_COUNT };
 /* Records a Kubernetes Event about an object (equal ones are counted, old ones expire).  type: "Normal" or "Warning". */
 void daemon_event(struct daemon *daemon, const struct object *object, const char *type, const char *reason,
     const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Removes Events that are older than an hour, and the oldest beyond EVENTS_MOST. */
+enum { EVENTS_KEEP_MS = 3600 * 1000, EVENTS_MOST = 5000 };
+void daemon_events_expire(struct daemon *daemon);
 
 /* Wall time of this turn of the loop. */
 int64_t daemon_now(struct daemon *daemon);

@@ -38,3 +38,22 @@ libsolovirt_a_SOURCES += \
 	daemon/spool_scan.c daemon/spool_scan.h \
 	daemon/spool_status.c \
 	daemon/spool_watch.c daemon/spool_watch.h
+libsolovirt_a_SOURCES += \
+	daemon/addresses.c daemon/addresses.h \
+	daemon/daemon.h \
+	daemon/events.c \
+	daemon/host.c daemon/host.h \
+	daemon/import.c daemon/import.h \
+	daemon/job.c daemon/job.h \
+	daemon/objects.c daemon/objects.h \
+	daemon/queue.c daemon/queue.h \
+	daemon/verbs.c daemon/verbs.h \
+	daemon/controllers/claim.c daemon/controllers/claim.h \
+	daemon/controllers/controllers.c daemon/controllers/controllers.h \
+	daemon/controllers/datavolume.c \
+	daemon/controllers/node.c \
+	daemon/controllers/vm.c \
+	daemon/controllers/vm_plan.c daemon/controllers/vm_plan.h \
+	daemon/controllers/vmi.c daemon/controllers/vmi.h \
+	daemon/controllers/vmi_start.c \
+	daemon/controllers/vmi_status.c

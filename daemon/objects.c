@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <glib.h>
 #include <string.h>
 
@@ -99,6 +100,35 @@ find(struct daemon *daemon, const struct kind *kind, const json_t *tree)
 	return store_get(daemon->store, kind_id(kind), ns, path_string(tree, "metadata.name"));
 }
 
+static void
+on_forget(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	(void)fd;
+	(void)what;
+	g_ptr_array_set_size(daemon->answers, 0);
+}
+
+static void
+on_turn_end(void *arg, const struct error *error)
+{
+	struct daemon *daemon = arg;
+	const struct timeval next = { 0 };
+
+	(void)error;
+	event_base_once(daemon->base, -1, EV_TIMEOUT, on_forget, daemon, &next);
+}
+
+/* Keeps an object that is in no store until whoever asked for it has been answered, at the end of the turn. */
+static void
+keep_answer(struct daemon *daemon, const struct object *object)
+{
+	if (daemon->answers->len == 0)
+		store_when_durable(daemon->store, on_turn_end, daemon);
+	g_ptr_array_add(daemon->answers, (void *)(uintptr_t)object);
+}
+
 /* Stores, or only answers what would be stored. */
 static const struct object *
 finish(struct daemon *daemon, const struct kind *kind, const json_t *tree, bool dry_run, struct error *err)
@@ -109,7 +139,7 @@ finish(struct daemon *daemon, const struct kind *kind, const json_t *tree, bool 
 		return store_put(daemon->store, kind, tree, err);
 	object = object_new(kind, tree, store_version(daemon->store), err);
 	if (object != NULL)
-		g_ptr_array_add(daemon->answers, (void *)(uintptr_t)object);
+		keep_answer(daemon, object);
 	return object;
 }
 
@@ -238,7 +268,7 @@ store_changed(struct daemon *daemon, const struct object *current, const json_t 
 	if (dry_run || !is_done(tree))
 		return finish(daemon, current->kind, tree, dry_run, err);
 	kept = object_ref(current);
-	g_ptr_array_add(daemon->answers, (void *)(uintptr_t)kept);
+	keep_answer(daemon, kept);
 	return store_remove(daemon->store, current, err) == 0 ? kept : NULL;
 }
 

@@ -102,6 +102,7 @@ static const struct schema_field vmi_status_rows[] = {
 	{ OBJECT("machine", struct vmi_status, machine, struct machine, &machine_schema), .doc = "The machine type in use." },
 	{ OBJECT("currentCPUTopology", struct vmi_status, current_cpu_topology, struct cpu_topology, &topology_schema), .doc = "Processors." },
 	{ OBJECT("memory", struct vmi_status, memory, struct memory_status, &memory_status_schema), .doc = "Memory." },
+	{ MAP("activePods", struct vmi_status, active_pods), .doc = "Hosts on which there is something of it." },
 	{ 0 },
 };
 SCHEMA(vmi_status_schema, struct vmi_status, "VirtualMachineInstanceStatus", "What is known of an instance.", vmi_status_rows);

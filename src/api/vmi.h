@@ -241,6 +241,7 @@ struct vmi_status {
 	struct machine *machine;
 	struct cpu_topology *current_cpu_topology;
 	struct memory_status *memory;
+	struct schema_map active_pods; /* uid -> host, while something of the instance is there */
 };
 
 struct vmi {

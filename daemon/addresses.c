@@ -1,0 +1,208 @@
+/* The ledger in use; see addresses.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+
+#include "daemon/addresses.h"
+#include "daemon/host.h"
+#include "net/ledger.h"
+#include "src/base/error.h"
+#include "src/base/log.h"
+#include "src/document/path.h"
+#include "src/virt/host_verbs.h"
+
+static const char *
+network_name(struct daemon *daemon)
+{
+	return daemon->config->network->name;
+}
+
+static char *
+owner_of(const char *namespace, const char *name, const char *interface)
+{
+	return g_strdup_printf("%s/%s/%s", namespace, name, interface);
+}
+
+const struct address *
+address_find(struct daemon *daemon, const char *namespace, const char *name, const char *interface)
+{
+	g_autofree char *owner = owner_of(namespace, name, interface);
+
+	return store_address_get(daemon->store, network_name(daemon), owner);
+}
+
+static void
+add_entry(void *arg, const struct address *a)
+{
+	const struct ledger_entry entry = { a->owner, a->ip, a->mac, a->released };
+
+	g_array_append_val((GArray *)arg, entry);
+}
+
+static const struct address *
+put(struct daemon *daemon, const char *owner, const char *ip, const char *mac, int64_t released, struct error *err)
+{
+	const struct address address = { network_name(daemon), owner, ip, mac, released };
+
+	if (store_address_put(daemon->store, &address, err) != 0)
+		return NULL;
+	return store_address_get(daemon->store, network_name(daemon), owner);
+}
+
+/* A new entry, by the rules of net/ledger. */
+static const struct address *
+enter(struct daemon *daemon, const char *owner, const char *wanted_mac, struct error *err)
+{
+	g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(struct ledger_entry));
+	struct ledger_choice choice;
+	struct subnet subnet;
+
+	if (subnet_parse(daemon->config->network->cidr, &subnet, err) != 0)
+		return NULL;
+	store_address_each(daemon->store, network_name(daemon), add_entry, entries);
+	if (ledger_choose(&subnet, (const struct ledger_entry *)(void *)entries->data, entries->len, owner, wanted_mac, &choice, err) != 0)
+		return NULL;
+	if (choice.recycle >= 0) {
+		g_autofree char *old = g_strdup(g_array_index(entries, struct ledger_entry, choice.recycle).owner);
+		if (store_address_remove(daemon->store, network_name(daemon), old, err) != 0)
+			return NULL;
+	}
+	return put(daemon, owner, choice.ip, choice.mac, 0, err);
+}
+
+const struct address *
+address_ensure(struct daemon *daemon, const char *namespace, const char *name, const char *interface, const char *wanted_mac,
+    struct error *err)
+{
+	g_autofree char *owner = owner_of(namespace, name, interface);
+	g_autofree char *mac = wanted_mac == NULL ? NULL : g_strdelimit(g_ascii_strdown(wanted_mac, -1), "-", ':');
+	const struct address *known = store_address_get(daemon->store, network_name(daemon), owner);
+
+	if (known == NULL)
+		return enter(daemon, owner, mac, err);
+	if (known->released == 0 && (mac == NULL || strcmp(known->mac, mac) == 0))
+		return known;
+	g_autofree char *ip = g_strdup(known->ip), *old_mac = g_strdup(known->mac);
+	return put(daemon, owner, ip, mac == NULL ? old_mac : mac, 0, err);
+}
+
+/* --- the DHCP server ----------------------------------------------------------------------------------------------- */
+
+static void
+on_dhcp(void *arg, json_t *result, const struct error *error)
+{
+	(void)arg;
+	(void)result;
+	if (error != NULL && error->code != EHOSTDOWN)
+		log_warning("DHCP entries: %s", error->text);
+}
+
+static void
+dhcp_call(struct host *host, const char *verb, const char *mac, const char *ip, const char *name)
+{
+	json_t *args = json_pack("{s:s,s:s,s:s}", "network", network_name(host->daemon), "mac", mac, "ip", ip);
+
+	if (name != NULL)
+		json_object_set_new(args, "name", json_string(name));
+	host_call(host, verb, args, -1, HOST_DEADLINE_ACTION, on_dhcp, NULL);
+}
+
+struct releasing {
+	struct daemon *daemon;
+	char *prefix;
+	GPtrArray *owners;
+};
+
+static void
+match_owner(void *arg, const struct address *a)
+{
+	struct releasing *r = arg;
+
+	if (g_str_has_prefix(a->owner, r->prefix) && a->released == 0)
+		g_ptr_array_add(r->owners, g_strdup(a->owner));
+}
+
+void
+addresses_release(struct daemon *daemon, const char *namespace, const char *name)
+{
+	g_autoptr(GPtrArray) owners = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *prefix = g_strdup_printf("%s/%s/", namespace, name);
+	struct releasing r = { daemon, prefix, owners };
+	struct error err = { 0 };
+
+	store_address_each(daemon->store, network_name(daemon), match_owner, &r);
+	for (guint i = 0; i < owners->len; i++) {
+		const struct address *a = store_address_get(daemon->store, network_name(daemon), owners->pdata[i]);
+		g_autofree char *ip = g_strdup(a->ip), *mac = g_strdup(a->mac);
+
+		if (put(daemon, owners->pdata[i], ip, mac, daemon_now(daemon), &err) == NULL)
+			log_warning("releasing the address of %s: %s", (const char *)owners->pdata[i], err.text);
+		for (guint h = 0; h < daemon->hosts->len; h++)
+			dhcp_call(daemon->hosts->pdata[h], "network-host-remove", mac, ip, NULL);
+	}
+}
+
+struct syncing {
+	struct daemon *daemon;
+	char *host;
+};
+
+struct matching {
+	const char *mac, *ip;
+	bool found;
+};
+
+static void
+match_address(void *arg, const struct address *a)
+{
+	struct matching *m = arg;
+
+	m->found |= a->released == 0 && strcmp(a->mac, m->mac) == 0 && strcmp(a->ip, m->ip) == 0;
+}
+
+static void
+set_missing(void *arg, const struct address *a)
+{
+	struct host *host = arg;
+	g_auto(GStrv) parts = g_strsplit(a->owner, "/", 3);
+
+	if (a->released == 0)
+		dhcp_call(host, "network-host-set", a->mac, a->ip, parts[1]);
+}
+
+static void
+on_host_list(void *arg, json_t *result, const struct error *error)
+{
+	struct syncing *s = arg;
+	struct host *host = host_find(s->daemon, s->host);
+	json_t *entry;
+	size_t i;
+
+	if (error == NULL && host != NULL) {
+		json_array_foreach (json_object_get(result, "hosts"), i, entry) {
+			const char *mac = path_string(entry, "mac"), *ip = path_string(entry, "ip");
+			struct matching m = { mac, ip, false };
+			if (mac == NULL || ip == NULL)
+				continue;
+			store_address_each(s->daemon->store, network_name(s->daemon), match_address, &m);
+			if (!m.found)
+				dhcp_call(host, "network-host-remove", mac, ip, NULL);
+		}
+		store_address_each(s->daemon->store, network_name(s->daemon), set_missing, host);
+	}
+	g_free(s->host);
+	g_free(s);
+}
+
+void
+addresses_sync(struct daemon *daemon, struct host *host)
+{
+	struct syncing *s = g_new0(struct syncing, 1);
+
+	s->daemon = daemon;
+	s->host = g_strdup(host->name);
+	host_call(host, "network-host-list", json_pack("{s:s}", "network", network_name(daemon)), -1, HOST_DEADLINE_QUERY,
+	    on_host_list, s);
+}

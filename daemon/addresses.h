@@ -1,0 +1,25 @@
+/* The ledger in use: who has which MAC and IP on the default network, and what its DHCP server is told. */
+#ifndef SOLOVIRT_DAEMON_ADDRESSES_H
+#define SOLOVIRT_DAEMON_ADDRESSES_H
+
+#include "daemon/daemon.h"
+#include "daemon/store.h"
+
+struct error;
+struct host;
+
+/* The address of an interface; entered into the ledger at its first start, the same ever after.  wanted_mac may be NULL.
+ * Borrowed until the turn ends; NULL with err. */
+const struct address *address_ensure(struct daemon *daemon, const char *namespace, const char *name, const char *interface,
+    const char *wanted_mac, struct error *err);
+/* The same, only looked up; NULL when there is none. */
+const struct address *address_find(struct daemon *daemon, const char *namespace, const char *name, const char *interface);
+
+/* The machine is gone: its addresses may be given to others when there are no fresh ones left; it gets them back when it
+ * returns before that. */
+void addresses_release(struct daemon *daemon, const char *namespace, const char *name);
+
+/* Makes the DHCP server of a host know exactly the addresses in use. */
+void addresses_sync(struct daemon *daemon, struct host *host);
+
+#endif

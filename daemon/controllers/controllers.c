@@ -1,0 +1,392 @@
+/* What all controllers share: the queue, who waits for whom, garbage collection; see controllers.h. */
+#include "config.h"
+
+#include <event2/event.h>
+#include <glib.h>
+#include <string.h>
+
+#include "daemon/addresses.h"
+#include "daemon/controllers/controllers.h"
+#include "daemon/host.h"
+#include "daemon/import.h"
+#include "daemon/objects.h"
+#include "daemon/queue.h"
+#include "src/base/clock.h"
+#include "src/base/error.h"
+#include "src/base/log.h"
+#include "src/document/document.h"
+#include "src/document/path.h"
+#include "src/api/core.h"
+#include "src/api/vmi.h"
+
+enum {
+	RESYNC_MS = 300 * 1000,       /* everything is looked at this often, in case an event was missed */
+	TRASH_MS = 60 * 1000,
+	AWAITED_MOST = 100000,        /* what is waited for; beyond it the resync has to do */
+};
+
+/* State of the controllers that can be lost: it is made anew from the store and the hosts. */
+struct controllers {
+	GHashTable *awaited;  /* "kind/namespace/name" -> GHashTable of the keys that wait */
+	GHashTable *capacity; /* keys that wait for capacity */
+	GHashTable *jobs;     /* keys with a job under way */
+	GHashTable *paces;    /* uid -> struct pace */
+	struct event *resync, *trash;
+};
+
+static int (*const reconcilers[KIND_COUNT])(struct daemon *, const struct object *, struct error *) = {
+	[KIND_VM] = vm_reconcile,
+	[KIND_VMI] = vmi_reconcile,
+	[KIND_DATA_VOLUME] = data_volume_reconcile,
+	[KIND_CLAIM] = claim_reconcile,
+};
+
+/* --- keys ---------------------------------------------------------------------------------------------------------- */
+
+static char *
+key_new(enum kind_id kind, const char *namespace, const char *name)
+{
+	return g_strdup_printf("%d/%s/%s", (int)kind, namespace, name);
+}
+
+static void
+key_requeue(struct daemon *daemon, const char *key)
+{
+	g_auto(GStrv) parts = g_strsplit(key, "/", 3);
+
+	queue_add(daemon->queue, (enum kind_id)g_ascii_strtoll(parts[0], NULL, 10), parts[1], parts[2], 0);
+}
+
+void
+controllers_requeue(struct daemon *daemon, const struct object *object, int64_t delay_ms)
+{
+	queue_add(daemon->queue, kind_id(object->kind), object->namespace, object->name, delay_ms);
+}
+
+/* --- who waits for whom -------------------------------------------------------------------------------------------- */
+
+void
+controllers_await(struct daemon *daemon, const struct object *object, enum kind_id kind, const char *namespace,
+    const char *name)
+{
+	GHashTable *awaited = daemon->controllers->awaited, *waiters;
+	char *key = key_new(kind, namespace, name);
+
+	waiters = g_hash_table_lookup(awaited, key);
+	if (waiters == NULL && g_hash_table_size(awaited) < AWAITED_MOST) {
+		waiters = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+		g_hash_table_insert(awaited, g_strdup(key), waiters);
+	}
+	if (waiters != NULL)
+		g_hash_table_add(waiters, key_new(kind_id(object->kind), object->namespace, object->name));
+	g_free(key);
+}
+
+void
+controllers_await_capacity(struct daemon *daemon, const struct object *object)
+{
+	g_hash_table_add(daemon->controllers->capacity, key_new(kind_id(object->kind), object->namespace, object->name));
+}
+
+static void
+wake_all(struct daemon *daemon, GHashTable *keys)
+{
+	GHashTableIter iter;
+	void *key;
+
+	g_hash_table_iter_init(&iter, keys);
+	while (g_hash_table_iter_next(&iter, &key, NULL))
+		key_requeue(daemon, key);
+}
+
+static void
+wake_waiters(struct daemon *daemon, const struct object *object)
+{
+	g_autofree char *key = key_new(kind_id(object->kind), object->namespace, object->name);
+	GHashTable *waiters = g_hash_table_lookup(daemon->controllers->awaited, key);
+
+	if (waiters == NULL)
+		return;
+	wake_all(daemon, waiters);
+	g_hash_table_remove(daemon->controllers->awaited, key);
+}
+
+static void
+wake_capacity(struct daemon *daemon)
+{
+	wake_all(daemon, daemon->controllers->capacity);
+	g_hash_table_remove_all(daemon->controllers->capacity);
+}
+
+/* --- jobs ---------------------------------------------------------------------------------------------------------- */
+
+bool
+controllers_job_begin(struct daemon *daemon, const struct object *object)
+{
+	return g_hash_table_add(daemon->controllers->jobs, key_new(kind_id(object->kind), object->namespace, object->name));
+}
+
+void
+controllers_job_end(struct daemon *daemon, enum kind_id kind, const char *namespace, const char *name)
+{
+	g_autofree char *key = key_new(kind, namespace, name);
+
+	if (daemon->controllers == NULL)
+		return;
+	g_hash_table_remove(daemon->controllers->jobs, key);
+	queue_add(daemon->queue, kind, namespace, name, 0);
+}
+
+bool
+controllers_job_is_running(struct daemon *daemon, const struct object *object)
+{
+	g_autofree char *key = key_new(kind_id(object->kind), object->namespace, object->name);
+
+	return g_hash_table_contains(daemon->controllers->jobs, key);
+}
+
+/* --- pace ---------------------------------------------------------------------------------------------------------- */
+
+struct pace {
+	int64_t due; /* monotonic ms */
+	unsigned failures;
+};
+
+int64_t
+controllers_pace_left(struct daemon *daemon, const struct object *object)
+{
+	const struct pace *p = g_hash_table_lookup(daemon->controllers->paces, object->uid);
+
+	return p == NULL ? 0 : MAX(p->due - clock_monotonic_ms(), 0);
+}
+
+static struct pace *
+pace_get(struct daemon *daemon, const struct object *object)
+{
+	struct pace *p = g_hash_table_lookup(daemon->controllers->paces, object->uid);
+
+	if (p == NULL) {
+		p = g_new0(struct pace, 1);
+		g_hash_table_insert(daemon->controllers->paces, g_strdup(object->uid), p);
+	}
+	return p;
+}
+
+bool
+controllers_pace_set(struct daemon *daemon, const struct object *object, int64_t ms)
+{
+	bool first = g_hash_table_lookup(daemon->controllers->paces, object->uid) == NULL;
+
+	pace_get(daemon, object)->due = clock_monotonic_ms() + ms;
+	return first;
+}
+
+void
+controllers_pace_fail(struct daemon *daemon, const struct object *object, int64_t first_ms, int64_t most_ms)
+{
+	struct pace *p = pace_get(daemon, object);
+	int64_t ms = first_ms;
+
+	for (unsigned i = 0; i < p->failures && ms < most_ms; i++)
+		ms *= 2;
+	p->failures++;
+	p->due = clock_monotonic_ms() + MIN(ms, most_ms);
+}
+
+void
+controllers_pace_clear(struct daemon *daemon, const struct object *object)
+{
+	g_hash_table_remove(daemon->controllers->paces, object->uid);
+}
+
+/* --- garbage collection -------------------------------------------------------------------------------------------- */
+
+/* An object all of whose owners are gone goes, too (kubernetes.io/docs/concepts/architecture/garbage-collection). */
+static bool
+collect(struct daemon *daemon, const struct object *object)
+{
+	const struct object_head *head = object->value;
+	const struct delete_options options = { .grace_period_seconds = -1 };
+	struct error err = { 0 };
+
+	if (head->meta->owner_references.count == 0 || head->meta->deletion_timestamp != 0)
+		return false;
+	SCHEMA_EACH (struct owner_reference, r, &head->meta->owner_references)
+		if (store_get_uid(daemon->store, r->uid) != NULL)
+			return false;
+	if (objects_delete(daemon, object, &options, NULL, &err) != 0)
+		log_object(LOG_LEVEL_WARNING, object->kind->name, object->namespace, object->name, "%s", err.text);
+	return true;
+}
+
+/* --- the queue's end ----------------------------------------------------------------------------------------------- */
+
+static void
+reconcile(void *arg, enum kind_id kind, const char *namespace, const char *name)
+{
+	struct daemon *daemon = arg;
+	const struct object *object = store_get(daemon->store, kind, namespace, name);
+	struct error err = { 0 };
+	int r = 0;
+
+	if (object == NULL) {
+		queue_forget(daemon->queue, kind, namespace, name);
+		return;
+	}
+	object_ref(object);
+	if (!collect(daemon, object) && reconcilers[kind] != NULL)
+		r = reconcilers[kind](daemon, object, &err);
+	if (r == 0) {
+		queue_forget(daemon->queue, kind, namespace, name);
+	} else {
+		log_object(LOG_LEVEL_WARNING, object->kind->name, namespace, name, "%s", err.text);
+		queue_retry(daemon->queue, kind, namespace, name);
+	}
+	object_unref(object);
+}
+
+static bool
+is_interesting(const struct object *object)
+{
+	const struct object_head *head = object->value;
+
+	return reconcilers[kind_id(object->kind)] != NULL || head->meta->owner_references.count > 0;
+}
+
+/* Owners look at what they own, waiters at what they wait for, dependents of a deleted object at their owners. */
+static void
+on_change(void *arg, const struct change *change)
+{
+	struct daemon *daemon = arg;
+	const struct object *object = change->object;
+	const struct object_head *head = object->value;
+
+	if (object->kind->heartbeat)
+		return;
+	if (head != NULL && change->type != CHANGE_DELETED && is_interesting(object))
+		controllers_requeue(daemon, object, 0);
+	if (head != NULL)
+		SCHEMA_EACH (struct owner_reference, r, &head->meta->owner_references) {
+			const struct object *owner = store_get_uid(daemon->store, r->uid);
+			if (owner != NULL)
+				controllers_requeue(daemon, owner, 0);
+		}
+	wake_waiters(daemon, object);
+	if (change->type == CHANGE_DELETED) {
+		controllers_pace_clear(daemon, object);
+		import_cancel(daemon, object->uid);
+		g_autoptr(GPtrArray) owned = store_owned(daemon->store, object->uid);
+		for (guint i = 0; i < owned->len; i++)
+			controllers_requeue(daemon, owned->pdata[i], 0);
+	}
+	if (object->kind == &kinds[KIND_VMI] &&
+	    (change->type == CHANGE_DELETED || (head != NULL && vmi_is_final((const struct vmi *)(const void *)head))))
+		wake_capacity(daemon);
+}
+
+void
+controllers_resync(struct daemon *daemon)
+{
+	for (int kind = 0; kind < KIND_COUNT; kind++) {
+		g_autoptr(GPtrArray) all = kinds[kind].heartbeat ? NULL : store_list(daemon->store, (enum kind_id)kind, NULL);
+		for (guint i = 0; all != NULL && i < all->len; i++)
+			if (is_interesting(all->pdata[i]))
+				controllers_requeue(daemon, all->pdata[i], 0);
+	}
+}
+
+/* --- hosts --------------------------------------------------------------------------------------------------------- */
+
+void
+controllers_host_changed(struct daemon *daemon, struct host *host)
+{
+	if (daemon->controllers == NULL)
+		return;
+	node_update(daemon, host);
+	if (host->state != HOST_READY)
+		return;
+	addresses_sync(daemon, host);
+	wake_capacity(daemon);
+	controllers_resync(daemon);
+}
+
+void
+controllers_domain_changed(struct daemon *daemon, struct host *host, const char *domain, const char *what)
+{
+	const struct host_domain *d = g_hash_table_lookup(host->domains, domain);
+	const struct object *object;
+
+	if (d == NULL || (object = store_get(daemon->store, KIND_VMI, d->namespace, d->vmi)) == NULL)
+		return;
+	log_object(LOG_LEVEL_DEBUG, "VirtualMachineInstance", d->namespace, d->vmi, "domain %s: %s, now %s (%s)", domain, what,
+	    d->state, d->reason);
+	if (strcmp(what, "agent") == 0)
+		vmi_agent_changed(daemon, host, object);
+	controllers_requeue(daemon, object, 0);
+}
+
+/* --- life ---------------------------------------------------------------------------------------------------------- */
+
+static void
+on_resync(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	controllers_resync(arg);
+}
+
+static void
+on_trash(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	trash_sweep(arg);
+	daemon_events_expire(arg);
+}
+
+static struct event *
+timer_every(struct daemon *daemon, int64_t ms, event_callback_fn callback)
+{
+	struct event *event = event_new(daemon->base, -1, EV_PERSIST, callback, daemon);
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	event_add(event, &tv);
+	return event;
+}
+
+void
+controllers_start(struct daemon *daemon)
+{
+	struct controllers *c = g_new0(struct controllers, 1);
+
+	c->awaited = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_hash_table_destroy);
+	c->capacity = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	c->jobs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	c->paces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	daemon->controllers = c;
+	daemon->queue = queue_new(daemon->base, reconcile, daemon);
+	c->resync = timer_every(daemon, RESYNC_MS, on_resync);
+	c->trash = timer_every(daemon, MIN(TRASH_MS, MAX(daemon->config->trash / 4, 1000)), on_trash);
+	store_subscribe(daemon->store, on_change, daemon);
+	storage_class_ensure(daemon);
+	controllers_resync(daemon);
+}
+
+void
+controllers_stop(struct daemon *daemon)
+{
+	struct controllers *c = daemon->controllers;
+
+	if (c == NULL)
+		return;
+	daemon->controllers = NULL;
+	event_free(c->resync);
+	event_free(c->trash);
+	queue_free(daemon->queue);
+	daemon->queue = NULL;
+	g_hash_table_destroy(c->awaited);
+	g_hash_table_destroy(c->capacity);
+	g_hash_table_destroy(c->jobs);
+	g_hash_table_destroy(c->paces);
+	g_free(c);
+}

@@ -1,0 +1,67 @@
+/*
+ * Controllers: one per kind, level-triggered.  Each looks at what is wanted and what is, does the next step, and is called
+ * again when anything that it depends on changes.  No step depends on having seen an event.
+ */
+#ifndef SOLOVIRT_DAEMON_CONTROLLERS_H
+#define SOLOVIRT_DAEMON_CONTROLLERS_H
+
+#include "daemon/daemon.h"
+#include "daemon/store.h"
+
+struct error;
+struct host;
+
+/* Brings everything that is in the store into the queue and follows its changes. */
+void controllers_start(struct daemon *daemon);
+void controllers_stop(struct daemon *daemon);
+
+/* A host came, went, or told something new. */
+void controllers_host_changed(struct daemon *daemon, struct host *host);
+/* A domain of ours changed on a host; what: libvirt's word for the event, or "agent". */
+void controllers_domain_changed(struct daemon *daemon, struct host *host, const char *domain, const char *what);
+/* The store can be written again: everything is looked at anew. */
+void controllers_resync(struct daemon *daemon);
+
+/* Looks at an object again, now or after so many ms. */
+void controllers_requeue(struct daemon *daemon, const struct object *object, int64_t delay_ms);
+/* Looks at the object again when the other one is created or changes. */
+void controllers_await(struct daemon *daemon, const struct object *object, enum kind_id kind, const char *namespace,
+    const char *name);
+/* Looks at the object again when capacity may have become free. */
+void controllers_await_capacity(struct daemon *daemon, const struct object *object);
+
+/* Marks that a job of this object is under way on a worker; false when there is one already.  Its end must be told. */
+bool controllers_job_begin(struct daemon *daemon, const struct object *object);
+void controllers_job_end(struct daemon *daemon, enum kind_id kind, const char *namespace, const char *name);
+bool controllers_job_is_running(struct daemon *daemon, const struct object *object);
+
+/* An object's pace: how long it must wait before its controller acts on the outside again.  Lost at a restart. */
+int64_t controllers_pace_left(struct daemon *daemon, const struct object *object); /* ms; 0: it may act */
+bool controllers_pace_set(struct daemon *daemon, const struct object *object, int64_t ms); /* true: the first since it was cleared */
+/* After a failure: first, then twice as long each time, up to most. */
+void controllers_pace_fail(struct daemon *daemon, const struct object *object, int64_t first_ms, int64_t most_ms);
+void controllers_pace_clear(struct daemon *daemon, const struct object *object);
+
+/* One controller.  The object is kept alive during the call.  -1: it is tried again later, with growing delays, and err is
+ * logged. */
+int vm_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int vmi_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int data_volume_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int claim_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+
+/* The guest agent of an instance came or went. */
+void vmi_agent_changed(struct daemon *daemon, struct host *host, const struct object *object);
+
+/* Writes the Node of a host as it now is. */
+void node_update(struct daemon *daemon, struct host *host);
+/* Makes the default StorageClass when there is none. */
+void storage_class_ensure(struct daemon *daemon);
+/* Removes trash that is old enough; called once a minute. */
+void trash_sweep(struct daemon *daemon);
+
+/* The disk of a claim is ready for a guest: bound, and filled when a DataVolume fills it.  *node and *path are borrowed.  False with why (of
+ * size bytes) otherwise; gone is set when there is no such claim. */
+bool claim_is_usable(struct daemon *daemon, const char *namespace, const char *name, const char **node, const char **path,
+    bool *gone, char *why, size_t size);
+
+#endif

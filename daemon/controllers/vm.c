@@ -1,0 +1,500 @@
+/* The machine controller: makes its DataVolumes and its instance, deletes the instance, tells how things stand. */
+#include "config.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+
+#include "daemon/addresses.h"
+#include "daemon/controllers/controllers.h"
+#include "daemon/controllers/vm_plan.h"
+#include "daemon/controllers/vmi.h"
+#include "daemon/objects.h"
+#include "src/api/vm.h"
+#include "src/base/error.h"
+#include "src/base/log.h"
+#include "src/document/diagnostic.h"
+#include "src/document/path.h"
+#include "src/virt/host_verbs.h"
+
+/* Start-failure back-off, as KubeVirt counts it: 10 s times the square of the count, at most 300 s. */
+enum { BACKOFF_FIRST_MS = 10000, BACKOFF_MOST_MS = 300000, BACKOFF_JITTER_MS = 5000 };
+
+/* One look at a machine. */
+struct vm_look {
+	struct daemon *daemon;
+	const struct object *object;
+	const struct vm *vm;
+	const struct object *instance; /* its VMI, or NULL */
+	const struct vmi *vmi;
+	struct vm_status *status; /* working copy */
+	char wait[256];           /* why it cannot start now, or "" */
+	bool starting;            /* an instance was just made */
+};
+
+static struct vm_status *
+status_copy(const struct object *object)
+{
+	struct vm_status *status = g_malloc0(sizeof(*status));
+	json_t *tree = object_tree(object), *part = json_object_get(tree, "status");
+	struct diagnostics diagnostics;
+
+	diagnostics_init(&diagnostics);
+	if (part != NULL)
+		schema_decode(&vm_status_schema, part, NULL, "status", status, &diagnostics);
+	diagnostics_clear(&diagnostics);
+	json_decref(tree);
+	return status;
+}
+
+/* --- DataVolumes --------------------------------------------------------------------------------------------------- */
+
+static json_t *
+owner_reference(const struct object *owner)
+{
+	return json_pack("{s:s,s:s,s:s,s:s,s:b,s:b}", "apiVersion", kind_api_version(owner->kind), "kind", owner->kind->name, "name",
+	    owner->name, "uid", owner->uid, "controller", 1, "blockOwnerDeletion", 1);
+}
+
+static int
+create(struct daemon *daemon, json_t *tree, const char *namespace, struct error *err)
+{
+	struct document *document = document_take(tree);
+	struct diagnostics diagnostics;
+	int r;
+
+	diagnostics_init(&diagnostics);
+	r = objects_create(daemon, document, namespace, false, &diagnostics, err) == NULL ? -1 : 0;
+	diagnostics_clear(&diagnostics);
+	document_free(document);
+	return r;
+}
+
+static int
+data_volume_create(struct vm_look *l, const json_t *template, struct error *err)
+{
+	json_t *tree = json_deep_copy(template);
+	const char *name = path_string(tree, "metadata.name");
+	g_autofree char *copy = g_strdup(name);
+
+	json_object_del(tree, "status");
+	path_set(tree, "apiVersion", json_string("cdi.kubevirt.io/v1beta1"));
+	path_set(tree, "kind", json_string("DataVolume"));
+	path_set(tree, "metadata.namespace", json_string(l->object->namespace));
+	path_set(tree, "metadata.labels['kubevirt.io/created-by']", json_string(l->object->uid));
+	path_set(tree, "metadata.ownerReferences", json_pack("[o]", owner_reference(l->object)));
+	if (create(l->daemon, tree, l->object->namespace, err) != 0) {
+		daemon_event(l->daemon, l->object, "Warning", "FailedDataVolumeCreate", "%s", err->text);
+		return error_wrap(err, "DataVolume %s: ", copy);
+	}
+	daemon_event(l->daemon, l->object, "Normal", "SuccessfulDataVolumeCreate", "Created DataVolume %s", copy);
+	return 0;
+}
+
+/* A DataVolume or claim of the same name is used as it is. */
+static int
+ensure_data_volumes(struct vm_look *l, struct error *err)
+{
+	json_t *tree, *template;
+	size_t i;
+	int r = 0;
+
+	if (l->vm->spec->data_volume_templates.count == 0)
+		return 0;
+	tree = object_tree(l->object);
+	json_array_foreach (path_find(tree, "spec.dataVolumeTemplates"), i, template) {
+		const char *name = path_string(template, "metadata.name");
+		if (store_get(l->daemon->store, KIND_DATA_VOLUME, l->object->namespace, name) == NULL &&
+		    store_get(l->daemon->store, KIND_CLAIM, l->object->namespace, name) == NULL && r == 0)
+			r = data_volume_create(l, template, err);
+	}
+	json_decref(tree);
+	return r;
+}
+
+/* Why a disk keeps the machine from starting; sets what printableStatus needs. */
+struct disk_view {
+	bool failed, provisioning, unbound;
+};
+
+static void
+look_at_disk(struct vm_look *l, const char *name, struct disk_view *view)
+{
+	const struct object *dv_object = store_get(l->daemon->store, KIND_DATA_VOLUME, l->object->namespace, name);
+	const struct data_volume *dv = dv_object == NULL ? NULL : dv_object->value;
+	const char *node, *path;
+	char why[256];
+	bool gone = false;
+
+	controllers_await(l->daemon, l->object, KIND_DATA_VOLUME, l->object->namespace, name);
+	controllers_await(l->daemon, l->object, KIND_CLAIM, l->object->namespace, name);
+	if (claim_is_usable(l->daemon, l->object->namespace, name, &node, &path, &gone, why, sizeof(why)))
+		return;
+	if (*l->wait == '\0')
+		g_strlcpy(l->wait, why, sizeof(l->wait));
+	view->failed |= dv != NULL && (dv->status->phase == DATA_VOLUME_FAILED ||
+	    g_strcmp0(condition_find(&dv->status->conditions, "Running") == NULL ? NULL : condition_find(&dv->status->conditions, "Running")->reason, "Error") == 0);
+	view->provisioning |= dv != NULL && dv->status->phase >= DATA_VOLUME_IMPORT_SCHEDULED && dv->status->phase < DATA_VOLUME_SUCCEEDED;
+	view->unbound |= dv == NULL || dv->status->phase < DATA_VOLUME_IMPORT_SCHEDULED;
+}
+
+static struct disk_view
+look_at_disks(struct vm_look *l)
+{
+	struct disk_view view = { 0 };
+
+	SCHEMA_EACH (struct volume, v, &l->vm->spec->template->spec->volumes) {
+		if (v->data_volume != NULL)
+			look_at_disk(l, v->data_volume->name, &view);
+		if (v->persistent_volume_claim != NULL)
+			look_at_disk(l, v->persistent_volume_claim->claim_name, &view);
+	}
+	return view;
+}
+
+/* --- the instance -------------------------------------------------------------------------------------------------- */
+
+/* The instance that the template now asks for. */
+static json_t *
+instance_tree(const struct vm_look *l, bool paused)
+{
+	json_t *vm = object_tree(l->object), *template = path_find(vm, "spec.template");
+	json_t *spec = json_deep_copy(json_object_get(template, "spec")), *tree;
+	g_autofree char *generation = g_strdup_printf("%lld", (long long)l->vm->head.meta->generation);
+
+	tree = json_pack("{s:s,s:s,s:{s:s,s:s},s:o}", "apiVersion", "kubevirt.io/v1", "kind", "VirtualMachineInstance", "metadata",
+	    "name", l->object->name, "namespace", l->object->namespace, "spec", spec);
+	for (int i = 0; i < 2; i++) {
+		static const char *const fields[] = { "labels", "annotations" };
+		json_t *map = path_find(template, i == 0 ? "metadata.labels" : "metadata.annotations");
+		json_object_set_new(json_object_get(tree, "metadata"), fields[i], json_is_object(map) ? json_deep_copy(map) : json_object());
+	}
+	path_set(tree, "metadata.annotations['kubevirt.io/vm-generation']", json_string(generation));
+	path_set(tree, "metadata.ownerReferences", json_pack("[o]", owner_reference(l->object)));
+	if (paused)
+		path_set(tree, "spec.startStrategy", json_string("Paused"));
+	json_decref(vm);
+	return tree;
+}
+
+static const struct state_change_request *
+first_request(const struct vm_status *status)
+{
+	return status->state_change_requests.count == 0 ? NULL : status->state_change_requests.items;
+}
+
+static const struct schema *
+request_schema(void)
+{
+	const struct schema *sub = NULL;
+
+	schema_find(&vm_status_schema, "stateChangeRequests", &sub);
+	return sub;
+}
+
+/* Requests that have been carried out, or that mean an instance which is no more. */
+static void
+trim_requests(struct vm_look *l)
+{
+	for (const struct state_change_request *r; (r = first_request(l->status)) != NULL;) {
+		bool running = l->vmi != NULL && !vmi_is_final(l->vmi) && l->vmi->head.meta->deletion_timestamp == 0;
+		bool done = r->action == STATE_CHANGE_START ? running
+		                                             : l->instance == NULL || r->uid == NULL || strcmp(r->uid, l->instance->uid) != 0;
+		if (!done)
+			return;
+		schema_list_remove(&l->status->state_change_requests, request_schema(), 0);
+	}
+}
+
+static void
+note_failure(struct vm_look *l, const char *reason, const char *message)
+{
+	condition_set(&l->status->conditions, "Failure", true, reason, message, daemon_now(l->daemon));
+}
+
+static int64_t
+backoff_left(const struct vm_look *l)
+{
+	const struct start_failure *f = l->status->start_failure;
+
+	return f == NULL ? 0 : MAX(f->retry_after_timestamp - daemon_now(l->daemon), 0);
+}
+
+static int
+start_instance(struct vm_look *l, struct error *err)
+{
+	const struct state_change_request *request = first_request(l->status);
+	bool paused = request != NULL && g_strcmp0(schema_map_get(&request->data, "paused"), "true") == 0;
+	int64_t left = backoff_left(l);
+
+	if (left > 0) {
+		controllers_requeue(l->daemon, l->object, left);
+		return 0;
+	}
+	if (*l->wait != '\0')
+		return 0;
+	if (create(l->daemon, instance_tree(l, paused), l->object->namespace, err) != 0) {
+		daemon_event(l->daemon, l->object, "Warning", "FailedCreate", "Error creating virtual machine instance: %s", err->text);
+		note_failure(l, "FailedCreate", err->text);
+		return -1;
+	}
+	l->starting = true;
+	condition_remove(&l->status->conditions, "RestartRequired");
+	daemon_event(l->daemon, l->object, "Normal", "SuccessfulCreate",
+	    "Started the virtual machine by creating the new virtual machine instance %s", l->object->name);
+	return 0;
+}
+
+static int
+stop_instance(struct vm_look *l, struct error *err)
+{
+	const struct delete_options options = { .grace_period_seconds = -1 };
+
+	if (objects_delete(l->daemon, l->instance, &options, NULL, err) != 0) {
+		daemon_event(l->daemon, l->object, "Warning", "FailedDelete", "Error deleting virtual machine instance %s: %s",
+		    l->object->name, err->text);
+		note_failure(l, "FailedDelete", err->text);
+		return -1;
+	}
+	daemon_event(l->daemon, l->object, "Normal", "SuccessfulDelete",
+	    "Stopped the virtual machine by deleting the virtual machine instance %s", l->instance->uid);
+	return 0;
+}
+
+/* An instance that ended without ever having run counts; one that runs ends the counting. */
+static void
+count_failures(struct vm_look *l)
+{
+	struct start_failure **f = &l->status->start_failure;
+	const struct schema *sub = NULL;
+	int64_t n;
+
+	schema_find(&vm_status_schema, "startFailure", &sub);
+	if (l->vmi != NULL && vmi_phase_was(l->vmi->status, VMI_RUNNING)) {
+		schema_free(sub, *f);
+		*f = NULL;
+		return;
+	}
+	if (l->vmi == NULL || !vmi_is_final(l->vmi))
+		return;
+	if (*f == NULL)
+		*f = schema_new(sub);
+	if (g_strcmp0((*f)->last_failed_vmi_uid, l->instance->uid) == 0)
+		return;
+	n = ++(*f)->consecutive_fail_count;
+	g_free((*f)->last_failed_vmi_uid);
+	(*f)->last_failed_vmi_uid = g_strdup(l->instance->uid);
+	(*f)->retry_after_timestamp = daemon_now(l->daemon) +
+	    MIN(BACKOFF_FIRST_MS * n * n + g_random_int_range(0, BACKOFF_JITTER_MS), BACKOFF_MOST_MS);
+}
+
+static int
+act(struct vm_look *l, struct error *err)
+{
+	const struct state_change_request *request = first_request(l->status);
+	const struct vm_situation situation = { .strategy = vm_run_strategy(l->vm),
+		.seen = (enum run_strategy)l->status->run_strategy,
+		.request = request == NULL ? STATE_CHANGE_UNSET : (enum state_change)request->action,
+		.exists = l->vmi != NULL, .deleting = l->vmi != NULL && l->vmi->head.meta->deletion_timestamp != 0,
+		.phase = l->vmi == NULL ? VMI_UNSET : (enum vmi_phase)l->vmi->status->phase };
+	enum vm_action action = vm_plan(&situation);
+	struct state_change_request *start;
+
+	/* What depends on a change of strategy or on a failure that is then gone must outlast this look. */
+	if ((action == VM_STOP_AND_REQUEST || (action == VM_START && situation.strategy == RUN_RERUN_ON_FAILURE)) &&
+	    l->status->state_change_requests.count == 0) {
+		start = schema_list_add(&l->status->state_change_requests, request_schema());
+		start->action = STATE_CHANGE_START;
+	}
+	if (action == VM_START)
+		return start_instance(l, err);
+	return action == VM_KEEP ? 0 : stop_instance(l, err);
+}
+
+/* --- status -------------------------------------------------------------------------------------------------------- */
+
+/* printableStatus: the first line that holds (fact sheet, section 2.4). */
+static const char *
+printable_status(const struct vm_look *l, const struct disk_view *disks)
+{
+	const struct vmi *vmi = l->vmi;
+	bool live = vmi != NULL && !vmi_is_final(vmi);
+	bool wants = vm_run_strategy(l->vm) == RUN_ALWAYS || vm_run_strategy(l->vm) == RUN_RERUN_ON_FAILURE || vm_run_strategy(l->vm) == RUN_ONCE;
+	const struct condition *scheduled = vmi == NULL ? NULL : condition_find(&vmi->status->conditions, "PodScheduled");
+	const struct condition *sync = vmi == NULL ? NULL : condition_find(&vmi->status->conditions, "Synchronized");
+	const struct {
+		bool holds;
+		const char *word;
+	} lines[] = {
+		{ l->vm->head.meta->deletion_timestamp != 0, "Terminating" },
+		{ live && vmi->head.meta->deletion_timestamp != 0, "Stopping" },
+		{ live && vmi->status->phase == VMI_RUNNING && condition_is_true(&vmi->status->conditions, "Paused"), "Paused" },
+		{ live && vmi->status->phase == VMI_RUNNING, "Running" },
+		{ sync != NULL && g_strcmp0(sync->reason, "FailedPvcNotFound") == 0, "ErrorPvcNotFound" },
+		{ disks->failed, "DataVolumeError" },
+		{ scheduled != NULL && g_strcmp0(scheduled->reason, "Unschedulable") == 0, "ErrorUnschedulable" },
+		{ disks->provisioning, "Provisioning" },
+		{ wants && disks->unbound, "WaitingForVolumeBinding" },
+		{ live || l->starting, "Starting" },
+		{ wants && l->status->start_failure != NULL && l->status->start_failure->consecutive_fail_count > 0, "CrashLoopBackOff" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
+		if (lines[i].holds)
+			return lines[i].word;
+	return "Stopped";
+}
+
+/* The instance's own conditions are told by the machine, too; those that vanish there vanish here. */
+static void
+copy_conditions(struct vm_look *l)
+{
+	static const char *const own[] = { "Ready", "Failure", "RestartRequired", NULL };
+	int64_t now = daemon_now(l->daemon);
+
+	for (size_t i = l->status->conditions.count; i-- > 0;) {
+		const struct condition *c = (const struct condition *)l->status->conditions.items + i;
+		if (!g_strv_contains(own, c->type) && (l->vmi == NULL || condition_find(&l->vmi->status->conditions, c->type) == NULL))
+			schema_list_remove(&l->status->conditions, &condition_schema, i);
+	}
+	if (l->vmi == NULL) {
+		condition_set(&l->status->conditions, "Ready", false, "VMINotExists", "VMI does not exist", now);
+		return;
+	}
+	if (condition_find(&l->vmi->status->conditions, "Ready") == NULL)
+		condition_set(&l->status->conditions, "Ready", false, "VMIConditionMissing", "VMI is missing the Ready condition", now);
+	SCHEMA_EACH (struct condition, c, &l->vmi->status->conditions)
+		condition_set(&l->status->conditions, c->type, g_strcmp0(c->status, "True") == 0, c->reason, c->message, now);
+}
+
+/* A running instance that is not what the template now asks for needs a restart. */
+static void
+check_restart(struct vm_look *l)
+{
+	const char *made = l->vmi == NULL ? NULL : schema_map_get(&l->vmi->head.meta->annotations, "kubevirt.io/vm-generation");
+	int64_t generation = made == NULL ? 0 : g_ascii_strtoll(made, NULL, 10);
+	json_t *wanted, *is;
+	bool same;
+
+	l->status->observed_generation = generation;
+	l->status->desired_generation = l->vm->head.meta->generation;
+	if (l->vmi == NULL || vmi_is_final(l->vmi) || generation == l->vm->head.meta->generation) {
+		condition_remove(&l->status->conditions, "RestartRequired");
+		return;
+	}
+	wanted = instance_tree(l, l->vmi->spec->start_strategy == START_PAUSED);
+	is = object_tree(l->instance);
+	vmi_prepare(wanted);
+	same = json_equal(json_object_get(wanted, "spec"), json_object_get(is, "spec"));
+	json_decref(wanted);
+	json_decref(is);
+	if (same)
+		condition_remove(&l->status->conditions, "RestartRequired");
+	else
+		condition_set(&l->status->conditions, "RestartRequired", true, NULL,
+		    "a non-live-updatable field was changed in the template spec", daemon_now(l->daemon));
+}
+
+static int
+put_status(struct vm_look *l, const struct disk_view *disks, struct error *err)
+{
+	const struct object *instance = store_get(l->daemon->store, KIND_VMI, l->object->namespace, l->object->name);
+
+	l->status->created = instance != NULL;
+	copy_conditions(l);
+	l->status->ready = condition_is_true(&l->status->conditions, "Ready");
+	check_restart(l);
+	g_free(l->status->printable_status);
+	l->status->printable_status = g_strdup(printable_status(l, disks));
+	l->status->run_strategy = (int)vm_run_strategy(l->vm);
+	if (*l->wait != '\0' && l->vmi == NULL && disks->failed)
+		note_failure(l, "DataVolumeError", l->wait);
+	return objects_set_status(l->daemon, l->object, l->status, err);
+}
+
+/* --- deletion ------------------------------------------------------------------------------------------------------ */
+
+static void
+on_log_removed(void *arg, json_t *result, const struct error *error)
+{
+	(void)arg;
+	(void)result;
+	(void)error;
+}
+
+/* The console's log goes with the machine. */
+static void
+remove_log(struct vm_look *l)
+{
+	g_autofree char *path = vmi_console_log(l->object->namespace, l->object->name);
+
+	for (guint i = 0; i < l->daemon->hosts->len; i++)
+		host_call(l->daemon->hosts->pdata[i], "log-remove", json_pack("{s:s}", "path", path), -1, HOST_DEADLINE_ACTION,
+		    on_log_removed, NULL);
+}
+
+/* The instance first; then the machine may go, and what it owns follows. */
+static int
+finish(struct vm_look *l, struct error *err)
+{
+	if (l->instance != NULL)
+		return l->vmi->head.meta->deletion_timestamp != 0 ? 0 : stop_instance(l, err);
+	addresses_release(l->daemon, l->object->namespace, l->object->name);
+	remove_log(l);
+	return objects_set_finalizer(l->daemon, l->object, kinds[KIND_VM].finalizer, false, err);
+}
+
+/* An instance of the same name that another owner made is not ours. */
+static bool
+is_ours(const struct object *instance, const struct object *vm)
+{
+	const struct vmi *vmi = instance->value;
+
+	SCHEMA_EACH (struct owner_reference, r, &vmi->head.meta->owner_references)
+		if (strcmp(r->uid, vm->uid) == 0)
+			return true;
+	return false;
+}
+
+static int
+reconcile(struct vm_look *l, struct error *err)
+{
+	struct disk_view disks;
+	int r = 0;
+
+	l->instance = store_get(l->daemon->store, KIND_VMI, l->object->namespace, l->object->name);
+	if (l->instance != NULL && !is_ours(l->instance, l->object)) {
+		if (l->vm->head.meta->deletion_timestamp == 0)
+			return error_set(err, EEXIST, "an instance of this name exists that is not this machine's");
+		l->instance = NULL;
+	}
+	l->vmi = l->instance == NULL ? NULL : l->instance->value;
+	if (l->vm->head.meta->deletion_timestamp != 0)
+		r = finish(l, err);
+	if (l->vm->head.meta->deletion_timestamp != 0 && (r != 0 || l->instance == NULL))
+		return r;
+	if (l->vm->head.meta->deletion_timestamp == 0)
+		r = ensure_data_volumes(l, err);
+	disks = look_at_disks(l);
+	if (l->vm->head.meta->deletion_timestamp == 0 && r == 0) {
+		trim_requests(l);
+		count_failures(l);
+		condition_remove(&l->status->conditions, "Failure");
+		r = act(l, err);
+	} else if (r != 0) {
+		note_failure(l, "FailedCreate", err->text);
+	}
+	return put_status(l, &disks, r == 0 ? err : NULL) != 0 && r == 0 ? -1 : r;
+}
+
+int
+vm_reconcile(struct daemon *daemon, const struct object *object, struct error *err)
+{
+	struct vm_look l = { .daemon = daemon, .object = object, .vm = object->value };
+	int r;
+
+	l.status = status_copy(object);
+	r = reconcile(&l, err);
+	schema_free(&vm_status_schema, l.status);
+	return r;
+}

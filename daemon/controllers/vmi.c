@@ -1,0 +1,493 @@
+/*
+ * The instance controller: brings the domain to what the instance wants, and tells what it sees.
+ *
+ *   Pending ---> Scheduling ---> Scheduled ---> Running ---> Succeeded | Failed      (KubeVirt's phases)
+ *     |  a host is chosen  |  its disks, seeds   |  the domain runs    |  the domain stopped; cleaned up
+ *     |                    |  and addresses made |                     |
+ *     +--------------------+---- deleted before it ran: Failed --------+
+ *
+ * A deleted one that runs is asked to shut down, again and again, until its grace is over; then it is destroyed.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+
+#include "daemon/addresses.h"
+#include "daemon/controllers/controllers.h"
+#include "daemon/controllers/vmi.h"
+#include "daemon/objects.h"
+#include "scheduler/scheduler.h"
+#include "src/api/core.h"
+#include "src/base/error.h"
+#include "src/base/log.h"
+#include "src/document/diagnostic.h"
+#include "src/document/path.h"
+#include "src/virt/domain_xml.h"
+#include "src/virt/host_verbs.h"
+
+enum {
+	SHUTDOWN_AGAIN_MS = 5000, /* a power button pressed before the guest listens is lost */
+};
+
+/* --- scheduling ---------------------------------------------------------------------------------------------------- */
+
+static int64_t
+requested(const struct vmi_spec *spec, bool memory)
+{
+	const struct resources *r = spec->domain->resources;
+	int64_t asked = 0;
+
+	if (r != NULL && r->requests != NULL)
+		asked = memory ? r->requests->memory : r->requests->cpu;
+	if (asked > 0)
+		return asked;
+	return memory ? vmi_memory(spec) : vmi_vcpus(spec) * 1000;
+}
+
+/* What the instances on a host have been promised. */
+static void
+add_up(struct daemon *daemon, const char *node, int64_t *cpu, int64_t *memory)
+{
+	g_autoptr(GPtrArray) all = store_list(daemon->store, KIND_VMI, NULL);
+
+	*cpu = *memory = 0;
+	for (guint i = 0; i < all->len; i++) {
+		const struct vmi *vmi = ((const struct object *)all->pdata[i])->value;
+		if (vmi_is_final(vmi) || g_strcmp0(vmi->status->node_name, node) != 0)
+			continue;
+		*cpu += requested(vmi->spec, false);
+		*memory += requested(vmi->spec, true);
+	}
+}
+
+static bool
+is_schedulable(struct daemon *daemon, const struct host *host)
+{
+	const struct object *object = store_get(daemon->store, KIND_NODE, "", host->name);
+	const struct node *node = object == NULL ? NULL : object->value;
+
+	return node == NULL || !node->spec->unschedulable;
+}
+
+static struct scheduler_label *
+labels_new(const struct schema_map *map)
+{
+	struct scheduler_label *labels = g_new0(struct scheduler_label, map->count + 1);
+
+	for (size_t i = 0; i < map->count; i++)
+		labels[i] = (struct scheduler_label){ map->entries[i].name, map->entries[i].value };
+	return labels;
+}
+
+/* The host for an instance, or NULL with why. */
+static struct host *
+choose_host(struct daemon *daemon, const struct vmi *vmi, const char *pinned, char *why, size_t size)
+{
+	g_autofree struct scheduler_host *hosts = g_new0(struct scheduler_host, daemon->hosts->len + 1);
+	g_autoptr(GPtrArray) labels = g_ptr_array_new_with_free_func(g_free);
+	g_autofree struct scheduler_label *selector = labels_new(&vmi->spec->node_selector);
+	const struct scheduler_demand demand = { requested(vmi->spec, false), requested(vmi->spec, true), pinned, selector,
+		vmi->spec->node_selector.count };
+	int chosen;
+
+	for (guint i = 0; i < daemon->hosts->len; i++) {
+		const struct host *h = daemon->hosts->pdata[i];
+		const struct object *object = store_get(daemon->store, KIND_NODE, "", h->name);
+		const struct node *node = object == NULL ? NULL : object->value;
+		const struct schema_map none = { 0 }, *map = node == NULL ? &none : &node->head.meta->labels;
+
+		hosts[i] = (struct scheduler_host){ .name = h->name, .ready = h->state == HOST_READY && h->configured,
+			.schedulable = is_schedulable(daemon, h), .label_count = map->count };
+		g_ptr_array_add(labels, labels_new(map));
+		hosts[i].labels = labels->pdata[i];
+		host_allocatable(h, &hosts[i].cpu, &hosts[i].memory);
+		add_up(daemon, h->name, &hosts[i].cpu_used, &hosts[i].memory_used);
+	}
+	chosen = scheduler_choose(hosts, daemon->hosts->len, &demand, why, size);
+	return chosen < 0 ? NULL : daemon->hosts->pdata[chosen];
+}
+
+static int
+schedule(struct daemon *daemon, const struct object *object, struct error *err)
+{
+	const struct vmi *vmi = object->value;
+	struct vmi_status *status = vmi_status_copy(object);
+	const char *node = NULL, *reason = NULL;
+	int64_t now = daemon_now(daemon);
+	struct host *host = NULL;
+	char why[512] = "";
+
+	if (!vmi_volumes_are_ready(daemon, object, &node, &reason, why, sizeof(why))) {
+		condition_set(&status->conditions, "Ready", false, "GuestNotRunning", "Guest VM is not reported as running", now);
+		condition_set(&status->conditions, "Synchronized", false, reason, why, now);
+		if (strcmp(reason, "FailedPvcNotFound") == 0)
+			daemon_event(daemon, object, "Normal", reason, "%s", why);
+		return vmi_status_put(daemon, object, status, err);
+	}
+	host = choose_host(daemon, vmi, node, why, sizeof(why));
+	condition_remove(&status->conditions, "Synchronized");
+	if (host == NULL) {
+		controllers_await_capacity(daemon, object);
+		condition_set(&status->conditions, "Ready", false, "GuestNotRunning", "Guest VM is not reported as running", now);
+		if (condition_set(&status->conditions, "PodScheduled", false, "Unschedulable", why, now))
+			daemon_event(daemon, object, "Warning", "FailedScheduling", "%s", why);
+		return vmi_status_put(daemon, object, status, err);
+	}
+	condition_remove(&status->conditions, "PodScheduled");
+	g_free(status->node_name);
+	status->node_name = g_strdup(host->name);
+	/* As in KubeVirt: whose there is something of on which host, until it has been removed. */
+	schema_map_set(&status->active_pods, object->uid, host->name);
+	vmi_phase_set(daemon, status, VMI_SCHEDULING);
+	return vmi_status_put(daemon, object, status, err);
+}
+
+/* --- running ------------------------------------------------------------------------------------------------------- */
+
+static void
+replace(char **text, const char *value)
+{
+	g_free(*text);
+	*text = g_strdup(value);
+}
+
+/* Addresses by the ledger; the guest gets them by DHCP. */
+static void
+fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_status *status)
+{
+	const struct vmi *vmi = object->value;
+	const struct schema *sub = NULL;
+
+	schema_find(&vmi_status_schema, "interfaces", &sub);
+	while (status->interfaces.count > 0)
+		schema_list_remove(&status->interfaces, sub, 0);
+	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
+		const struct address *a = address_find(daemon, object->namespace, object->name, i->name);
+		struct vmi_interface_status *s;
+		const char *addresses[] = { a == NULL ? NULL : a->ip, NULL };
+
+		if (a == NULL)
+			continue;
+		s = schema_list_add(&status->interfaces, sub);
+		s->name = g_strdup(i->name);
+		s->ip_address = g_strdup(a->ip);
+		s->ip_addresses = g_strdupv((char **)(uintptr_t)addresses);
+		s->mac = g_strdup(a->mac);
+		s->info_source = g_strdup("domain");
+		s->link_state = g_strdup(i->state == NULL ? "up" : i->state);
+	}
+}
+
+static void
+fill_hardware(const struct vmi *vmi, struct vmi_status *status)
+{
+	const struct cpu *cpu = vmi->spec->domain->cpu;
+	const struct schema *sub = NULL;
+
+	if (status->machine == NULL) {
+		schema_find(&vmi_status_schema, "machine", &sub);
+		status->machine = schema_new(sub);
+	}
+	replace(&status->machine->type, vmi->spec->domain->machine == NULL ? "q35" : vmi->spec->domain->machine->type);
+	if (status->current_cpu_topology == NULL)
+		status->current_cpu_topology = g_new0(struct cpu_topology, 1);
+	*status->current_cpu_topology = (struct cpu_topology){ .cores = 1, .sockets = vmi_vcpus(vmi->spec), .threads = 1 };
+	if (cpu != NULL && (cpu->cores > 0 || cpu->threads > 0 || cpu->sockets > 0))
+		*status->current_cpu_topology = (struct cpu_topology){ MAX(cpu->cores, 1), MAX(cpu->sockets, 1), MAX(cpu->threads, 1) };
+	if (status->memory == NULL)
+		status->memory = g_new0(struct memory_status, 1);
+	*status->memory = (struct memory_status){ vmi_memory(vmi->spec), vmi_memory(vmi->spec), vmi_memory(vmi->spec) };
+}
+
+/* Why libvirt paused a domain, in KubeVirt's words. */
+static const struct {
+	const char *reason, *condition, *message;
+} pauses[] = {
+	{ "ioerror", "PausedIOError", "VMI was paused, low-level IO error detected" },
+	{ "migration", "PausedByMigrationMonitor", "VMI was paused by the migration monitor" },
+	{ NULL, "PausedByUser", "VMI was paused by user" },
+};
+
+static void
+fill_paused(struct daemon *daemon, const struct object *object, struct vmi_status *status, const struct host_domain *domain)
+{
+	bool was = condition_is_true(&status->conditions, "Paused"), is = strcmp(domain->state, "paused") == 0;
+	size_t i = 0;
+
+	while (pauses[i].reason != NULL && strcmp(pauses[i].reason, domain->reason) != 0)
+		i++;
+	if (is)
+		condition_set(&status->conditions, "Paused", true, pauses[i].condition, pauses[i].message, daemon_now(daemon));
+	else
+		condition_remove(&status->conditions, "Paused");
+	if (is && !was)
+		daemon_event(daemon, object, i == 0 ? "Warning" : "Normal", "Paused", "VirtualMachineInstance paused");
+	if (was && !is)
+		daemon_event(daemon, object, "Normal", "Unpaused", "VirtualMachineInstance unpaused");
+}
+
+static int
+observe_running(struct daemon *daemon, const struct object *object, struct host *host, const struct host_domain *domain,
+    struct error *err)
+{
+	struct vmi_status *status = vmi_status_copy(object);
+	int64_t now = daemon_now(daemon);
+
+	if (!vmi_phase_was(status, VMI_RUNNING)) {
+		controllers_pace_clear(daemon, object);
+		vmi_phase_set(daemon, status, VMI_SCHEDULED);
+		daemon_event(daemon, object, "Normal", "Created", "VirtualMachineInstance defined.");
+		daemon_event(daemon, object, "Normal", "Started", "VirtualMachineInstance started.");
+	}
+	vmi_phase_set(daemon, status, VMI_RUNNING);
+	fill_hardware(object->value, status);
+	fill_interfaces(daemon, object, status);
+	fill_paused(daemon, object, status, domain);
+	condition_remove(&status->conditions, "Synchronized");
+	condition_set(&status->conditions, "Ready", true, NULL, NULL, now);
+	condition_set(&status->conditions, "LiveMigratable", false, "DisksNotLiveMigratable",
+	    "live migration is not built yet", now);
+	if (host->emulation)
+		condition_set(&status->conditions, "SoftwareEmulation", true, "KVMNotUsable",
+		    host->emulation_reason == NULL ? "the guest runs without KVM" : host->emulation_reason, now);
+	return vmi_status_put(daemon, object, status, err);
+}
+
+/* What a stopped domain says about the instance (fact sheet, section 4.2). */
+static const struct {
+	const char *reason;
+	enum vmi_phase phase;
+	const char *event, *message;
+} ends[] = {
+	{ "shutdown", VMI_SUCCEEDED, "Normal", "The VirtualMachineInstance was shut down." },
+	{ "saved", VMI_SUCCEEDED, "Normal", "The VirtualMachineInstance was shut down." },
+	{ "from snapshot", VMI_SUCCEEDED, "Normal", "The VirtualMachineInstance was shut down." },
+	{ "destroyed", VMI_SUCCEEDED, "Normal", "The VirtualMachineInstance was shut down." },
+	{ NULL, VMI_FAILED, "Warning", "The VirtualMachineInstance crashed." },
+};
+
+/* A deletion may name another grace than the spec; 0 is one, so the tree is asked whether it is there. */
+static int64_t
+grace_ms(const struct object *object)
+{
+	json_t *tree = object_tree(object), *given = path_find(tree, "metadata.deletionGracePeriodSeconds");
+	const struct vmi *vmi = object->value;
+	int64_t seconds = json_is_integer(given) ? json_integer_value(given) : vmi->spec->termination_grace_period_seconds;
+
+	json_decref(tree);
+	return seconds * 1000;
+}
+
+static int
+observe_stopped(struct daemon *daemon, const struct object *object, const struct host_domain *domain, struct error *err)
+{
+	const struct vmi *vmi = object->value;
+	const char *reason = domain == NULL ? "gone" : domain->reason;
+	struct vmi_status *status = vmi_status_copy(object);
+	enum vmi_phase phase;
+	size_t i = 0;
+
+	if (domain != NULL && strcmp(domain->state, "crashed") == 0)
+		reason = "crashed";
+	while (ends[i].reason != NULL && strcmp(ends[i].reason, reason) != 0)
+		i++;
+	phase = ends[i].phase;
+	/* A guest that had to be cut off although it was given time has failed. */
+	if (strcmp(reason, "destroyed") == 0 && vmi_has_acpi(vmi->spec) && grace_ms(object) > 0)
+		phase = VMI_FAILED;
+	vmi_phase_set(daemon, status, phase);
+	replace(&status->reason, phase == VMI_FAILED ? (domain == NULL ? "DomainVanished" : reason) : NULL);
+	condition_set(&status->conditions, "Ready", false, "GuestNotRunning", "Guest VM is not reported as running", daemon_now(daemon));
+	condition_remove(&status->conditions, "Paused");
+	condition_remove(&status->conditions, "AgentConnected");
+	daemon_event(daemon, object, ends[i].event, "Stopped", "%s", ends[i].message);
+	return vmi_status_put(daemon, object, status, err);
+}
+
+/* --- ending -------------------------------------------------------------------------------------------------------- */
+
+static void
+on_signal(void *arg, json_t *result, const struct error *error)
+{
+	(void)arg;
+	(void)result;
+	if (error != NULL && error->code != EHOSTDOWN && error->code != EBUSY && error->code != ENOENT)
+		log_warning("stopping a domain: %s", error->text);
+}
+
+/* Asks the guest to shut down until its grace is over, then cuts it off. */
+static void
+stop_domain(struct daemon *daemon, const struct object *object, struct host *host)
+{
+	const struct vmi *vmi = object->value;
+	int64_t grace = grace_ms(object), since = daemon_now(daemon) - vmi->head.meta->deletion_timestamp;
+	g_autofree char *name = domain_name(object->namespace, object->name);
+	json_t *args;
+	bool first;
+
+	if (controllers_pace_left(daemon, object) > 0) {
+		controllers_requeue(daemon, object, controllers_pace_left(daemon, object));
+		return;
+	}
+	args = json_pack("{s:s,s:s}", "name", name, "uid", object->uid);
+	/* A clock that jumped back must not give a guest more time than its grace. */
+	if (grace > 0 && since < grace && since >= -1000) {
+		first = controllers_pace_set(daemon, object, MIN(SHUTDOWN_AGAIN_MS, grace - since));
+		if (first)
+			daemon_event(daemon, object, "Normal", "ShuttingDown", "Signaled Graceful Shutdown");
+		host_call(host, "domain-shutdown", args, -1, HOST_DEADLINE_ACTION, on_signal, NULL);
+		controllers_requeue(daemon, object, controllers_pace_left(daemon, object));
+		return;
+	}
+	controllers_pace_set(daemon, object, SHUTDOWN_AGAIN_MS);
+	if (grace > 0)
+		daemon_event(daemon, object, "Normal", "Killing", "the guest did not shut down within %lld seconds", (long long)(grace / 1000));
+	host_call(host, "domain-destroy", args, -1, HOST_DEADLINE_ACTION, on_signal, NULL);
+	controllers_requeue(daemon, object, SHUTDOWN_AGAIN_MS);
+}
+
+/* What remains of an instance that is over has been removed from its host. */
+static bool
+is_clean(const struct vmi *vmi)
+{
+	return vmi->status->active_pods.count == 0;
+}
+
+static int
+let_go(struct daemon *daemon, const struct object *object, struct error *err)
+{
+	const struct vmi *vmi = object->value;
+
+	if (vmi->head.meta->deletion_timestamp == 0)
+		return 0;
+	/* The address belongs to the machine; an instance that stands alone is its own machine. */
+	if (vmi->head.meta->owner_references.count == 0)
+		addresses_release(daemon, object->namespace, object->name);
+	return objects_set_finalizer(daemon, object, kinds[KIND_VMI].finalizer, false, err);
+}
+
+int
+vmi_cleaned(struct daemon *daemon, const struct object *object, struct error *err)
+{
+	struct vmi_status *status = vmi_status_copy(object);
+
+	schema_map_set(&status->active_pods, object->uid, NULL);
+	return vmi_status_put(daemon, object, status, err);
+}
+
+/* --- the controller ------------------------------------------------------------------------------------------------ */
+
+static int
+on_assigned(struct daemon *daemon, const struct object *object, struct error *err)
+{
+	const struct vmi *vmi = object->value;
+	struct host *host = host_find(daemon, vmi->status->node_name);
+	const struct host_domain *domain;
+	bool deleted = vmi->head.meta->deletion_timestamp != 0, was_running = vmi_phase_was(vmi->status, VMI_RUNNING);
+
+	/* Nothing is known of a host that does not answer: its domains may run. */
+	if (host == NULL || host->state != HOST_READY)
+		return 0;
+	domain = host_domain_find(host, object->namespace, object->name);
+	if (domain != NULL && strcmp(domain->uid, object->uid) != 0)
+		domain = NULL;
+	if (host_domain_is_active(domain)) {
+		int r = observe_running(daemon, object, host, domain, err);
+		if (r == 0 && deleted)
+			stop_domain(daemon, object, host);
+		return r;
+	}
+	if (was_running || deleted)
+		return observe_stopped(daemon, object, domain, err);
+	if (controllers_pace_left(daemon, object) > 0)
+		controllers_requeue(daemon, object, controllers_pace_left(daemon, object));
+	else
+		vmi_start(daemon, object, host);
+	return 0;
+}
+
+static int
+on_final(struct daemon *daemon, const struct object *object, struct error *err)
+{
+	const struct vmi *vmi = object->value;
+	struct host *host = host_find(daemon, vmi->status->node_name);
+
+	if (is_clean(vmi))
+		return let_go(daemon, object, err);
+	if (host != NULL && host->state == HOST_READY)
+		vmi_clean(daemon, object, host);
+	return 0;
+}
+
+int
+vmi_reconcile(struct daemon *daemon, const struct object *object, struct error *err)
+{
+	const struct vmi *vmi = object->value;
+
+	if (controllers_job_is_running(daemon, object))
+		return 0;
+	if (vmi_is_final(vmi))
+		return on_final(daemon, object, err);
+	if (vmi->status->node_name != NULL)
+		return on_assigned(daemon, object, err);
+	if (vmi->head.meta->deletion_timestamp != 0)
+		return observe_stopped(daemon, object, NULL, err);
+	return schedule(daemon, object, err);
+}
+
+/* --- the guest agent ----------------------------------------------------------------------------------------------- */
+
+struct asking {
+	struct daemon *daemon;
+	char *namespace, *name, *uid;
+};
+
+/* What the agent says comes from the guest: only the fields that are known are taken. */
+static void
+take_guest_os(struct vmi_status *status, const json_t *os)
+{
+	struct diagnostics ignored;
+	const struct schema *sub = NULL;
+
+	if (!json_is_object(os))
+		return;
+	schema_find(&vmi_status_schema, "guestOSInfo", &sub);
+	schema_free(sub, status->guest_os_info);
+	status->guest_os_info = schema_new(sub);
+	diagnostics_init(&ignored);
+	schema_decode(sub, os, NULL, "", status->guest_os_info, &ignored);
+	diagnostics_clear(&ignored);
+}
+
+static void
+on_guest_info(void *arg, json_t *result, const struct error *error)
+{
+	struct asking *a = arg;
+	const struct object *object = store_get(a->daemon->store, KIND_VMI, a->namespace, a->name);
+	struct error err = { 0 };
+
+	if (error == NULL && object != NULL && strcmp(object->uid, a->uid) == 0) {
+		struct vmi_status *status = vmi_status_copy(object);
+		take_guest_os(status, json_object_get(result, "os"));
+		condition_set(&status->conditions, "AgentConnected", true, NULL, NULL, daemon_now(a->daemon));
+		if (vmi_status_put(a->daemon, object, status, &err) != 0)
+			log_warning("%s", err.text);
+	}
+	g_free(a->namespace);
+	g_free(a->name);
+	g_free(a->uid);
+	g_free(a);
+}
+
+void
+vmi_agent_changed(struct daemon *daemon, struct host *host, const struct object *object)
+{
+	g_autofree char *name = domain_name(object->namespace, object->name);
+	struct asking *a = g_new0(struct asking, 1);
+
+	*a = (struct asking){ daemon, g_strdup(object->namespace), g_strdup(object->name), g_strdup(object->uid) };
+	host_call(host, "domain-guest-info", json_pack("{s:s,s:s}", "name", name, "uid", object->uid), -1, HOST_DEADLINE_QUERY,
+	    on_guest_info, a);
+}

@@ -1,0 +1,35 @@
+/* What the files of the instance controller share. */
+#ifndef SOLOVIRT_DAEMON_CONTROLLERS_VMI_H
+#define SOLOVIRT_DAEMON_CONTROLLERS_VMI_H
+
+#include "daemon/daemon.h"
+#include "daemon/host.h"
+#include "daemon/store.h"
+#include "src/api/vmi.h"
+
+/* A status to work on: a copy of the object's; free with schema_free(&vmi_status_schema, ...) or hand it to vmi_status_put(). */
+struct vmi_status *vmi_status_copy(const struct object *object);
+/* Stores it (nothing happens when it is equal) and frees it. */
+int vmi_status_put(struct daemon *daemon, const struct object *object, struct vmi_status *status, struct error *err);
+/* Enters a phase: its timestamp is noted; nothing when it is in it already. */
+void vmi_phase_set(struct daemon *daemon, struct vmi_status *status, enum vmi_phase phase);
+/* True when the instance has ever been in this phase. */
+bool vmi_phase_was(const struct vmi_status *status, enum vmi_phase phase);
+
+/* The disks of the instance are there and filled, its Secrets and ConfigMaps exist.  False with a reason and a sentence; the
+ * object is looked at again when what is missing changes.  *node: the host that holds its disks, or NULL. */
+bool vmi_volumes_are_ready(struct daemon *daemon, const struct object *object, const char **node, const char **reason, char *why,
+    size_t size);
+
+/* Begins the job that prepares and starts the domain on its host. */
+void vmi_start(struct daemon *daemon, const struct object *object, struct host *host);
+/* Begins the job that removes the domain and what was made for it. */
+void vmi_clean(struct daemon *daemon, const struct object *object, struct host *host);
+
+/* The clean job has done its work: notes it, and lets a deleted instance go. */
+int vmi_cleaned(struct daemon *daemon, const struct object *object, struct error *err);
+
+/* File on the host to which the guest's console is logged.  g_free(). */
+char *vmi_console_log(const char *namespace, const char *name);
+
+#endif

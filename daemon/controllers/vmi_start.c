@@ -1,0 +1,406 @@
+/*
+ * Jobs of an instance on its host.  Start: DHCP entries, scratch disks, seed media, then the domain; every step may be
+ * repeated, so a start that was cut off anywhere is begun again from the first.  Clean: the domain's definition, then what
+ * was made for it.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/addresses.h"
+#include "daemon/controllers/controllers.h"
+#include "daemon/controllers/vmi.h"
+#include "daemon/job.h"
+#include "daemon/objects.h"
+#include "src/api/core.h"
+#include "src/base/error.h"
+#include "src/base/log.h"
+#include "src/document/path.h"
+#include "src/virt/domain_xml.h"
+#include "src/virt/host_verbs.h"
+#include "storage/seed.h"
+
+enum { START_AGAIN_MS = 2000, START_AGAIN_MOST_MS = 60000 /* between starts that fail */ };
+
+/* Either job. */
+struct life {
+	struct daemon *daemon;
+	char *namespace, *name, *uid, *host;
+	size_t interface, volume; /* how far it is */
+	bool last;                /* the last step was sent */
+	GPtrArray *paths;         /* char *, one a volume, in their order */
+	char *path;               /* of the volume under way, as the host told it */
+};
+
+static struct life *
+life_new(struct daemon *daemon, const struct object *object, struct host *host)
+{
+	struct life *l = g_new0(struct life, 1);
+
+	l->daemon = daemon;
+	l->namespace = g_strdup(object->namespace);
+	l->name = g_strdup(object->name);
+	l->uid = g_strdup(object->uid);
+	l->host = g_strdup(host->name);
+	l->paths = g_ptr_array_new_with_free_func(g_free);
+	return l;
+}
+
+static void
+life_free(struct life *l)
+{
+	g_ptr_array_unref(l->paths);
+	g_free(l->namespace);
+	g_free(l->name);
+	g_free(l->uid);
+	g_free(l->host);
+	g_free(l->path);
+	g_free(l);
+}
+
+/* The instance that the job is for, or NULL when it is gone or another one has its name. */
+static const struct object *
+life_object(const struct life *l)
+{
+	const struct object *object = store_get(l->daemon->store, KIND_VMI, l->namespace, l->name);
+
+	return object != NULL && strcmp(object->uid, l->uid) == 0 ? object : NULL;
+}
+
+static const struct volume *
+volume_at(const struct vmi *vmi, size_t index)
+{
+	return index < vmi->spec->volumes.count ? (const struct volume *)vmi->spec->volumes.items + index : NULL;
+}
+
+/* Volumes of an instance's own in the pool; the names tell whose they are. */
+static char *
+volume_file(const char *uid, const struct volume *v)
+{
+	if (seed_is_needed(v))
+		return g_strdup_printf("seed-%s-%s.iso", uid, v->name);
+	return v->empty_disk == NULL ? NULL : g_strdup_printf("empty-%s-%s.img", uid, v->name);
+}
+
+/* --- start --------------------------------------------------------------------------------------------------------- */
+
+static const struct secret *
+lookup_secret(void *arg, const char *name)
+{
+	const struct life *l = arg;
+	const struct object *object = store_get(l->daemon->store, KIND_SECRET, l->namespace, name);
+
+	return object == NULL ? NULL : object->value;
+}
+
+static const struct config_map *
+lookup_config_map(void *arg, const char *name)
+{
+	const struct life *l = arg;
+	const struct object *object = store_get(l->daemon->store, KIND_CONFIG_MAP, l->namespace, name);
+
+	return object == NULL ? NULL : object->value;
+}
+
+/* The bytes as a file that nobody else can open. */
+static int
+anonymous_file(const GByteArray *bytes, struct error *err)
+{
+	int fd = memfd_create("seed", MFD_CLOEXEC);
+	size_t done = 0;
+
+	if (fd < 0)
+		return error_errno(err, "cannot make a seed image");
+	while (done < bytes->len) {
+		ssize_t n = write(fd, bytes->data + done, bytes->len - done);
+		if (n <= 0) {
+			error_errno(err, "cannot make a seed image");
+			close(fd);
+			return -1;
+		}
+		done += (size_t)n;
+	}
+	lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+static int
+step_interface(struct life *l, const struct interface *i, struct job_step *step, struct error *err)
+{
+	const struct address *a = address_ensure(l->daemon, l->namespace, l->name, i->name, i->mac_address, err);
+
+	if (a == NULL)
+		return -1;
+	step->verb = "network-host-set";
+	step->args = json_pack("{s:s,s:s,s:s,s:s}", "network", l->daemon->config->network->name, "mac", a->mac, "ip", a->ip, "name",
+	    l->name);
+	step->deadline = HOST_DEADLINE_ACTION;
+	return 1;
+}
+
+static int
+step_seed(struct life *l, const struct vmi *vmi, const struct volume *v, struct job_step *step, struct error *err)
+{
+	const struct seed_lookup lookup = { lookup_secret, lookup_config_map, l };
+	g_autofree char *file = volume_file(l->uid, v);
+	GByteArray *bytes = seed_build(vmi, v, &lookup, err);
+
+	if (bytes == NULL)
+		return error_wrap(err, "volume %s: ", v->name);
+	step->fd = anonymous_file(bytes, err);
+	g_byte_array_unref(bytes);
+	if (step->fd < 0)
+		return -1;
+	step->verb = "volume-upload";
+	step->args = json_pack("{s:s,s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", file, "format", "raw");
+	step->deadline = HOST_DEADLINE_ACTION;
+	return 1;
+}
+
+static int
+step_empty(struct life *l, const struct volume *v, struct job_step *step)
+{
+	g_autofree char *file = volume_file(l->uid, v);
+
+	step->verb = "volume-create";
+	step->args = json_pack("{s:s,s:s,s:I,s:s,s:b}", "pool", l->daemon->config->pool->name, "volume", file, "capacity",
+	    (json_int_t)v->empty_disk->capacity, "format", "raw", "preallocate", 0);
+	step->deadline = HOST_DEADLINE_ACTION;
+	return 1;
+}
+
+/* A file of the operator's own; it is made when he says so and never removed.  Only where its host shares our files. */
+static int
+host_disk_ready(struct life *l, const struct host_disk *h, struct error *err)
+{
+	struct host *host = host_find(l->daemon, l->host);
+	struct stat st;
+	int fd;
+
+	if (host == NULL || !host->local)
+		return error_set(err, EOPNOTSUPP, "hostDisk %s: only this machine's files can be used", h->path);
+	if (lstat(h->path, &st) == 0)
+		return S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)
+		    ? 0
+		    : error_set(err, EINVAL, "hostDisk %s is neither a regular file nor a block device", h->path);
+	if (h->type != HOST_DISK_DISK_OR_CREATE)
+		return error_set(err, ENOENT, "hostDisk %s does not exist (type DiskOrCreate would make it)", h->path);
+	if (h->capacity == 0)
+		return error_set(err, EINVAL, "hostDisk %s does not exist and has no capacity to be made with", h->path);
+	fd = open(h->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return error_errno(err, "cannot make hostDisk %s", h->path);
+	if (ftruncate(fd, h->capacity) != 0) {
+		error_errno(err, "cannot make hostDisk %s", h->path);
+		close(fd);
+		unlink(h->path);
+		return -1;
+	}
+	close(fd);
+	return 0;
+}
+
+/* Where a volume is that takes no step on the host: claims and host disks. */
+static int
+volume_path(struct life *l, const struct volume *v, struct error *err)
+{
+	const char *claim = v->data_volume != NULL ? v->data_volume->name : NULL, *node, *path;
+	bool gone = false;
+	char why[256];
+
+	if (v->persistent_volume_claim != NULL)
+		claim = v->persistent_volume_claim->claim_name;
+	if (claim != NULL && !claim_is_usable(l->daemon, l->namespace, claim, &node, &path, &gone, why, sizeof(why)))
+		return error_set(err, EAGAIN, "volume %s: %s", v->name, why);
+	if (claim == NULL && v->host_disk == NULL)
+		return error_set(err, EOPNOTSUPP, "volume %s: its source is not supported", v->name);
+	if (v->host_disk != NULL && host_disk_ready(l, v->host_disk, err) != 0)
+		return -1;
+	g_ptr_array_add(l->paths, g_strdup(claim != NULL ? path : v->host_disk->path));
+	return 0;
+}
+
+static int
+step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct error *err)
+{
+	g_autofree struct domain_volume *volumes = g_new0(struct domain_volume, vmi->spec->volumes.count + 1);
+	g_autofree struct domain_interface *interfaces = g_new0(struct domain_interface, vmi->spec->domain->devices->interfaces.count + 1);
+	g_autofree char *log = vmi_console_log(l->namespace, l->name), *name = domain_name(l->namespace, l->name), *xml = NULL;
+	struct host *host = host_find(l->daemon, l->host);
+	struct domain_input input = { .vmi = vmi, .epoch = store_epoch(l->daemon->store), .console_log = log, .volumes = volumes,
+		.interfaces = interfaces, .emulation = host != NULL && host->emulation };
+
+	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes) {
+		bool readonly = seed_is_needed(v) || (v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only);
+		volumes[input.volume_count] = (struct domain_volume){ .name = v->name, .path = l->paths->pdata[input.volume_count],
+			.format = "raw", .readonly = readonly };
+		input.volume_count++;
+	}
+	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
+		const struct address *a = address_find(l->daemon, l->namespace, l->name, i->name);
+		if (a == NULL)
+			return error_set(err, EAGAIN, "interface %s has no address yet", i->name);
+		interfaces[input.interface_count++] = (struct domain_interface){ i->name, a->network, a->mac };
+	}
+	xml = domain_xml_format(&input, err);
+	if (xml == NULL)
+		return -1;
+	step->verb = "domain-start";
+	step->args = json_pack("{s:s,s:s,s:s,s:b}", "xml", xml, "name", name, "uid", l->uid, "paused",
+	    vmi->spec->start_strategy == START_PAUSED);
+	step->deadline = HOST_DEADLINE_START;
+	l->last = true;
+	return 1;
+}
+
+static int
+start_next(void *context, struct job_step *step, struct error *err)
+{
+	struct life *l = context;
+	const struct object *object = life_object(l);
+	const struct vmi *vmi = object == NULL ? NULL : object->value;
+
+	if (l->last)
+		return 0;
+	if (vmi == NULL || vmi->head.meta->deletion_timestamp != 0)
+		return error_set(err, ECANCELED, "the instance is being deleted");
+	if (l->path != NULL)
+		g_ptr_array_add(l->paths, g_steal_pointer(&l->path));
+	if (l->interface < vmi->spec->domain->devices->interfaces.count) {
+		const struct interface *i = (const struct interface *)vmi->spec->domain->devices->interfaces.items + l->interface++;
+		return step_interface(l, i, step, err);
+	}
+	for (const struct volume *v; (v = volume_at(vmi, l->volume)) != NULL;) {
+		l->volume++;
+		if (seed_is_needed(v))
+			return step_seed(l, vmi, v, step, err);
+		if (v->empty_disk != NULL)
+			return step_empty(l, v, step);
+		if (volume_path(l, v, err) != 0)
+			return -1;
+	}
+	return step_domain(l, vmi, step, err);
+}
+
+static void
+start_took(void *context, const char *verb, json_t *result)
+{
+	struct life *l = context;
+	struct host *host = host_find(l->daemon, l->host);
+
+	if (g_str_has_prefix(verb, "volume-"))
+		l->path = g_strdup(path_string(result, "path"));
+	if (strcmp(verb, "domain-start") == 0 && host != NULL)
+		host_domain_note(host, result);
+}
+
+/* A start that failed is told in the Synchronized condition, and tried again with growing delays. */
+static void
+start_done(void *context, const struct error *error)
+{
+	struct life *l = context;
+	const struct object *object = life_object(l);
+	struct error err = { 0 };
+
+	if (object != NULL && error != NULL && error->code != ECANCELED && error->code != EHOSTDOWN) {
+		struct vmi_status *status = vmi_status_copy(object);
+		condition_set(&status->conditions, "Synchronized", false, "Synchronizing with the Domain failed.", error->text,
+		    daemon_now(l->daemon));
+		daemon_event(l->daemon, object, "Warning", "SyncFailed", "%s", error->text);
+		controllers_pace_fail(l->daemon, object, START_AGAIN_MS, START_AGAIN_MOST_MS);
+		if (vmi_status_put(l->daemon, object, status, &err) != 0)
+			log_object(LOG_LEVEL_WARNING, "VirtualMachineInstance", l->namespace, l->name, "%s", err.text);
+	}
+	life_free(l);
+}
+
+static const struct job_class start_class = { start_next, start_took, start_done };
+
+void
+vmi_start(struct daemon *daemon, const struct object *object, struct host *host)
+{
+	struct life *l = life_new(daemon, object, host);
+
+	if (!job_begin(daemon, object, host, &start_class, l))
+		life_free(l);
+}
+
+/* --- clean --------------------------------------------------------------------------------------------------------- */
+
+static int
+clean_next(void *context, struct job_step *step, struct error *err)
+{
+	struct life *l = context;
+	const struct object *object = life_object(l);
+	const struct vmi *vmi = object == NULL ? NULL : object->value;
+	g_autofree char *name = domain_name(l->namespace, l->name);
+
+	(void)err;
+	step->deadline = HOST_DEADLINE_ACTION;
+	if (!l->last) {
+		l->last = true;
+		step->verb = "domain-remove";
+		step->args = json_pack("{s:s,s:s}", "name", name, "uid", l->uid);
+		return 1;
+	}
+	for (const struct volume *v; vmi != NULL && (v = volume_at(vmi, l->volume)) != NULL;) {
+		g_autofree char *file = volume_file(l->uid, v);
+		l->volume++;
+		if (file == NULL)
+			continue;
+		step->verb = "volume-delete";
+		step->args = json_pack("{s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", file);
+		return 1;
+	}
+	return 0;
+}
+
+static void
+clean_took(void *context, const char *verb, json_t *result)
+{
+	struct life *l = context;
+	struct host *host = host_find(l->daemon, l->host);
+	g_autofree char *name = domain_name(l->namespace, l->name);
+
+	(void)result;
+	if (strcmp(verb, "domain-remove") == 0 && host != NULL)
+		host_domain_forget(host, name);
+}
+
+static void
+clean_done(void *context, const struct error *error)
+{
+	struct life *l = context;
+	const struct object *object = life_object(l);
+	struct error err = { 0 };
+	int r = 0;
+
+	if (error != NULL) {
+		if (error->code != EHOSTDOWN)
+			log_object(LOG_LEVEL_WARNING, "VirtualMachineInstance", l->namespace, l->name, "cleaning up: %s", error->text);
+		if (object != NULL)
+			controllers_requeue(l->daemon, object, 2000);
+	} else if (object != NULL) {
+		r = vmi_cleaned(l->daemon, object, &err);
+	}
+	if (r != 0)
+		log_object(LOG_LEVEL_WARNING, "VirtualMachineInstance", l->namespace, l->name, "%s", err.text);
+	life_free(l);
+}
+
+static const struct job_class clean_class = { clean_next, clean_took, clean_done };
+
+void
+vmi_clean(struct daemon *daemon, const struct object *object, struct host *host)
+{
+	struct life *l = life_new(daemon, object, host);
+
+	if (!job_begin(daemon, object, host, &clean_class, l))
+		life_free(l);
+}

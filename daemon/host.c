@@ -1,0 +1,403 @@
+/* Libvirt hosts and their workers; see host.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/controllers/controllers.h"
+#include "daemon/host.h"
+#include "daemon/store.h"
+#include "src/base/error.h"
+#include "src/base/log.h"
+#include "src/document/path.h"
+#include "src/virt/domain_xml.h"
+#include "src/virt/host_verbs.h"
+
+enum { HOST_RETRY_MS = 5000 /* after a step of the preparation failed */ };
+
+static void host_step(struct host *host);
+
+/* --- domains ------------------------------------------------------------------------------------------------------- */
+
+static void
+domain_free(void *pointer)
+{
+	struct host_domain *d = pointer;
+
+	g_free(d->name);
+	g_free(d->uid);
+	g_free(d->namespace);
+	g_free(d->vmi);
+	g_free(d->state);
+	g_free(d->reason);
+	g_free(d);
+}
+
+void
+host_domain_note(struct host *host, const json_t *domain)
+{
+	static const char *const needed[] = { "name", "uid", "namespace", "vmi", "state", "reason" };
+	struct host_domain *d;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(needed); i++)
+		if (path_string(domain, needed[i]) == NULL)
+			return;
+	d = g_new0(struct host_domain, 1);
+	d->name = g_strdup(path_string(domain, "name"));
+	d->uid = g_strdup(path_string(domain, "uid"));
+	d->namespace = g_strdup(path_string(domain, "namespace"));
+	d->vmi = g_strdup(path_string(domain, "vmi"));
+	d->state = g_strdup(path_string(domain, "state"));
+	d->reason = g_strdup(path_string(domain, "reason"));
+	g_hash_table_replace(host->domains, d->name, d);
+}
+
+void
+host_domain_forget(struct host *host, const char *name)
+{
+	g_hash_table_remove(host->domains, name);
+}
+
+const struct host_domain *
+host_domain_find(const struct host *host, const char *namespace, const char *name)
+{
+	g_autofree char *domain = domain_name(namespace, name);
+
+	return g_hash_table_lookup(host->domains, domain);
+}
+
+bool
+host_domain_is_active(const struct host_domain *domain)
+{
+	return domain != NULL && strcmp(domain->state, "shutoff") != 0 && strcmp(domain->state, "crashed") != 0;
+}
+
+/* --- preparation --------------------------------------------------------------------------------------------------- */
+
+static void
+host_set_state(struct host *host, enum host_state state, const char *problem)
+{
+	bool changed = host->state != state || g_strcmp0(host->problem, problem) != 0;
+
+	if (host->problem != problem) {
+		g_free(host->problem);
+		host->problem = g_strdup(problem);
+	}
+	host->state = state;
+	if (!changed)
+		return;
+	if (problem != NULL)
+		log_warning("host %s: %s", host->name, problem);
+	controllers_host_changed(host->daemon, host);
+}
+
+static void
+facts_take(struct host *host, json_t *result)
+{
+	json_decref(host->facts);
+	host->facts = json_deep_copy(result);
+	host->cpus = json_integer_value(json_object_get(result, "cpus"));
+	host->memory = json_integer_value(json_object_get(result, "memoryBytes"));
+}
+
+static void
+kvm_take(struct host *host, json_t *result)
+{
+	bool usable = json_is_true(json_object_get(result, "usable"));
+
+	host->emulation = !usable;
+	g_free(host->emulation_reason);
+	host->emulation_reason = g_strdup(usable ? NULL : path_string(result, "reason"));
+	if (!usable)
+		log_notice("host %s: guests run by emulation: %s", host->name,
+		    host->emulation_reason == NULL ? "KVM does not work" : host->emulation_reason);
+}
+
+static void
+domains_take(struct host *host, json_t *result)
+{
+	json_t *domain;
+	size_t i;
+
+	g_hash_table_remove_all(host->domains);
+	json_array_foreach (json_object_get(result, "domains"), i, domain)
+		host_domain_note(host, domain);
+}
+
+static json_t *
+pool_args(const struct host *host)
+{
+	const struct config_pool *pool = host->daemon->config->pool;
+
+	return json_pack("{s:s,s:s}", "pool", pool->name, "path", pool->path);
+}
+
+static json_t *
+network_args(const struct host *host)
+{
+	const struct config_network *n = host->daemon->config->network;
+
+	return json_pack("{s:s,s:s,s:s}", "network", n->name, "bridge", n->bridge, "cidr", n->cidr);
+}
+
+static json_t *
+no_args(const struct host *host)
+{
+	(void)host;
+	return json_object();
+}
+
+static bool
+wants_probe(const struct host *host)
+{
+	return host->emulation_wanted == EMULATION_AUTO && host->local;
+}
+
+/* What a host needs before it can be used, in order. */
+static const struct {
+	const char *verb;
+	json_t *(*args)(const struct host *host);
+	void (*take)(struct host *host, json_t *result);
+	bool (*wanted)(const struct host *host); /* NULL: always */
+} steps[] = {
+	{ "host-info", no_args, facts_take, NULL },
+	{ "kvm-probe", no_args, kvm_take, wants_probe },
+	{ "pool-ensure", pool_args, NULL, NULL },
+	{ "network-ensure", network_args, NULL, NULL },
+	{ "domain-list", no_args, domains_take, NULL },
+};
+
+static void
+on_step(void *arg, json_t *result, const struct error *error)
+{
+	struct host *host = arg;
+	struct timeval later = { .tv_sec = HOST_RETRY_MS / 1000 };
+
+	if (host->state != HOST_PREPARING)
+		return;
+	if (error != NULL) {
+		g_autofree char *why = g_strdup_printf("%s: %s", steps[host->step].verb, error->text);
+		host_set_state(host, HOST_PREPARING, why);
+		event_add(host->retry, &later);
+		return;
+	}
+	if (steps[host->step].take != NULL)
+		steps[host->step].take(host, result);
+	host->step++;
+	host_step(host);
+}
+
+static void
+host_step(struct host *host)
+{
+	while (host->step < G_N_ELEMENTS(steps) && steps[host->step].wanted != NULL && !steps[host->step].wanted(host))
+		host->step++;
+	if (host->step == G_N_ELEMENTS(steps)) {
+		log_info("host %s: ready, %u of our domains are there", host->name, g_hash_table_size(host->domains));
+		host_set_state(host, HOST_READY, NULL);
+		return;
+	}
+	worker_call(host->worker, steps[host->step].verb, steps[host->step].args(host), -1, HOST_DEADLINE_ACTION, on_step, host);
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct host *host = arg;
+
+	(void)fd;
+	(void)what;
+	if (host->state == HOST_PREPARING)
+		host_step(host);
+}
+
+static void
+on_state(void *owner, const char *reason)
+{
+	struct host *host = owner;
+
+	if (reason != NULL) {
+		event_del(host->retry);
+		host_set_state(host, HOST_DOWN, reason);
+		return;
+	}
+	host->step = 0;
+	host_set_state(host, HOST_PREPARING, "is being prepared");
+	host_step(host);
+}
+
+static void
+on_event(void *owner, const char *event, json_t *args)
+{
+	struct host *host = owner;
+	const char *name = path_string(args, "name"), *what = path_string(args, "event");
+
+	if (host->state != HOST_READY || name == NULL)
+		return;
+	if (strcmp(event, "agent") == 0) {
+		controllers_domain_changed(host->daemon, host, name, "agent");
+		return;
+	}
+	if (strcmp(event, "domain") != 0 || what == NULL)
+		return;
+	g_autofree char *copy = g_strdup(name);
+	if (strcmp(what, "undefined") == 0) {
+		controllers_domain_changed(host->daemon, host, copy, what);
+		host_domain_forget(host, copy);
+		return;
+	}
+	host_domain_note(host, args);
+	controllers_domain_changed(host->daemon, host, copy, what);
+}
+
+static const struct worker_class host_class = {
+	.program = "solovirt-host",
+	.on_event = on_event,
+	.on_state = on_state,
+	.backoff_first_ms = 500,
+	.backoff_most_ms = 30000,
+};
+
+/* --- the list ------------------------------------------------------------------------------------------------------ */
+
+/* A URI without a host in it is served by a libvirtd that sees our files. */
+static bool
+is_local(const char *uri)
+{
+	const char *rest = strstr(uri, "://");
+
+	return rest != NULL && (rest[3] == '/' || rest[3] == '\0');
+}
+
+static void
+host_free(void *pointer)
+{
+	struct host *host = pointer;
+
+	worker_free(host->worker);
+	event_free(host->retry);
+	g_hash_table_destroy(host->domains);
+	json_decref(host->facts);
+	g_free(host->emulation_reason);
+	g_free(host->problem);
+	g_free(host->name);
+	g_free(host->uri);
+	g_free(host);
+}
+
+static struct host *
+host_new(struct daemon *daemon, const struct config_host *config)
+{
+	struct host *host = g_new0(struct host, 1);
+	const char *arguments[] = { config->uri, NULL };
+
+	host->daemon = daemon;
+	host->name = g_strdup(config->name);
+	host->uri = g_strdup(config->uri);
+	host->emulation_wanted = config->emulation;
+	host->emulation = config->emulation == EMULATION_ALWAYS;
+	host->emulation_reason = host->emulation ? g_strdup("the configuration says so") : NULL;
+	host->local = is_local(config->uri);
+	host->domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, domain_free);
+	host->retry = evtimer_new(daemon->base, on_retry, host);
+	host->problem = g_strdup("its worker is being started");
+	host->worker = worker_new(daemon->base, &host_class, arguments, host);
+	return host;
+}
+
+struct host *
+host_find(struct daemon *daemon, const char *name)
+{
+	for (guint i = 0; name != NULL && i < daemon->hosts->len; i++) {
+		struct host *host = daemon->hosts->pdata[i];
+		if (strcmp(host->name, name) == 0)
+			return host;
+	}
+	return NULL;
+}
+
+void
+hosts_start(struct daemon *daemon)
+{
+	if (daemon->hosts == NULL)
+		daemon->hosts = g_ptr_array_new_with_free_func(host_free);
+	for (guint i = 0; i < daemon->hosts->len; i++)
+		((struct host *)daemon->hosts->pdata[i])->configured = false;
+	SCHEMA_EACH (struct config_host, config, &daemon->config->hosts) {
+		struct host *host = host_find(daemon, config->name);
+
+		if (host != NULL && strcmp(host->uri, config->uri) != 0) {
+			g_ptr_array_remove(daemon->hosts, host);
+			host = NULL;
+		}
+		if (host == NULL) {
+			host = host_new(daemon, config);
+			g_ptr_array_add(daemon->hosts, host);
+			controllers_host_changed(daemon, host);
+		}
+		host->configured = true;
+	}
+}
+
+void
+hosts_stop(struct daemon *daemon)
+{
+	g_clear_pointer(&daemon->hosts, g_ptr_array_unref);
+}
+
+void
+host_allocatable(const struct host *host, int64_t *cpu, int64_t *memory)
+{
+	const struct config_overcommit *over = host->daemon->config->overcommit;
+
+	*cpu = host->cpus * over->cpu;
+	*memory = (int64_t)((double)host->memory / 1000.0 * (double)over->memory);
+}
+
+/* --- calls --------------------------------------------------------------------------------------------------------- */
+
+/* A call that waits for the commit. */
+struct waiting_call {
+	struct daemon *daemon;
+	char *host; /* by name: it may be gone by then */
+	const char *verb;
+	json_t *args;
+	int fd;
+	int64_t deadline;
+	worker_reply *reply;
+	void *arg;
+};
+
+static void
+on_durable(void *arg, const struct error *error)
+{
+	struct waiting_call *w = arg;
+	struct host *host = host_find(w->daemon, w->host);
+	struct error gone = { 0 };
+
+	if (error == NULL && host == NULL) {
+		error_set(&gone, EHOSTDOWN, "host %s is not configured any more", w->host);
+		error = &gone;
+	}
+	if (error != NULL) {
+		json_decref(w->args);
+		w->reply(w->arg, NULL, error);
+	} else {
+		worker_call(host->worker, w->verb, w->args, w->fd, w->deadline, w->reply, w->arg);
+	}
+	if (w->fd >= 0)
+		close(w->fd);
+	g_free(w->host);
+	g_free(w);
+}
+
+void
+host_call(struct host *host, const char *verb, json_t *args, int fd, int64_t deadline, worker_reply *reply, void *arg)
+{
+	struct waiting_call *w = g_new0(struct waiting_call, 1);
+
+	*w = (struct waiting_call){ host->daemon, g_strdup(host->name), verb, args, fd, deadline, reply, arg };
+	store_when_durable(host->daemon->store, on_durable, w);
+}

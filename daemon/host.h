@@ -1,0 +1,66 @@
+/*
+ * A libvirt host as the daemon sees it: its worker process, what the worker told about it, and the domains on it.
+ *
+ *            worker up             facts, pool, network, domains listed
+ *   DOWN ------------> PREPARING ---------------------------------------> READY
+ *     ^                    |  a step failed: again after a while            |
+ *     +--------------------+------------------------------------------------+   worker died (hung, lost its connection)
+ *
+ * What is known of a host that is not READY is not to be acted upon: its domains may run or not.
+ */
+#ifndef SOLOVIRT_DAEMON_HOST_H
+#define SOLOVIRT_DAEMON_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/daemon.h"
+#include "src/base/channel.h"
+
+enum host_state { HOST_DOWN, HOST_PREPARING, HOST_READY };
+
+/* A domain of ours on a host. */
+struct host_domain {
+	char *name, *uid, *namespace, *vmi;
+	char *state, *reason; /* libvirt's words: "running", "shutoff"; "booted", "destroyed" */
+};
+
+struct host {
+	struct daemon *daemon;
+	char *name, *uri;
+	int emulation_wanted; /* enum emulation */
+	bool local;           /* its libvirtd shares our files */
+	bool configured;      /* false: gone from the configuration at a reload */
+	struct worker *worker;
+	enum host_state state;
+	char *problem;        /* why it is not READY, or NULL */
+	bool emulation;       /* guests run without KVM */
+	char *emulation_reason;
+	json_t *facts;        /* answer to host-info, or NULL */
+	int64_t cpus, memory; /* of the hardware; bytes */
+	GHashTable *domains;  /* domain name -> struct host_domain */
+	struct event *retry;
+	unsigned step;        /* of the preparation */
+};
+
+/* Starts the workers of every configured host; called again after a reload. */
+void hosts_start(struct daemon *daemon);
+void hosts_stop(struct daemon *daemon);
+
+struct host *host_find(struct daemon *daemon, const char *name);
+/* The domain of an instance, or NULL when the host has none.  Only meaningful while the host is READY. */
+const struct host_domain *host_domain_find(const struct host *host, const char *namespace, const char *name);
+/* A domain that is there and executes (or could): every state but shutoff and crashed. */
+bool host_domain_is_active(const struct host_domain *domain);
+/* Takes over what a call told about a domain (DOMAIN of host_verbs.h); a NULL state forgets it. */
+void host_domain_note(struct host *host, const json_t *domain);
+void host_domain_forget(struct host *host, const char *name);
+
+/* Calls the worker as soon as everything that is now in the store is durable.  As worker_call(); fd -1 or a descriptor that is
+ * taken over.  deadline in ms. */
+void host_call(struct host *host, const char *verb, json_t *args, int fd, int64_t deadline, worker_reply *reply, void *arg);
+
+/* Processors and memory that may be promised to instances, overcommit applied: millicores, bytes. */
+void host_allocatable(const struct host *host, int64_t *cpu, int64_t *memory);
+
+#endif

@@ -1,0 +1,209 @@
+/* Imports under way; see import.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/import.h"
+#include "src/base/channel.h"
+#include "src/base/error.h"
+#include "src/base/log.h"
+#include "src/document/path.h"
+
+enum { IMPORT_DEADLINE = 24 * 3600 * 1000, NOBODY = 65534 };
+
+struct import {
+	struct daemon *daemon;
+	char *uid, *scratch;
+	struct worker *worker;
+	struct event *reap; /* frees it outside the worker's callbacks */
+	struct import_request request;
+	int target;
+	bool over;
+};
+
+struct imports {
+	GHashTable *by_uid; /* uid -> struct import */
+};
+
+static struct imports *
+imports_get(struct daemon *daemon)
+{
+	if (daemon->imports == NULL) {
+		daemon->imports = g_new0(struct imports, 1);
+		daemon->imports->by_uid = g_hash_table_new(g_str_hash, g_str_equal);
+	}
+	return daemon->imports;
+}
+
+/* The directory holds at most a few files that the worker made. */
+static void
+remove_directory(const char *path)
+{
+	GDir *dir = g_dir_open(path, 0, NULL);
+	const char *name;
+
+	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+		g_autofree char *file = g_build_filename(path, name, NULL);
+		unlink(file);
+	}
+	if (dir != NULL)
+		g_dir_close(dir);
+	rmdir(path);
+}
+
+static void
+import_free(struct import *i)
+{
+	g_hash_table_remove(i->daemon->imports->by_uid, i->uid);
+	worker_free(i->worker);
+	event_free(i->reap);
+	close(i->target);
+	json_decref(i->request.args);
+	remove_directory(i->scratch);
+	g_free(i->scratch);
+	g_free(i->uid);
+	g_free(i);
+}
+
+static void
+on_reap(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	import_free(arg);
+}
+
+static void
+import_over(struct import *i, json_t *result, const struct error *error)
+{
+	if (i->over)
+		return;
+	i->over = true;
+	event_active(i->reap, EV_TIMEOUT, 0);
+	i->request.done(i->request.arg, result, error);
+}
+
+static void
+on_answer(void *arg, json_t *result, const struct error *error)
+{
+	import_over(arg, result, error);
+}
+
+static void
+on_state(void *owner, const char *reason)
+{
+	struct import *i = owner;
+	struct error err = { 0 };
+
+	if (reason != NULL) {
+		error_set(&err, EIO, "the import worker ended: %s", reason);
+		import_over(i, NULL, &err);
+		return;
+	}
+	worker_call(i->worker, "import", g_steal_pointer(&i->request.args), i->target, IMPORT_DEADLINE, on_answer, i);
+}
+
+static void
+on_event(void *owner, const char *event, json_t *args)
+{
+	struct import *i = owner;
+	const char *phase = path_string(args, "phase");
+
+	if (!i->over && strcmp(event, "progress") == 0 && phase != NULL)
+		i->request.progress(i->request.arg, phase, json_integer_value(json_object_get(args, "done")),
+		    json_integer_value(json_object_get(args, "total")));
+}
+
+static const struct worker_class import_class = {
+	.program = "solovirt-import",
+	.on_event = on_event,
+	.on_state = on_state,
+};
+
+/* A directory of the worker's own; what an earlier life left there is of no use. */
+static int
+make_scratch(const char *path, struct error *err)
+{
+	remove_directory(path);
+	if (g_mkdir_with_parents(path, 0711) != 0)
+		return error_errno(err, "cannot make %s", path);
+	if (geteuid() == 0 && chown(path, NOBODY, NOBODY) != 0)
+		return error_errno(err, "cannot give %s to the import worker", path);
+	return chmod(path, 0700) == 0 ? 0 : error_errno(err, "cannot close %s", path);
+}
+
+int
+import_start(struct daemon *daemon, const struct import_request *request, struct error *err)
+{
+	struct imports *all = imports_get(daemon);
+	g_autofree char *scratch = g_build_filename(daemon->config->state_directory, "import", request->uid, NULL);
+	static const char *const no_arguments[] = { NULL };
+	struct import *i;
+	int target, r = 0;
+
+	if (g_hash_table_size(all->by_uid) >= IMPORTS_MOST)
+		r = error_set(err, EAGAIN, "%d imports are under way", IMPORTS_MOST);
+	target = r != 0 ? -1 : open(request->target, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (r == 0 && target < 0)
+		r = error_errno(err, "cannot open %s", request->target);
+	if (r == 0 && make_scratch(scratch, err) != 0)
+		r = -1;
+	if (r != 0) {
+		if (target >= 0)
+			close(target);
+		json_decref(request->args);
+		return -1;
+	}
+	i = g_new0(struct import, 1);
+	i->daemon = daemon;
+	i->uid = g_strdup(request->uid);
+	i->scratch = g_steal_pointer(&scratch);
+	i->request = *request;
+	i->target = target;
+	json_object_set_new(i->request.args, "scratch", json_string(i->scratch));
+	i->reap = event_new(daemon->base, -1, 0, on_reap, i);
+	g_hash_table_insert(all->by_uid, i->uid, i);
+	i->worker = worker_new(daemon->base, &import_class, no_arguments, i);
+	return 0;
+}
+
+void
+import_cancel(struct daemon *daemon, const char *uid)
+{
+	struct import *i = g_hash_table_lookup(imports_get(daemon)->by_uid, uid);
+	struct error err = { 0 };
+
+	if (i == NULL)
+		return;
+	error_set(&err, ECANCELED, "the import was cancelled");
+	import_over(i, NULL, &err);
+	import_free(i);
+}
+
+bool
+import_is_running(struct daemon *daemon, const char *uid)
+{
+	return g_hash_table_contains(imports_get(daemon)->by_uid, uid);
+}
+
+void
+imports_stop(struct daemon *daemon)
+{
+	GHashTableIter iter;
+	void *uid;
+
+	if (daemon->imports == NULL)
+		return;
+	for (g_hash_table_iter_init(&iter, daemon->imports->by_uid); g_hash_table_iter_next(&iter, &uid, NULL);
+	     g_hash_table_iter_init(&iter, daemon->imports->by_uid))
+		import_cancel(daemon, uid);
+	g_hash_table_destroy(daemon->imports->by_uid);
+	g_clear_pointer(&daemon->imports, g_free);
+}

@@ -1,0 +1,29 @@
+/* Imports under way: one worker process each, a few at a time. */
+#ifndef SOLOVIRT_DAEMON_IMPORT_H
+#define SOLOVIRT_DAEMON_IMPORT_H
+
+#include <jansson.h>
+
+#include "daemon/daemon.h"
+
+struct error;
+
+enum { IMPORTS_MOST = 4 /* at a time */ };
+
+struct import_request {
+	const char *uid;   /* of the DataVolume: one import each */
+	json_t *args;      /* of the verb "import" without scratch; taken */
+	const char *target; /* file or block device on this machine */
+	void (*progress)(void *arg, const char *phase, int64_t done, int64_t total);
+	void (*done)(void *arg, json_t *result, const struct error *error); /* once; then arg may be freed */
+	void *arg;
+};
+
+/* Starts an import.  0; -1 EAGAIN when IMPORTS_MOST are under way, else why it cannot be (args is freed either way). */
+int import_start(struct daemon *daemon, const struct import_request *request, struct error *err);
+/* Ends it; done is called with ECANCELED before this returns.  Nothing when there is none. */
+void import_cancel(struct daemon *daemon, const char *uid);
+bool import_is_running(struct daemon *daemon, const char *uid);
+void imports_stop(struct daemon *daemon);
+
+#endif

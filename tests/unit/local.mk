@@ -1,0 +1,35 @@
+# One program a source file; all link what ships.
+unit_programs = \
+	tests/unit/test_channel \
+	tests/unit/test_cli_arguments \
+	tests/unit/test_cli_goal \
+	tests/unit/test_cli_grid \
+	tests/unit/test_cli_outline \
+	tests/unit/test_cli_resource \
+	tests/unit/test_cli_websocket \
+	tests/unit/test_diagnostic \
+	tests/unit/test_document \
+	tests/unit/test_domain_xml \
+	tests/unit/test_http \
+	tests/unit/test_image \
+	tests/unit/test_import \
+	tests/unit/test_kvm_probe \
+	tests/unit/test_ledger \
+	tests/unit/test_patch \
+	tests/unit/test_path \
+	tests/unit/test_quantity \
+	tests/unit/test_rest \
+	tests/unit/test_scheduler \
+	tests/unit/test_seed \
+	tests/unit/test_spool_plan \
+	tests/unit/test_spool_scan \
+	tests/unit/test_store
+check_PROGRAMS += $(unit_programs) tests/unit/worker_echo
+TESTS += $(unit_programs)
+unit_LIBS = libsolovirt.a $(BASE_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS) $(ARCHIVE_LIBS) $(SMARTCOLS_LIBS) $(CURL_LIBS) \
+	$(DECOMPRESS_LIBS) $(CHECK_LIBS) -lpthread
+LDADD = $(unit_LIBS)
+AM_CFLAGS += $(CHECK_CFLAGS)
+AM_TESTS_ENVIRONMENT = SOLOVIRT_LIBEXEC='$(abs_top_builddir)' SOLOVIRT_SOURCE='$(abs_top_srcdir)' \
+	SOLOVIRT_BUILD='$(abs_top_builddir)' \
+	ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1; export SOLOVIRT_LIBEXEC SOLOVIRT_SOURCE SOLOVIRT_BUILD ASAN_OPTIONS UBSAN_OPTIONS;
