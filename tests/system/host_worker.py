@@ -1,0 +1,533 @@
+#!/usr/bin/env python3
+"""host_worker.py PROGRAM GUEST.qcow2: drives solovirt-host against a real libvirtd, as the daemon would.
+
+Every verb once and again, other uids, other people's domains, consoles, lost connections. Needs root; brings up a test bed of
+its own and takes it down. Example: tests/system/host_worker.py build/solovirt-host build/guest/guest.qcow2
+"""
+import errno as E
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+MAGIC = 0x31765653  # "SVv1", src/base/channel.c
+URI = "qemu:///system"
+UID = "6f1c9c5e-0000-4000-8000-000000000001"
+OTHER = "6f1c9c5e-0000-4000-8000-000000000002"
+POOL, NET = "hwpool", "hwnet"
+DIRECTORY = "/var/lib/libvirt/images/hwpool"
+LOG = "/var/log/libvirt/qemu/hw-console.log"
+NAME = "default_hw"
+
+
+class Refused(Exception):
+    def __init__(self, error):
+        super().__init__(error["text"])
+        self.code, self.text = error["code"], error["text"]
+
+
+class Worker:
+    """One solovirt-host and the socket to it."""
+
+    def __init__(self, program, uri=URI):
+        ours, theirs = socket.socketpair()
+        self.socket, self.answers, self.events, self.number = ours, {}, [], 0
+        self.news = threading.Condition()
+        self.process = subprocess.Popen(
+            ["/bin/sh", "-c", f'exec "$0" "$1" 3<&{theirs.fileno()} {theirs.fileno()}<&-', program, uri],
+            pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True)
+        theirs.close()
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def take(self, count):
+        data = b""
+        while len(data) < count:
+            piece = self.socket.recv(count - len(data))
+            if not piece:
+                raise EOFError
+            data += piece
+        return data
+
+    def read(self):
+        try:
+            while True:
+                magic, length = struct.unpack("<II", self.take(8))
+                assert magic == MAGIC, hex(magic)
+                message = json.loads(self.take(length))
+                with self.news:
+                    if "event" in message:
+                        self.events.append(message)
+                    else:
+                        self.answers[message["id"]] = message
+                    self.news.notify_all()
+        except (EOFError, OSError):
+            with self.news:
+                self.answers = None
+                self.news.notify_all()
+
+    def post(self, verb, args=None, fd=-1):
+        self.number += 1
+        text = json.dumps({"id": self.number, "verb": verb, "args": args or {}}).encode()
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", fd))] if fd >= 0 else []
+        frame = struct.pack("<II", MAGIC, len(text)) + text
+        sent = self.socket.sendmsg([frame], rights)
+        self.socket.sendall(frame[sent:])
+        return self.number
+
+    def wait(self, number, seconds=60):
+        with self.news:
+            if not self.news.wait_for(lambda: self.answers is None or number in self.answers, seconds):
+                raise TimeoutError(number)
+            if self.answers is None:
+                raise EOFError
+            answer = self.answers.pop(number)
+        if "error" in answer:
+            raise Refused(answer["error"])
+        return answer["result"]
+
+    def call(self, verb, args=None, fd=-1, seconds=60, **more):
+        return self.wait(self.post(verb, {**(args or {}), **more}, fd), seconds)
+
+    def event(self, seconds=20, **wanted):
+        """Waits for an event whose args have these members; forgets what came before it."""
+        def find():
+            for i, one in enumerate(self.events):
+                if all(one["args"].get(k) == v for k, v in wanted.items()):
+                    return i
+            return -1
+        with self.news:
+            if not self.news.wait_for(lambda: find() >= 0, seconds):
+                raise TimeoutError(f"no event {wanted} in {self.events}")
+            i = find()
+            found = self.events[i]
+            del self.events[:i + 1]
+        return found
+
+    def end(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        return self.process.wait(10)
+
+
+def refused(code, function, *args, **more):
+    try:
+        result = function(*args, **more)
+    except Refused as error:
+        assert error.code == code, f"{E.errorcode.get(error.code)}: {error.text}"
+        assert error.text and "\n" not in error.text
+        return error.text
+    raise AssertionError(f"not refused: {result}")
+
+
+def virsh(*args):
+    return subprocess.run(["virsh", "-q", "-c", URI, *args], check=True, capture_output=True, text=True).stdout
+
+
+def domain(name=NAME, uid=UID, epoch=5, disks=(), memory=128, extra=""):
+    number = uid[-2:]
+    rows = "".join(f"<disk type='file' device='disk'><driver name='qemu' type='{f}'/><source file='{p}'/><backingStore/>"
+                   f"<target dev='vd{chr(97 + i)}' bus='virtio'/></disk>" for i, (p, f) in enumerate(disks))
+    return (f"<domain type='qemu'><name>{name}</name><uuid>5d307ca9-b3ef-428c-8861-06e72d69f2{number}</uuid><metadata>"
+            f"<solovirt:instance xmlns:solovirt='https://solovirt.io/domain/1' uid='{uid}' namespace='default' name='hw' "
+            f"epoch='{epoch}'/></metadata><memory unit='MiB'>{memory}</memory><os><type machine='q35'>hvm</type></os>"
+            "<features><acpi/><tcg><tb-cache unit='MiB'>32</tb-cache></tcg></features>"
+            f"<devices>{rows}<interface type='network'><mac address='52:54:00:00:07:01'/><source network='{NET}'/>"
+            f"<model type='virtio'/></interface><serial type='pty'><log file='{LOG}' append='on'/></serial>"
+            f"<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>{extra}</devices></domain>")
+
+
+def wait_for(what, seconds, function):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if function():
+            return
+        time.sleep(0.2)
+    raise TimeoutError(what)
+
+
+def test_host(w):
+    info = w.call("host-info")
+    assert info["cpus"] > 0 and info["memoryBytes"] > 1 << 28 and info["architecture"] == "x86_64", info
+    assert info["libvirtVersion"].count(".") == 2 and info["qemuVersion"].count(".") == 2, info
+    assert len(info["uuid"]) == 36 and info["kernelVersion"] and info["osImage"] and info["addresses"], info
+    probe = w.call("kvm-probe")
+    assert probe["reason"], probe
+    refused(E.ENOSYS, w.call, "no-such-verb")
+    refused(E.EINVAL, w.call, "domain-xml", {})
+    return f"{info['hostname']} {info['addresses']} kvm {probe}"
+
+
+def test_pool_and_volumes(w, guest):
+    for _ in range(2):
+        w.call("pool-ensure", pool=POOL, path=DIRECTORY)
+    refused(E.EEXIST, w.call, "pool-ensure", pool=POOL, path="/elsewhere")
+    assert virsh("pool-info", POOL).count("yes") == 2
+    p = {"pool": POOL}
+    assert w.call("volume-list", p)["volumes"] == []
+    refused(E.ENOENT, w.call, "volume-list", pool="none")
+    for name in ("../x", ".x", "a/b", ""):
+        refused(E.EINVAL, w.call, "volume-create", p, volume=name, capacity=1 << 20, format="raw")
+    refused(E.EINVAL, w.call, "volume-create", p, volume="a", capacity=1 << 20, format="vmdk")
+    refused(E.EINVAL, w.call, "volume-create", p, volume="a", capacity=0, format="raw")
+    for _ in range(2):
+        v = w.call("volume-create", p, volume="a", capacity=8 << 20, format="raw", preallocate=False)
+        assert v["capacity"] == 8 << 20 and v["allocation"] == 0 and v["format"] == "raw", v
+    assert os.stat(v["path"]).st_mode & 0o777 == 0o600
+    assert w.call("volume-create", p, volume="a", capacity=1 << 20, format="raw")["capacity"] == 8 << 20
+    refused(E.EEXIST, w.call, "volume-create", p, volume="a", capacity=9 << 20, format="raw")
+    refused(E.EEXIST, w.call, "volume-create", p, volume="a", capacity=8 << 20, format="qcow2")
+    v = w.call("volume-create", p, volume="full", capacity=4 << 20, format="raw", preallocate=True)
+    assert v["allocation"] >= 4 << 20, v
+    v = w.call("volume-create", p, volume="q", capacity=64 << 20, format="qcow2")
+    assert v["format"] == "qcow2" and v["capacity"] == 64 << 20, v
+    refused(E.ENOSPC, w.call, "volume-create", p, volume="huge", capacity=8 << 40, format="raw", preallocate=True)
+    assert not os.path.exists(f"{DIRECTORY}/huge")
+    for size, now in ((16 << 20, 16 << 20), (16 << 20, 16 << 20), (1 << 20, 16 << 20)):
+        assert w.call("volume-resize", p, volume="a", capacity=size)["capacity"] == now
+    assert w.call("volume-resize", p, volume="q", capacity=128 << 20)["capacity"] == 128 << 20
+    refused(E.ENOENT, w.call, "volume-resize", p, volume="none", capacity=1 << 20)
+    # a file that libvirt has not seen
+    with open(f"{DIRECTORY}/unseen", "wb") as f:
+        f.truncate(1 << 20)
+    assert w.call("volume-create", p, volume="unseen", capacity=1 << 20, format="raw")["capacity"] == 1 << 20
+    with open(f"{DIRECTORY}/unseen2", "wb") as f:
+        f.truncate(1 << 20)
+    w.call("volume-delete", p, volume="unseen2")
+    assert not os.path.exists(f"{DIRECTORY}/unseen2")
+    # a file that libvirt has seen and that is gone
+    os.unlink(f"{DIRECTORY}/unseen")
+    for name in ("unseen", "a", "a", "full", "q", "never"):
+        w.call("volume-delete", p, volume=name)
+    assert w.call("volume-list", p)["volumes"] == []
+    # upload: data, a hole, data; twice, the second one shorter
+    with tempfile.TemporaryFile() as f:
+        f.write(b"head")
+        f.truncate(6 << 20)
+        f.seek(5 << 20)
+        f.write(b"tail")
+        f.flush()
+        for _ in range(2):
+            v = w.call("volume-upload", p, fd=f.fileno(), volume="seed", format="raw")
+            assert v["capacity"] == 6 << 20 and v["allocation"] < 1 << 20, v
+            f.seek(0)
+            assert open(v["path"], "rb").read() == f.read()
+        f.truncate(100)
+        assert w.call("volume-upload", p, fd=f.fileno(), volume="seed", format="raw")["capacity"] == 100
+    refused(E.EINVAL, w.call, "volume-upload", p, volume="seed", format="raw")
+    r, x = os.pipe()
+    refused(E.EINVAL, w.call, "volume-upload", p, fd=r, volume="seed", format="raw")
+    os.close(r), os.close(x)
+    w.call("volume-delete", p, volume="seed")
+    # the guest's disk for what follows
+    subprocess.run(["cp", guest, f"{DIRECTORY}/root"], check=True)
+    (v,) = w.call("volume-list", p)["volumes"]
+    assert v["volume"] == "root" and v["format"] == "qcow2", v
+    # many lanes at once
+    numbers = [w.post("volume-create", {**p, "volume": f"m{i}", "capacity": 1 << 20, "format": "raw"}) for i in range(24)]
+    assert {w.wait(n)["volume"] for n in numbers} == {f"m{i}" for i in range(24)}
+    for n in [w.post("volume-delete", {**p, "volume": f"m{i}"}) for i in range(24)]:
+        w.wait(n)
+    # libvirt refuses to look at the pool while it makes a volume
+    numbers = []
+    for i in range(12):
+        numbers.append(w.post("volume-create", {**p, "volume": f"m{i}", "capacity": 32 << 20, "format": "qcow2", "preallocate": True}))
+        numbers.append(w.post("volume-delete", {**p, "volume": f"never{i}"}))
+        numbers.append(w.post("volume-list", p))
+    for n in numbers:
+        w.wait(n)
+    for n in [w.post("volume-delete", {**p, "volume": f"m{i}"}) for i in range(12)]:
+        w.wait(n)
+
+
+def test_network(w):
+    n = {"network": NET}
+    refused(E.ENOENT, w.call, "network-host-list", n)
+    for cidr in ("192.168.78", "192.168.78.0/33", "x/24", "192.168.78.0/24x"):
+        refused(E.EINVAL, w.call, "network-ensure", n, bridge="hwbr0", cidr=cidr)
+    for number in [w.post("network-ensure", {**n, "bridge": "hwbr0", "cidr": "192.168.78.0/24"}) for _ in range(4)]:
+        w.wait(number)
+    refused(E.EEXIST, w.call, "network-ensure", n, bridge="hwbr1", cidr="192.168.78.0/24")
+    refused(E.EEXIST, w.call, "network-ensure", n, bridge="hwbr0", cidr="192.168.79.0/24")
+    hosts = lambda: sorted((h["mac"], h["ip"], h["name"]) for h in w.call("network-host-list", n)["hosts"])
+    both = lambda: [virsh("net-dumpxml", NET), virsh("net-dumpxml", NET, "--inactive")]
+    a, b = "52:54:00:00:07:01", "52:54:00:00:07:02"
+    for _ in range(2):
+        w.call("network-host-set", n, mac=a, ip="192.168.78.11", name="hw")
+        assert hosts() == [(a, "192.168.78.11", "hw")]
+    w.call("network-host-set", n, mac=a, ip="192.168.78.12", name="hw")
+    w.call("network-host-set", n, mac=b, ip="192.168.78.12", name="other")
+    assert hosts() == [(b, "192.168.78.12", "other")]
+    w.call("network-host-set", n, mac=a, ip="192.168.78.11", name="other")
+    assert hosts() == [(a, "192.168.78.11", ""), (b, "192.168.78.12", "other")]
+    w.call("network-host-remove", n, mac=a, ip="192.168.78.12")
+    assert len(hosts()) == 2
+    for _ in range(2):
+        w.call("network-host-remove", n, mac=b, ip="192.168.78.12")
+    w.call("network-host-set", n, mac=a, ip="192.168.78.11", name="hw")
+    assert all(x.count("<host ") == 1 and "name='hw'" in x and "<range" not in x for x in both())
+    # a network that does not run is started; one whose live state was lost is brought right
+    virsh("net-destroy", NET)
+    w.call("network-host-set", n, mac=b, ip="192.168.78.13", name="b")
+    assert len(hosts()) == 2
+    virsh("net-update", NET, "delete", "ip-dhcp-host", f"<host mac='{b}' ip='192.168.78.13'/>", "--live")
+    w.call("network-host-set", n, mac=b, ip="192.168.78.13", name="b")
+    assert all(x.count("<host ") == 2 for x in both())
+    w.call("network-host-remove", n, mac=b, ip="192.168.78.13")
+
+
+def console(w, name=NAME, uid=UID):
+    ours, theirs = socket.socketpair()
+    try:
+        w.call("console", name=name, uid=uid, fd=theirs.fileno())
+    finally:
+        theirs.close()
+    return ours
+
+
+def until(stream, text, seconds=20):
+    data, end = b"", time.monotonic() + seconds
+    while text not in data:
+        ready, _, _ = select.select([stream], [], [], max(0, end - time.monotonic()))
+        assert ready, data
+        piece = stream.recv(65536)
+        assert piece, data
+        data += piece
+    return data
+
+
+def ended(stream, seconds=10):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ready, _, _ = select.select([stream], [], [], max(0, end - time.monotonic()))
+        if ready and not stream.recv(65536):
+            return True
+    return False
+
+
+def test_domain(w):
+    me, other = {"name": NAME, "uid": UID}, {"name": NAME, "uid": OTHER}
+    root = [(f"{DIRECTORY}/root", "qcow2")]
+    for verb in ("domain-shutdown", "domain-suspend", "domain-resume", "domain-reset", "domain-reboot", "domain-xml",
+                 "domain-addresses", "domain-guest-info"):
+        refused(E.ENOENT, w.call, verb, me)
+    for verb in ("domain-destroy", "domain-remove"):
+        assert w.call(verb, me) == {}
+    # what cannot start leaves nothing
+    refused(E.EINVAL, w.call, "domain-start", me, xml="<domain", paused=False)
+    refused(E.EINVAL, w.call, "domain-start", me, xml=domain(uid=OTHER), paused=False)
+    text = refused(E.EIO, w.call, "domain-start", me, xml=domain(disks=root, extra="<hostdev mode='subsystem' type='pci'>"
+                   "<source><address domain='0' bus='0xfe' slot='1' function='0'/></source></hostdev>"), paused=False)
+    print("  ", text)
+    assert NAME not in virsh("list", "--all", "--name")
+    d = w.call("domain-start", me, xml=domain(disks=root), paused=True)
+    assert (d["state"], d["uid"], d["vmi"], d["namespace"], d["epoch"]) == ("paused", UID, "hw", "default", 5), d
+    w.event(name=NAME, event="started")
+    assert w.call("domain-start", me, xml=domain(disks=root), paused=False)["id"] == d["id"]
+    for _ in range(2):
+        w.call("domain-resume", me)
+    w.event(name=NAME, event="resumed", state="running")
+    for _ in range(2):
+        w.call("domain-suspend", me)
+    assert w.call("domain-list")["domains"][0]["state"] == "paused"
+    w.call("domain-resume", me)
+    # not for others
+    for verb in ("domain-shutdown", "domain-destroy", "domain-remove", "domain-suspend", "domain-resume", "domain-reset",
+                 "domain-reboot", "domain-xml", "domain-addresses", "domain-guest-info"):
+        refused(E.ESTALE, w.call, verb, other)
+    refused(E.EEXIST, w.call, "domain-start", other, xml=domain(uid=OTHER, disks=root), paused=False)
+    refused(E.ESTALE, w.call, "domain-start", me, xml=domain(epoch=4, disks=root), paused=False)
+    refused(E.EBUSY, w.call, "domain-remove", me)
+    assert f'uid="{UID}"' in w.call("domain-xml", me)["xml"]
+    # the guest and its agent
+    refused(E.ENOTCONN, w.call, "domain-addresses", me)
+    w.event(name=NAME, connected=True, seconds=90)
+    wait_for("address", 20, lambda: any("192.168.78.11" in i["ips"] for i in w.call("domain-addresses", me)["interfaces"]))
+    os_info = w.call("domain-guest-info", me)["os"]
+    assert "kernelRelease" in os_info, os_info
+    print("  ", w.call("domain-addresses", me), os_info)
+    text = w.call("log-read", path=LOG, limit=100000)["text"]
+    assert "TB-IP eth0 192.168.78.11/24" in text, text
+    assert w.call("log-read", path=LOG, limit=10)["text"] == w.call("log-read", path=LOG, limit=100000)["text"][-10:]
+    test_console(w)
+    w.call("domain-reset", me)
+    for _ in range(2):
+        w.call("domain-destroy", me)
+    assert w.event(name=NAME, event="stopped")["args"]["reason"] == "destroyed"
+    for verb in ("domain-suspend", "domain-reset", "domain-reboot", "domain-addresses", "domain-resume"):
+        refused(E.EBUSY, w.call, verb, me)
+    assert w.call("domain-shutdown", me) == {}
+    # a stopped one is defined anew, by another uid and a newer epoch too, but not by an older one
+    refused(E.ESTALE, w.call, "domain-start", other, xml=domain(uid=OTHER, epoch=4, disks=root), paused=False)
+    d = w.call("domain-start", other, xml=domain(uid=OTHER, epoch=6, disks=root), paused=False)
+    assert d["uid"] == OTHER and d["state"] == "running" and d["reason"] == "booted", d
+    w.event(name=NAME, connected=True, seconds=90)
+    for _ in range(2):
+        w.call("domain-shutdown", other)
+    assert w.event(name=NAME, event="stopped", seconds=60)["args"]["reason"] == "shutdown"
+    for _ in range(2):
+        w.call("domain-remove", other)
+    w.event(name=NAME, event="undefined", uid=OTHER)
+    for _ in range(2):
+        w.call("log-remove", path=LOG)
+    assert not os.path.exists(LOG)
+
+
+def test_console(w):
+    refused(E.EINVAL, w.call, "console", name=NAME, uid=UID)
+    r, x = socket.socketpair()
+    refused(E.ESTALE, w.call, "console", name=NAME, uid=OTHER, fd=x.fileno())
+    x.close()
+    assert ended(r)
+    one = console(w)
+    one.sendall(b"\necho con''sole-$((6*7))\n")
+    until(one, b"console-42")
+    two = console(w)                       # takes it over
+    assert ended(one)
+    two.sendall(b"echo sec''ond-$((6*7))\n")
+    until(two, b"second-42")
+    two.close()                            # the client's end
+    three = console(w)
+    three.sendall(b"seq 1 20000 | tr '\\n' ' '; echo fl''ood-done\n")
+    time.sleep(1)                          # a client that does not read for a while
+    assert w.call("domain-list")["domains"]
+    until(three, b"flood-done", 60)
+    for _ in range(100):                   # opened and dropped, as fast as it goes
+        console(w).close()
+    four = console(w)
+    four.sendall(b"\necho af''ter-all\n")
+    until(four, b"after-all")
+    w.call("domain-destroy", name=NAME, uid=UID)
+    assert ended(four)                     # the guest's end
+    w.event(name=NAME, event="stopped")
+    w.call("domain-start", name=NAME, uid=UID, xml=domain(disks=[(f"{DIRECTORY}/root", "qcow2")]), paused=False)
+    w.event(name=NAME, event="started")
+
+
+def test_foreign(w):
+    """A domain that is not ours is not listed, not touched, not told of."""
+    xml = domain(name="foreign").replace("solovirt:instance", "other:instance").replace("xmlns:solovirt", "xmlns:other") \
+        .replace("https://solovirt.io/domain/1", "https://example.org/x")
+    with tempfile.NamedTemporaryFile("w") as f:
+        f.write(xml)
+        f.flush()
+        virsh("define", f.name)
+    virsh("start", "foreign")
+    f = {"name": "foreign", "uid": UID}
+    for verb in ("domain-shutdown", "domain-destroy", "domain-remove", "domain-suspend", "domain-resume", "domain-reset",
+                 "domain-reboot", "domain-xml", "domain-addresses", "domain-guest-info"):
+        refused(E.EACCES, w.call, verb, f)
+    refused(E.EEXIST, w.call, "domain-start", f, xml=domain(name="foreign"), paused=False)
+    assert w.call("domain-list")["domains"] == []
+    assert virsh("domstate", "foreign").strip() == "running"
+    virsh("destroy", "foreign")
+    virsh("undefine", "foreign")
+    time.sleep(0.5)
+    assert not [e for e in w.events if e["args"].get("name") == "foreign"], w.events
+
+
+def test_logs(w):
+    for path in ("/etc/passwd", "/var/log/libvirt/", "/var/log/libvirtx", "relative"):
+        refused(E.EINVAL, w.call, "log-read", path=path, limit=10)
+        refused(E.EINVAL, w.call, "log-remove", path=path)
+    assert w.call("log-read", path="/var/log/libvirt/../../../etc/passwd", limit=100)["text"] == ""
+    os.symlink("/etc/passwd", "/var/log/libvirt/hw-link")
+    assert w.call("log-read", path="/var/log/libvirt/hw-link", limit=100)["text"] == ""
+    os.unlink("/var/log/libvirt/hw-link")
+    try:
+        w.call("log-remove", path="/var/log/libvirt/../../../etc/passwd")
+    except Refused:
+        pass
+    assert os.path.exists("/etc/passwd")
+    with open("/var/log/libvirt/hw.log", "wb") as f:
+        f.write(b"new \xff\0\xe2\x82\xac!")
+    with open("/var/log/libvirt/hw.log.0", "wb") as f:
+        f.write(b"old ")
+    path = {"path": "/var/log/libvirt/hw.log"}
+    assert w.call("log-read", path, limit=100)["text"] == "old new \ufffd\ufffd\u20ac!"
+    assert w.call("log-read", path, limit=2)["text"] == "!"
+    assert w.call("log-read", path, limit=0)["text"] == ""
+    w.call("log-remove", path)
+    assert not os.path.exists("/var/log/libvirt/hw.log.0")
+    assert w.call("log-read", path, limit=100)["text"] == ""
+
+
+def test_ends(program):
+    """The daemon's end, a libvirtd that is not there, one that goes."""
+    w = Worker(program)
+    w.call("host-info")
+    assert w.end() == 0 and w.process.stderr.read() == ""
+    w = Worker(program, "qemu+unix:///system?socket=/nonexistent")
+    assert w.process.wait(20) == 1
+    text = w.process.stderr.read()
+    assert text.startswith("solovirt-host: cannot reach libvirt at ") and text.count("\n") == 1, text
+    print("  ", text.strip())
+    w = Worker(program)
+    w.call("host-info")
+    w.socket.sendall(b"garbage!" * 4)
+    assert w.process.wait(20) == 1
+    print("  ", w.process.stderr.read().strip())
+    # a libvirtd that ends, and one that hangs
+    for number, word, seconds in ((signal.SIGKILL, "libvirtd ended", 5), (signal.SIGSTOP, "libvirtd does not answer", 30)):
+        w = Worker(program)
+        w.call("host-info")
+        pid = int(open("/run/libvirtd.pid").read())
+        command = [part for part in open(f"/proc/{pid}/cmdline").read().split("\0") if part]
+        os.kill(pid, number)
+        start = time.monotonic()
+        assert w.process.wait(seconds) == 1
+        text = w.process.stderr.read()
+        assert word in text and text.count("\n") == 1, text
+        print(f"   after {time.monotonic() - start:.1f} s {text.strip()}")
+        if number == signal.SIGKILL:
+            subprocess.run(command, check=True)
+        else:
+            os.kill(pid, signal.SIGCONT)
+        wait_for("libvirtd", 20, lambda: subprocess.run(["virsh", "-c", URI, "version"], capture_output=True).returncode == 0)
+
+
+def in_test_bed(program, guest):
+    """Runs this file again on a host of a test bed, and takes the bed down."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    with tempfile.TemporaryDirectory(prefix="hw", dir="/tmp") as directory:
+        bed = [os.path.join(here, "../testbed/testbed.sh"), directory]
+        environment = {**os.environ, "P": "hw" + directory[-3:], "NET": "10.96.0", "IN_TEST_BED": "1"}
+        try:
+            subprocess.run([*bed, "up", "1"], check=True, env=environment)
+            return subprocess.run([*bed, "in", "1", sys.executable, os.path.abspath(__file__), program, guest],
+                                  env=environment).returncode
+        finally:
+            subprocess.run([*bed, "down"], env=environment)
+
+
+def main():
+    program, guest = map(os.path.abspath, sys.argv[1:3])
+    if "IN_TEST_BED" not in os.environ:
+        sys.exit(in_test_bed(program, guest))
+    os.makedirs(os.path.dirname(LOG), exist_ok=True)  # Debian's package has it
+    w = Worker(program)
+    tests = ((test_host, ()), (test_logs, ()), (test_pool_and_volumes, (guest,)), (test_network, ()), (test_foreign, ()),
+             (test_domain, ()))
+    for test, args in tests:
+        start = time.monotonic()
+        print(test.__name__, flush=True)
+        try:
+            said = test(w, *args)
+        except BaseException:
+            w.process.kill()
+            print(w.process.stderr.read())
+            raise
+        print(f"   ok {time.monotonic() - start:.1f} s {said or ''}", flush=True)
+    assert w.end() == 0
+    assert w.process.stderr.read() == ""
+    test_ends(program)
+    print("all passed")
+
+
+if __name__ == "__main__":
+    main()
