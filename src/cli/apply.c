@@ -141,16 +141,22 @@ send_changed(struct cli *cli, const json_t *wanted, const struct manifest *manif
 	return code;
 }
 
-/* The object with the annotation that tells the next apply what this one said. */
+/*
+ * The object with the annotation that tells the next apply what this one said.  What only the server writes is left out, so
+ * that "get -o yaml", edited, can be applied though the object went on meanwhile.
+ */
 static json_t *
 with_last_applied(const struct manifest *manifest)
 {
+	static const char *const servers[] = { "status", "metadata.resourceVersion", "metadata.uid", "metadata.generation",
+		"metadata.creationTimestamp", "metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds",
+		"metadata.managedFields", LAST_APPLIED };
 	json_auto_t *said = json_deep_copy(manifest->tree);
 	json_t *wanted;
 	g_autofree char *text = NULL, *line = NULL;
 
-	json_object_del(said, "status");
-	path_remove(said, LAST_APPLIED);
+	for (size_t i = 0; i < G_N_ELEMENTS(servers); i++)
+		path_remove(said, servers[i]);
 	if (path_find(said, "metadata.annotations") == NULL)
 		path_set(said, "metadata.annotations", json_object());
 	text = json_write(said);

@@ -140,8 +140,8 @@ print_map(const char *title, const json_t *map)
 		const char *text = json_string_value(value);
 		int length = text != NULL ? (int)strcspn(text, "\n") : 0;
 
-		/* the whole last configuration is what is shown below anyway */
-		if (g_str_has_suffix(name, "/last-applied-configuration"))
+		/* what was applied last is what is shown below anyway, and may hold secrets */
+		if (strstr(name, "last-applied") != NULL)
 			printf("%-14s%s: (%zu bytes)\n", title, name, json_string_length(value));
 		else
 			printf("%-14s%s=%.*s\n", title, name, length, text != NULL ? text : "");

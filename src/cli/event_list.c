@@ -42,9 +42,8 @@ char *
 event_list_object(const json_t *event)
 {
 	const char *kind = path_string(event, "involvedObject.kind"), *name = path_string(event, "involvedObject.name");
-	g_autofree char *lower = g_ascii_strdown(kind != NULL ? kind : "", -1);
 
-	return g_strdup_printf("%s/%s", lower, name != NULL ? name : "");
+	return g_strdup_printf("%s/%s", kind != NULL ? kind : "", name != NULL ? name : "");
 }
 
 const char *

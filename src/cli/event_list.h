@@ -10,7 +10,7 @@ GPtrArray *event_list_sorted(const json_t *list);
 
 /* "3m", or "3m (x5 over 10m)" when it was counted.  Caller g_free()s. */
 char *event_list_age(const json_t *event, int64_t now);
-/* "virtualmachine/x": what it is about.  Caller g_free()s. */
+/* "VirtualMachine/x": what it is about, as "kubectl events" writes it.  Caller g_free()s. */
 char *event_list_object(const json_t *event);
 /* Who reports it, or NULL; borrowed. */
 const char *event_list_source(const json_t *event);

@@ -20,12 +20,14 @@ struct events {
 	struct grid *grid;
 	struct output output;
 	const char *type;    /* only these, or NULL */
+	bool watch;
 	bool first;          /* nothing was printed yet */
 	enum exit_code code;
 };
 
 static enum exit_code run(struct cli *cli, const struct arguments *arguments);
 static enum exit_code list(struct events *events, const char *path, char **version);
+static enum exit_code print_list(struct events *events, const GPtrArray *sorted);
 static void show(struct events *events, const json_t *event);
 static bool on_event(void *arg, const json_t *event);
 
@@ -54,7 +56,8 @@ run(struct cli *cli, const struct arguments *arguments)
 {
 	const char *about = arguments_value(arguments, "for"), *name = NULL;
 	const struct kind *kind = NULL;
-	struct events events = { .cli = cli, .type = arguments_value(arguments, "types"), .first = true };
+	struct events events = { .cli = cli, .type = arguments_value(arguments, "types"), .first = true,
+		.watch = arguments_flag(arguments, "watch", false) };
 	g_autofree char *path = resource_path(&kinds[KIND_EVENT], cli->all_namespaces ? NULL : cli->namespace, NULL);
 	g_autofree char *selector = NULL, *version = NULL;
 	struct error err = { 0 };
@@ -69,7 +72,7 @@ run(struct cli *cli, const struct arguments *arguments)
 	path = resource_query(path, "fieldSelector", selector);
 	events.grid = grid_new(cli->color);
 	events.code = list(&events, path, &version);
-	if (events.code == EXIT_DONE && arguments_flag(arguments, "watch", false)) {
+	if (events.code == EXIT_DONE && events.watch) {
 		ANSWER answer = { 0 };
 		enum exit_code code;
 
@@ -100,10 +103,30 @@ list(struct events *events, const char *path, char **version)
 	for (size_t i = 0; i < G_N_ELEMENTS(headings); i++)
 		grid_column(events->grid, headings[i]);
 	sorted = event_list_sorted(answer.body);
+	if (events->output.format > OUTPUT_WIDE && events->output.format != OUTPUT_NAME && !events->watch)
+		return print_list(events, sorted);
 	for (guint i = 0; i < sorted->len; i++)
 		show(events, sorted->pdata[i]);
 	grid_print(events->grid, stdout);
 	return events->code;
+}
+
+/* Those of the wanted type, as one List. */
+static enum exit_code
+print_list(struct events *events, const GPtrArray *sorted)
+{
+	json_t *items = json_array();
+	json_auto_t *all = output_list(items);
+	struct error err = { 0 };
+
+	for (guint i = 0; i < sorted->len; i++) {
+		const char *type = path_string(sorted->pdata[i], "type");
+
+		if (events->type == NULL || (type != NULL && strcmp(type, events->type) == 0))
+			json_array_append(items, sorted->pdata[i]);
+	}
+	events->first = false;
+	return output_print(&events->output, all, true, stdout, &err) < 0 ? cli_fail_error(&err) : EXIT_DONE;
 }
 
 static void

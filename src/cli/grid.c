@@ -20,10 +20,10 @@ struct grid {
 static const struct {
 	const char *word, *color;
 } color_words[] = {
-	{ "Running", "green" }, { "Succeeded", "green" }, { "Bound", "green" }, { "Ready", "green" }, { "Applied", "green" },
-	{ "Failed", "red" }, { "Error", "red" }, { "Rejected", "red" }, { "CrashLoopBackOff", "red" }, { "Lost", "red" },
+	{ "Running", "green" }, { "Succeeded", "green" }, { "Bound", "green" }, { "Ready", "green" }, { "Accepted", "green" },
+	{ "Failed", "red" }, { "Error", "red" }, { "CrashLoopBackOff", "red" }, { "Lost", "red" },
 	{ "NotReady", "red" }, { "Unknown", "red" }, { "DataVolumeError", "red" }, { "Unschedulable", "red" },
-	{ "ErrorUnschedulable", "red" }, { "Warning", "yellow" }, { "Pending", "yellow" }, { "Held", "yellow" },
+	{ "ErrorUnschedulable", "red" }, { "Warning", "yellow" }, { "Pending", "yellow" }, { "Held", "yellow" }, { "Missing", "yellow" },
 	{ "Starting", "yellow" }, { "Provisioning", "yellow" }, { "ImportInProgress", "yellow" }, { "Paused", "yellow" },
 	{ "Stopping", "yellow" }, { "Terminating", "yellow" },
 };

@@ -86,6 +86,7 @@ status(struct cli *cli, const struct output *output)
 	enum exit_code code = client_call(cli->client, &(struct request){ .path = SPOOL_PATH }, &answer);
 	const json_t *files = json_object_get(answer.body, "files");
 	const char *folder = json_string_value(json_object_get(answer.body, "spoolDirectory"));
+	const char *reason = json_string_value(json_object_get(answer.body, "reason"));
 	int64_t held = json_integer_value(json_object_get(answer.body, "held"));
 	bool wide = output->format == OUTPUT_WIDE;
 	struct error err = { 0 };
@@ -112,10 +113,11 @@ status(struct cli *cli, const struct output *output)
 		print_findings(json_array_get(files, i), "errors", "");
 		print_findings(json_array_get(files, i), "warnings", " (warning)");
 	}
+	if (reason != NULL && *reason != '\0')
+		printf("\n%s\n", reason);
 	if (held > 0)
-		printf("\n%" G_GINT64_FORMAT " object%s would be deleted because much of the spool vanished at once.\n"
-		       "Put the files back, or allow it with: solovirt spool confirm\n",
-		    held, held == 1 ? "" : "s");
+		printf("%sThe deletion of %" G_GINT64_FORMAT " object%s is held. Put the files back, or allow it with: solovirt spool confirm\n",
+		    reason != NULL && *reason != '\0' ? "" : "\n", held, held == 1 ? "" : "s");
 	return EXIT_DONE;
 }
 

@@ -83,7 +83,7 @@ START_TEST(events_are_sorted_and_counted)
 	ck_assert_str_eq(none, "<unknown>");
 	ck_assert_str_eq(once, "2m");
 	ck_assert_str_eq(often, "60s (x5 over 3m)");
-	ck_assert_str_eq(object, "virtualmachine/x");
+	ck_assert_str_eq(object, "VirtualMachine/x");
 }
 END_TEST
 
