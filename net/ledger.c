@@ -16,7 +16,7 @@ enum {
 	MAC_TRIES = 1 << 10,   /* derived MACs that are tried; with 24 bits of room the second is hardly ever needed */
 };
 
-/* --- subnets ------------------------------------------------------------------------------------------------------- */
+/* --- subnets ------------------------------------------------------------------------------------------------------ */
 
 static int
 parse_prefix(const char *text, unsigned *prefix)
@@ -43,13 +43,16 @@ subnet_parse(const char *cidr, struct subnet *subnet, struct error *err)
 	struct in_addr in;
 	unsigned prefix;
 
-	if (parts[0] == NULL || parts[1] == NULL || inet_pton(AF_INET, parts[0], &in) != 1 || parse_prefix(parts[1], &prefix) < 0)
-		return error_set(err, EINVAL, "\"%s\" is not an IPv4 subnet such as 192.168.77.0/24 (from /8 to /30)", cidr);
+	if (parts[0] == NULL || parts[1] == NULL || inet_pton(AF_INET, parts[0], &in) != 1 ||
+	    parse_prefix(parts[1], &prefix) < 0)
+		return error_set(
+		    err, EINVAL, "\"%s\" is not an IPv4 subnet such as 192.168.77.0/24 (from /8 to /30)", cidr);
 	uint32_t ip = ntohl(in.s_addr), mask = UINT32_MAX << (32 - prefix);
 	if ((ip & ~mask) != 0) {
 		char right[16];
 		format_ip(ip & mask, right);
-		return error_set(err, EINVAL, "\"%s\" is an address inside a subnet; the subnet is %s/%u", cidr, right, prefix);
+		return error_set(
+		    err, EINVAL, "\"%s\" is an address inside a subnet; the subnet is %s/%u", cidr, right, prefix);
 	}
 	*subnet = (struct subnet){.network = ip, .mask = mask, .gateway = ip + 1};
 	return 0;
@@ -74,7 +77,7 @@ is_guest_address(const struct subnet *subnet, uint32_t ip)
 	return ip > subnet->gateway && ip - subnet->gateway - 1 < subnet_guests(subnet);
 }
 
-/* --- derived numbers ------------------------------------------------------------------------------------------------ */
+/* --- derived numbers ---------------------------------------------------------------------------------------------- */
 
 /* FNV-1a with MurmurHash3's finish.  It must never change: addresses that a lost store has to find again hang on it. */
 static uint64_t
@@ -97,7 +100,7 @@ derive_mac(const char *owner, uint64_t attempt, char mac[18])
 	snprintf(mac, 18, "52:54:00:%02x:%02x:%02x", bits >> 16, bits >> 8 & 0xff, bits & 0xff);
 }
 
-/* --- choosing ------------------------------------------------------------------------------------------------------- */
+/* --- choosing ----------------------------------------------------------------------------------------------------- */
 
 static int
 find_mac(const struct ledger_entry *entries, size_t count, const char *mac)
@@ -118,7 +121,8 @@ parse_mac(const char *text, char mac[18], struct error *err)
 	if (!good)
 		return error_set(err, EINVAL, "\"%s\" is not a MAC address such as 52:54:00:12:34:56", text);
 	if (g_ascii_xdigit_value(text[1]) & 1)
-		return error_set(err, EINVAL, "\"%s\" is a multicast MAC address; an interface needs a unicast one", text);
+		return error_set(
+		    err, EINVAL, "\"%s\" is a multicast MAC address; an interface needs a unicast one", text);
 	for (int i = 0; i <= 17; i++)
 		mac[i] = g_ascii_tolower(text[i]);
 	return 0;
@@ -126,8 +130,8 @@ parse_mac(const char *text, char mac[18], struct error *err)
 
 /* A wanted MAC that a released entry still holds makes that entry go. */
 static int
-choose_mac(const struct ledger_entry *entries, size_t count, const char *owner, const char *wanted, struct ledger_choice *choice,
-    struct error *err)
+choose_mac(const struct ledger_entry *entries, size_t count, const char *owner, const char *wanted,
+    struct ledger_choice *choice, struct error *err)
 {
 	if (wanted == NULL) {
 		for (uint64_t attempt = 0; attempt < MAC_TRIES; attempt++) {
@@ -206,8 +210,8 @@ ledger_choose(const struct subnet *subnet, const struct ledger_entry *entries, s
 		int oldest = result.recycle >= 0 ? result.recycle : oldest_released(subnet, entries, count);
 		if (oldest < 0) {
 			format_ip(subnet->network, network);
-			return error_set(err, ENOSPC, "all %u addresses of %s/%d are in use", subnet_guests(subnet), network,
-			    __builtin_popcount(subnet->mask));
+			return error_set(err, ENOSPC, "all %u addresses of %s/%d are in use", subnet_guests(subnet),
+			    network, __builtin_popcount(subnet->mask));
 		}
 		result.recycle = oldest;
 		g_strlcpy(result.ip, entries[oldest].ip, sizeof(result.ip));

@@ -8,7 +8,7 @@
 #include "scheduler/scheduler.h"
 #include "src/base/quantity.h"
 
-/* --- filters: a host must pass them all ---------------------------------------------------------------------------- */
+/* --- filters: a host must pass them all --------------------------------------------------------------------------- */
 
 static bool
 is_ready(const struct scheduler_host *host, const struct scheduler_demand *demand)
@@ -75,12 +75,13 @@ cpu_amount(const struct scheduler_host *host, const struct scheduler_demand *dem
 static void
 memory_amount(const struct scheduler_host *host, const struct scheduler_demand *demand, struct amount *amount)
 {
-	*amount = (struct amount){demand->memory, host->memory - host->memory_used, host->memory, quantity_format_human};
+	*amount =
+	    (struct amount){demand->memory, host->memory - host->memory_used, host->memory, quantity_format_human};
 }
 
 /*
- * In the order in which they are asked.  A host is counted under the first filter that it fails; under every one of those that
- * compare amounts, so that a machine which lacks both CPU and memory is not told of them one by one.
+ * In the order in which they are asked.  A host is counted under the first filter that it fails; under every one of
+ * those that compare amounts, so that a machine which lacks both CPU and memory is not told of them one by one.
  */
 static const struct filter {
 	const char *name;
@@ -91,7 +92,8 @@ static const struct filter {
 	{"NodeReady", is_ready, "node is not ready", "nodes are not ready", NULL},
 	{"NodeUnschedulable", is_schedulable, "node is unschedulable", "nodes are unschedulable", NULL},
 	{"VolumeBinding", holds_disks, "node does not hold its disks", "nodes do not hold its disks", NULL},
-	{"NodeAffinity", matches_selector, "node didn't match the node selector", "nodes didn't match the node selector", NULL},
+	{"NodeAffinity", matches_selector, "node didn't match the node selector", "nodes didn't match the node selector",
+	    NULL},
 	{"NodeResourcesFit/cpu", has_cpu, "Insufficient cpu", "Insufficient cpu", cpu_amount},
 	{"NodeResourcesFit/memory", has_memory, "Insufficient memory", "Insufficient memory", memory_amount},
 };
@@ -103,7 +105,8 @@ struct verdict {
 };
 
 static void
-remember_nearest(struct verdict *verdict, size_t at, const struct scheduler_host *host, const struct scheduler_demand *demand)
+remember_nearest(
+    struct verdict *verdict, size_t at, const struct scheduler_host *host, const struct scheduler_demand *demand)
 {
 	struct amount old, new;
 
@@ -135,7 +138,7 @@ passes_all(const struct scheduler_host *host, const struct scheduler_demand *dem
 	return passed;
 }
 
-/* --- scores: the best of those that passed ------------------------------------------------------------------------- */
+/* --- scores: the best of those that passed ------------------------------------------------------------------------ */
 
 enum { SCORE_MOST = 10000 };
 
@@ -187,7 +190,7 @@ is_better(const struct scheduler_host *a, const struct scheduler_host *b, const 
 	return left != right ? left > right : strcmp(a->name, b->name) < 0;
 }
 
-/* --- why not ------------------------------------------------------------------------------------------------------- */
+/* --- why not ------------------------------------------------------------------------------------------------------ */
 
 static void
 explain_filter(const struct verdict *verdict, size_t at, const struct scheduler_demand *demand, GString *out)
@@ -195,15 +198,16 @@ explain_filter(const struct verdict *verdict, size_t at, const struct scheduler_
 	const struct filter *filter = &filters[at];
 	struct amount amount;
 
-	g_string_append_printf(out, "%zu %s", verdict->failed[at], verdict->failed[at] == 1 ? filter->one : filter->many);
+	g_string_append_printf(
+	    out, "%zu %s", verdict->failed[at], verdict->failed[at] == 1 ? filter->one : filter->many);
 	if (filter->amount == NULL)
 		return;
 	filter->amount(verdict->nearest[at], demand, &amount);
 	g_autofree char *wanted = amount.format(amount.wanted);
 	g_autofree char *have = amount.format(MAX(amount.free, 0));
 	g_autofree char *total = amount.format(amount.total);
-	g_string_append_printf(out, " (wanted %s, %s %s of %s)", wanted, verdict->failed[at] == 1 ? "free" : "at most free", have,
-	    total);
+	g_string_append_printf(
+	    out, " (wanted %s, %s %s of %s)", wanted, verdict->failed[at] == 1 ? "free" : "at most free", have, total);
 }
 
 static bool
@@ -216,8 +220,8 @@ is_known(const struct scheduler_host *hosts, size_t count, const char *name)
 }
 
 static void
-explain(const struct scheduler_host *hosts, size_t count, const struct verdict *verdict, const struct scheduler_demand *demand,
-    char *why, size_t size)
+explain(const struct scheduler_host *hosts, size_t count, const struct verdict *verdict,
+    const struct scheduler_demand *demand, char *why, size_t size)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
 	const char *between = ": ";

@@ -44,7 +44,7 @@ static const struct {
 	{"/dev/random", LANDLOCK_ACCESS_FS_READ_FILE},
 };
 
-/* --- landlock: glibc has no functions for it yet ------------------------------------------------------------------------ */
+/* --- landlock: glibc has no functions for it yet ------------------------------------------------------------------ */
 
 static void
 allow(int ruleset, const char *path, uint64_t access)
@@ -83,7 +83,7 @@ restrict_files(struct error *err)
 	return rc;
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------------------ */
+/* --- the rest ----------------------------------------------------------------------------------------------------- */
 
 static int
 set_limit(int resource, int64_t value, struct error *err)
@@ -93,7 +93,9 @@ set_limit(int resource, int64_t value, struct error *err)
 	/* Only root may raise a hard limit; what is lower already is good enough. */
 	if (getrlimit((__rlimit_resource_t)resource, &old) == 0 && old.rlim_max < limit.rlim_max)
 		limit.rlim_cur = limit.rlim_max = old.rlim_max;
-	return setrlimit((__rlimit_resource_t)resource, &limit) < 0 ? error_errno(err, "cannot set resource limit %d", resource) : 0;
+	return setrlimit((__rlimit_resource_t)resource, &limit) < 0
+	           ? error_errno(err, "cannot set resource limit %d", resource)
+	           : 0;
 }
 
 static int
@@ -135,7 +137,8 @@ confine(const struct confine_limits *limits, struct error *err)
 	if (set_limits(limits, err) < 0 || become_nobody(err) < 0)
 		return -1;
 	/* Behind the change of user, which clears it. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(err, "cannot give up privileges");
 	return restrict_files(err);
 }

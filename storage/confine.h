@@ -13,10 +13,10 @@ struct confine_limits {
 };
 
 /*
- * For this process and all its threads to come: becomes nobody when it is root, without groups or capabilities; can gain no rights by
- * execve; may open files only to read, only below the folders that name look-up and certificates need, and execute none (landlock,
- * where the kernel has it); dies with its parent; bounded in memory, CPU time, file size, open files; leaves no core.
- * Descriptors that are open stay usable.
+ * For this process and all its threads to come: becomes nobody when it is root, without groups or capabilities; can
+ * gain no rights by execve; may open files only to read, only below the folders that name look-up and certificates
+ * need, and execute none (landlock, where the kernel has it); dies with its parent; bounded in memory, CPU time, file
+ * size, open files; leaves no core. Descriptors that are open stay usable.
  */
 int confine(const struct confine_limits *limits, struct error *err);
 

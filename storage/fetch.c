@@ -47,7 +47,7 @@ struct transfer {
 	struct error err;
 };
 
-/* --- responses ------------------------------------------------------------------------------------------------------- */
+/* --- responses ---------------------------------------------------------------------------------------------------- */
 
 static bool
 header_value(const char *line, const char *name, char value[VALIDATOR_SIZE])
@@ -72,7 +72,8 @@ on_header(char *data, size_t size, size_t count, void *arg)
 		memset(&transfer->response, 0, sizeof(transfer->response));
 		transfer->response.from = transfer->response.of = -1;
 	} else if (header_value(line, "Content-Range", value)) {
-		if (sscanf(value, "bytes %" SCNd64 "-%*d/%" SCNd64, &transfer->response.from, &transfer->response.of) < 1)
+		if (sscanf(value, "bytes %" SCNd64 "-%*d/%" SCNd64, &transfer->response.from,
+		    &transfer->response.of) < 1)
 			transfer->response.from = -1;
 	} else if (header_value(line, "ETag", value)) {
 		if (value[0] == '"') /* a weak one (W/) does not promise equal bytes */
@@ -129,8 +130,8 @@ begin(struct transfer *transfer)
 
 	curl_easy_getinfo(transfer->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
 	transfer->total = length > 0 ? length : 0;
-	g_strlcpy(transfer->validator, transfer->response.etag[0] != '\0' ? transfer->response.etag : transfer->response.modified,
-	    VALIDATOR_SIZE);
+	g_strlcpy(transfer->validator,
+	    transfer->response.etag[0] != '\0' ? transfer->response.etag : transfer->response.modified, VALIDATOR_SIZE);
 	transfer->begun = true;
 }
 
@@ -151,12 +152,14 @@ judge(struct transfer *transfer)
 		return 0;
 	}
 	if (status != 206)
-		return refuse(transfer, EIO, "the connection broke after %" PRId64 " bytes and the server does not resume, or the file "
-		    "was replaced meanwhile", transfer->done);
+		return refuse(transfer, EIO,
+		    "the connection broke after %" PRId64 " bytes and the server does not resume, or the file "
+		    "was replaced meanwhile",
+		    transfer->done);
 	if (transfer->response.from != transfer->done ||
 	    (transfer->total > 0 && transfer->response.of > 0 && transfer->response.of != transfer->total))
-		return refuse(transfer, EIO, "the connection broke after %" PRId64 " bytes and the server resumed elsewhere",
-		    transfer->done);
+		return refuse(transfer, EIO,
+		    "the connection broke after %" PRId64 " bytes and the server resumed elsewhere", transfer->done);
 	return 0;
 }
 
@@ -176,9 +179,10 @@ on_data(char *data, size_t size, size_t count, void *arg)
 	return length;
 }
 
-/* --- attempts -------------------------------------------------------------------------------------------------------- */
+/* --- attempts ----------------------------------------------------------------------------------------------------- */
 
-/* Which errno a failure of libcurl is told as.  What is not listed is EIO; "again": the connection broke, resuming may help. */
+/* Which errno a failure of libcurl is told as.  What is not listed is EIO; "again": the connection broke, resuming may
+ * help. */
 static const struct {
 	CURLcode code;
 	int error;
@@ -218,8 +222,8 @@ explain(const struct transfer *transfer, CURLcode code, struct error *err)
 		if (failures[i].code == code)
 			number = failures[i].error;
 	if (code == CURLE_OPERATION_TIMEDOUT && transfer->begun)
-		return error_set(err, number, "the download stalled after %" PRId64 " bytes: nothing came for %ld s", transfer->done,
-		    transfer->request->stall_seconds);
+		return error_set(err, number, "the download stalled after %" PRId64 " bytes: nothing came for %ld s",
+		    transfer->done, transfer->request->stall_seconds);
 	if (transfer->begun && is_broken(transfer, code))
 		return error_set(err, number, "the connection broke after %" PRId64 " bytes: %s", transfer->done, why);
 	return error_set(err, number, "%s", why);
@@ -320,7 +324,8 @@ int
 fetch(const struct fetch_request *request, fetch_sink *sink, void *arg, int64_t *received, struct error *err)
 {
 	g_autofree char *shown = fetch_url_shown(request->url);
-	struct transfer transfer = {.request = request, .sink = sink, .arg = arg, .shown = shown, .curl = curl_easy_init()};
+	struct transfer transfer = {
+	    .request = request, .sink = sink, .arg = arg, .shown = shown, .curl = curl_easy_init()};
 
 	if (transfer.curl == NULL)
 		return error_set(err, ENOMEM, "libcurl cannot be started");

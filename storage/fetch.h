@@ -20,9 +20,10 @@ struct fetch_request {
 typedef int fetch_sink(void *arg, const uint8_t *data, size_t length, int64_t total, struct error *err);
 
 /*
- * Downloads.  A connection that breaks is resumed where it broke (Range with If-Range, so that a file which was replaced meanwhile is not
- * pasted together), a few times.  *received: bytes handed to the sink.  Errors: EINVAL for a URL that will never do; EIO,
- * ETIMEDOUT, ECONNREFUSED, EHOSTUNREACH: try later.  Texts hold neither credentials nor the query of the URL.
+ * Downloads.  A connection that breaks is resumed where it broke (Range with If-Range, so that a file which was
+ * replaced meanwhile is not pasted together), a few times.  *received: bytes handed to the sink.  Errors: EINVAL for a
+ * URL that will never do; EIO, ETIMEDOUT, ECONNREFUSED, EHOSTUNREACH: try later.  Texts hold neither credentials nor
+ * the query of the URL.
  */
 int fetch(const struct fetch_request *request, fetch_sink *sink, void *arg, int64_t *received, struct error *err);
 

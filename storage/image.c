@@ -16,7 +16,7 @@ const char *const image_compression_words[] = {
 	[IMAGE_PLAIN] = "", [IMAGE_GZ] = "gz", [IMAGE_XZ] = "xz", [IMAGE_ZST] = "zst", NULL,
 };
 
-/* --- magic numbers -------------------------------------------------------------------------------------------------- */
+/* --- magic numbers ------------------------------------------------------------------------------------------------ */
 
 static bool
 has_bytes(const uint8_t *head, size_t length, size_t at, const void *magic, size_t magic_length)
@@ -83,7 +83,8 @@ is_web_page(const uint8_t *head, size_t length)
 	while (at < length && g_ascii_isspace(head[at]))
 		at++;
 	for (size_t i = 0; i < G_N_ELEMENTS(starts); i++)
-		if (length - at >= strlen(starts[i]) && g_ascii_strncasecmp((const char *)head + at, starts[i], strlen(starts[i])) == 0)
+		if (length - at >= strlen(starts[i]) &&
+		    g_ascii_strncasecmp((const char *)head + at, starts[i], strlen(starts[i])) == 0)
 			return true;
 	return false;
 }
@@ -115,7 +116,7 @@ image_too_large(int64_t size, int64_t limit, struct error *err)
 	    " (%s). A larger PVC is required", size, wanted, limit, have);
 }
 
-/* --- qcow2 ---------------------------------------------------------------------------------------------------------- */
+/* --- qcow2 -------------------------------------------------------------------------------------------------------- */
 
 /* Offsets in the header; all numbers are big endian. */
 enum {
@@ -155,7 +156,8 @@ check_versions(const uint8_t *head, size_t length, uint32_t *version, uint32_t *
 		return error_set(err, EINVAL, "the qcow2 image ends in its header");
 	*version = be32(head + AT_VERSION);
 	if (*version != 2 && *version != 3)
-		return error_set(err, EINVAL, "the qcow2 image has version %" PRIu32 "; 2 and 3 are supported", *version);
+		return error_set(
+		    err, EINVAL, "the qcow2 image has version %" PRIu32 "; 2 and 3 are supported", *version);
 	*header_length = V2_LENGTH;
 	if (*version == 2)
 		return 0;
@@ -172,16 +174,19 @@ static int
 check_features(const uint8_t *head, uint64_t features, struct error *err)
 {
 	if (be64(head + AT_BACKING_OFFSET) != 0 || be32(head + AT_BACKING_SIZE) != 0)
-		return error_set(err, EINVAL, "the qcow2 image has a backing file; only images that stand alone can be imported "
+		return error_set(err, EINVAL,
+		    "the qcow2 image has a backing file; only images that stand alone can be imported "
 		    "(qemu-img convert makes one)");
 	if (be32(head + AT_CRYPT) != 0)
 		return error_set(err, EINVAL, "the qcow2 image is encrypted");
 	if (features & FEATURE_DATA_FILE)
-		return error_set(err, EINVAL, "the qcow2 image has an external data file; only images that stand alone can be imported");
+		return error_set(err, EINVAL,
+		    "the qcow2 image has an external data file; only images that stand alone can be imported");
 	if (features & FEATURE_CORRUPT)
 		return error_set(err, EINVAL, "the qcow2 image is marked as corrupt (qemu-img check -r may repair it)");
 	if (features & ~(uint64_t)FEATURES_KNOWN)
-		return error_set(err, EINVAL, "the qcow2 image needs features that are not known here (bits 0x%" PRIx64 ")",
+		return error_set(err, EINVAL,
+		    "the qcow2 image needs features that are not known here (bits 0x%" PRIx64 ")",
 		    features & ~(uint64_t)FEATURES_KNOWN);
 	return 0;
 }
@@ -197,11 +202,14 @@ check_extensions(const uint8_t *head, size_t length, uint32_t at, unsigned clust
 		if (type == 0)
 			return 0;
 		if (type == EXTENSION_DATA_FILE)
-			return error_set(err, EINVAL, "the qcow2 image names an external data file; only images that stand alone can be imported");
+			return error_set(err, EINVAL,
+			    "the qcow2 image names an external data file; only images that stand alone can be "
+			    "imported");
 		if (type == EXTENSION_ENCRYPTION)
 			return error_set(err, EINVAL, "the qcow2 image is encrypted");
 		if (size > end - at - 8)
-			return error_set(err, EINVAL, "the qcow2 image has a header extension (0x%08" PRIx32 ") that is too long", type);
+			return error_set(err, EINVAL,
+			    "the qcow2 image has a header extension (0x%08" PRIx32 ") that is too long", type);
 		at += 8 + (size + 7) / 8 * 8;
 	}
 	return 0;
@@ -209,12 +217,15 @@ check_extensions(const uint8_t *head, size_t length, uint32_t at, unsigned clust
 
 /* A table must start at a cluster and lie inside of the file. */
 static int
-check_table(const char *what, uint64_t offset, uint64_t bytes, unsigned cluster_bits, int64_t file_size, struct error *err)
+check_table(
+    const char *what, uint64_t offset, uint64_t bytes, unsigned cluster_bits, int64_t file_size, struct error *err)
 {
 	if (offset % ((uint64_t)1 << cluster_bits) != 0 || offset > INT64_MAX - bytes)
-		return error_set(err, EINVAL, "the qcow2 image has its %s at 0x%" PRIx64 ", where none can be", what, offset);
+		return error_set(
+		    err, EINVAL, "the qcow2 image has its %s at 0x%" PRIx64 ", where none can be", what, offset);
 	if (file_size > 0 && offset + bytes > (uint64_t)file_size)
-		return error_set(err, EINVAL, "the qcow2 image is truncated: its %s lies behind the end of the file", what);
+		return error_set(
+		    err, EINVAL, "the qcow2 image is truncated: its %s lies behind the end of the file", what);
 	return 0;
 }
 
@@ -227,18 +238,21 @@ check_sizes(const uint8_t *head, int64_t limit, struct image_qcow2 *image, struc
 		return error_set(err, EINVAL, "the qcow2 image has clusters of 2^%u bytes; 2^%d to 2^%d are possible",
 		    image->cluster_bits, IMAGE_CLUSTER_BITS_LEAST, IMAGE_CLUSTER_BITS_MOST);
 	if (image->extended && image->cluster_bits < 14)
-		return error_set(err, EINVAL, "the qcow2 image has subclusters in clusters of 2^%u bytes", image->cluster_bits);
+		return error_set(
+		    err, EINVAL, "the qcow2 image has subclusters in clusters of 2^%u bytes", image->cluster_bits);
 	if (size == 0)
 		return error_set(err, EINVAL, "the qcow2 image has a virtual size of 0");
 	if (size > INT64_MAX - ((uint64_t)1 << 40))
-		return error_set(err, EINVAL, "the qcow2 image claims a virtual size of %" PRIu64 " bytes, which cannot be", size);
+		return error_set(
+		    err, EINVAL, "the qcow2 image claims a virtual size of %" PRIu64 " bytes, which cannot be", size);
 	if ((int64_t)size > limit)
 		return image_too_large((int64_t)size, limit, err);
 	l2_entries = ((uint64_t)1 << image->cluster_bits) / (image->extended ? 16 : 8);
 	needed = (size + (l2_entries << image->cluster_bits) - 1) / (l2_entries << image->cluster_bits);
 	if (image->l1_size < needed || image->l1_size > L1_MOST)
-		return error_set(err, EINVAL, "the qcow2 image has an L1 table of %" PRIu32 " entries; its size needs %" PRIu64,
-		    image->l1_size, needed);
+		return error_set(err, EINVAL,
+		    "the qcow2 image has an L1 table of %" PRIu32 " entries; its size needs %" PRIu64, image->l1_size,
+		    needed);
 	image->virtual_size = (int64_t)size;
 	return 0;
 }
@@ -256,8 +270,10 @@ check_tables(const uint8_t *head, int64_t file_size, struct image_qcow2 *image, 
 	if (check_table("refcount table", be64(head + AT_REFCOUNT_OFFSET), 0, image->cluster_bits, file_size, err) < 0)
 		return -1;
 	if (snapshots > IMAGE_SNAPSHOTS_MOST)
-		return error_set(err, EINVAL, "the qcow2 image holds %" PRIu32 " snapshots; at most %d are taken (qemu-img convert "
-		    "drops them)", snapshots, IMAGE_SNAPSHOTS_MOST);
+		return error_set(err, EINVAL,
+		    "the qcow2 image holds %" PRIu32 " snapshots; at most %d are taken (qemu-img convert "
+		    "drops them)",
+		    snapshots, IMAGE_SNAPSHOTS_MOST);
 	if (snapshots > 0 &&
 	    check_table("snapshot table", be64(head + AT_SNAPSHOTS_OFFSET), 0, image->cluster_bits, file_size, err) < 0)
 		return -1;
@@ -266,12 +282,14 @@ check_tables(const uint8_t *head, int64_t file_size, struct image_qcow2 *image, 
 }
 
 static int
-check_compression(const uint8_t *head, uint32_t header_length, uint64_t features, struct image_qcow2 *image, struct error *err)
+check_compression(
+    const uint8_t *head, uint32_t header_length, uint64_t features, struct image_qcow2 *image, struct error *err)
 {
 	unsigned type = header_length > AT_COMPRESSION ? head[AT_COMPRESSION] : IMAGE_DEFLATE;
 
 	if (type > IMAGE_ZSTD || (type != IMAGE_DEFLATE) != ((features & FEATURE_COMPRESSION) != 0))
-		return error_set(err, EINVAL, "the qcow2 image has a compression of kind %u that is not known here", type);
+		return error_set(
+		    err, EINVAL, "the qcow2 image has a compression of kind %u that is not known here", type);
 	image->compression = type;
 	return 0;
 }

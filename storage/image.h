@@ -14,20 +14,20 @@ enum image_compression { IMAGE_PLAIN, IMAGE_GZ, IMAGE_XZ, IMAGE_ZST, IMAGE_COMPR
 extern const char *const image_compression_words[]; /* "", "gz", "xz", "zst" */
 
 enum {
-	IMAGE_MAGIC = 512,             /* bytes that image_compression() and image_detect() want to see, if there are so many */
-	IMAGE_HEAD = 64 << 10,         /* bytes that image_check_qcow2() wants to see, if there are so many */
+	IMAGE_MAGIC = 512,     /* bytes that image_compression() and image_detect() want to see, if there are so many */
+	IMAGE_HEAD = 64 << 10, /* bytes that image_check_qcow2() wants to see, if there are so many */
 	IMAGE_SNAPSHOTS_MOST = 16,
-	IMAGE_CLUSTER_BITS_LEAST = 9,  /* qcow2: clusters of 512 bytes ... */
-	IMAGE_CLUSTER_BITS_MOST = 21,  /* ... to 2 MiB */
+	IMAGE_CLUSTER_BITS_LEAST = 9, /* qcow2: clusters of 512 bytes ... */
+	IMAGE_CLUSTER_BITS_MOST = 21, /* ... to 2 MiB */
 };
 
 /* The compression that the magic number shows. */
 enum image_compression image_compression(const uint8_t *head, size_t length);
 
 /*
- * The format that the magic number shows; whatever has none is raw (disks, ISO images).  Only for bytes that were just downloaded: what
- * a guest has written is raw for ever, it may write a qcow2 header into its disk.  EINVAL names a format that is not supported,
- * a compression inside of the compression, a web page, an empty file.
+ * The format that the magic number shows; whatever has none is raw (disks, ISO images).  Only for bytes that were just
+ * downloaded: what a guest has written is raw for ever, it may write a qcow2 header into its disk.  EINVAL names a
+ * format that is not supported, a compression inside of the compression, a web page, an empty file.
  */
 int image_detect(const uint8_t *head, size_t length, enum image_format *format, struct error *err);
 

@@ -44,15 +44,17 @@ import_scratch_limit(int64_t capacity)
 	return capacity > INT64_MAX / 2 ? INT64_MAX : capacity + capacity / 8 + (64 << 20);
 }
 
-/* --- the image, unpacked ------------------------------------------------------------------------------------------------ */
+/* --- the image, unpacked ------------------------------------------------------------------------------------------ */
 
 static int
 write_scratch(struct import *import, const uint8_t *data, size_t length, struct error *err)
 {
 	if ((int64_t)length > import_scratch_limit(import->job->capacity) - import->scratch_size) {
 		g_autofree char *have = quantity_format_human(import->job->capacity);
-		return error_set(err, EINVAL, "the qcow2 image has more bytes than any for the available storage of %s needs. A larger PVC "
-		    "is required", have);
+		return error_set(err, EINVAL,
+		    "the qcow2 image has more bytes than any for the available storage of %s needs. A larger PVC "
+		    "is required",
+		    have);
 	}
 	while (length > 0) {
 		ssize_t n = pwrite(import->scratch, data, length, import->scratch_size);
@@ -83,9 +85,11 @@ begin_image(struct import *import, struct error *err)
 
 	if (image_detect(head->data, head->len, &import->result.format, err) < 0)
 		return -1;
-	if (import->result.format == IMAGE_QCOW2 && image_check_qcow2(head->data, head->len, 0, import->job->capacity, &header, err) < 0)
+	if (import->result.format == IMAGE_QCOW2 &&
+	    image_check_qcow2(head->data, head->len, 0, import->job->capacity, &header, err) < 0)
 		return -1;
-	if (import->result.format == IMAGE_RAW && import->result.compression == IMAGE_PLAIN && import->total > import->job->capacity)
+	if (import->result.format == IMAGE_RAW && import->result.compression == IMAGE_PLAIN &&
+	    import->total > import->job->capacity)
 		return image_too_large(import->total, import->job->capacity, err);
 	import->format_known = true;
 	return write_image(import, head->data, head->len, err);
@@ -102,7 +106,7 @@ on_plain(void *arg, const uint8_t *data, size_t length, struct error *err)
 	return import->plain->len < IMAGE_HEAD ? 0 : begin_image(import, err);
 }
 
-/* --- the download --------------------------------------------------------------------------------------------------------- */
+/* --- the download ------------------------------------------------------------------------------------------------- */
 
 static int
 begin_unpack(struct import *import, struct error *err)
@@ -160,12 +164,14 @@ check_digest(const struct import *import, struct error *err)
 	if (import_checksum_parse(import->job->checksum, &type, &wanted, err) < 0)
 		return -1;
 	if (g_ascii_strcasecmp(found, wanted) != 0)
-		return error_set(err, EINVAL, "checksum mismatch: the %" PRId64 " bytes that were downloaded have %.*s:%s, wanted was %s",
-		    import->result.bytes, (int)strcspn(import->job->checksum, ":"), import->job->checksum, found, import->job->checksum);
+		return error_set(err, EINVAL,
+		    "checksum mismatch: the %" PRId64 " bytes that were downloaded have %.*s:%s, wanted was %s",
+		    import->result.bytes, (int)strcspn(import->job->checksum, ":"), import->job->checksum, found,
+		    import->job->checksum);
 	return 0;
 }
 
-/* --- conversion ----------------------------------------------------------------------------------------------------------- */
+/* --- conversion --------------------------------------------------------------------------------------------------- */
 
 static void
 on_convert(void *arg, int64_t done, int64_t total)
@@ -206,7 +212,12 @@ import_run(const struct import_job *job, int target, int scratch, import_progres
     struct import_result *result, struct error *err)
 {
 	g_autoptr(GByteArray) packed = g_byte_array_new(), plain = g_byte_array_new();
-	struct import import = {.job = job, .progress = progress, .arg = arg, .packed = packed, .plain = plain, .scratch = scratch,
+	struct import import = {.job = job,
+	    .progress = progress,
+	    .arg = arg,
+	    .packed = packed,
+	    .plain = plain,
+	    .scratch = scratch,
 	    .out = {.fd = target, .limit = job->capacity}};
 	const char *hex;
 	int type;

@@ -26,14 +26,16 @@ import_checksum_parse(const char *checksum, int *type, const char **hex, struct 
 		if (g_ascii_strncasecmp(checksum, algorithms[i].name, n) != 0 || checksum[n] != ':')
 			continue;
 		const char *digits = checksum + n + 1;
-		if (strspn(digits, "0123456789abcdefABCDEF") != algorithms[i].digits || digits[algorithms[i].digits] != '\0')
-			return error_set(err, EINVAL, "Invalid checksum format: %s has %zu hexadecimal digits", algorithms[i].name,
-			    algorithms[i].digits);
+		if (strspn(digits, "0123456789abcdefABCDEF") != algorithms[i].digits ||
+		    digits[algorithms[i].digits] != '\0')
+			return error_set(err, EINVAL, "Invalid checksum format: %s has %zu hexadecimal digits",
+			    algorithms[i].name, algorithms[i].digits);
 		*type = algorithms[i].type;
 		*hex = digits;
 		return 0;
 	}
-	return error_set(err, EINVAL, "Invalid checksum format: \"algorithm:hex\" with md5, sha1, sha256 or sha512 is needed");
+	return error_set(
+	    err, EINVAL, "Invalid checksum format: \"algorithm:hex\" with md5, sha1, sha256 or sha512 is needed");
 }
 
 static int
@@ -42,7 +44,8 @@ check_url(const char *url, struct error *err)
 	if (g_ascii_strncasecmp(url, "http://", 7) == 0 || g_ascii_strncasecmp(url, "https://", 8) == 0)
 		return 0;
 	g_autofree char *shown = fetch_url_shown(url);
-	return error_set(err, EINVAL, "Invalid source URL scheme: %s begins neither with http:// nor with https://", shown);
+	return error_set(
+	    err, EINVAL, "Invalid source URL scheme: %s begins neither with http:// nor with https://", shown);
 }
 
 /* A header may hold a secret: only its position is told. */
@@ -72,10 +75,10 @@ take(struct import_job *job, struct error *err)
 	const char *hex;
 	int type;
 
-	if (json_unpack_ex(job->args, &problem, 0, "{s:s, s?s, s?o, s?s, s?s, s?s, s:I, s:s, s?I, s?I, s?I}", "url", &job->request.url,
-	    "checksum", &job->checksum, "headers", &headers, "user", &job->request.user, "password", &job->request.password,
-	    "caPem", &job->request.ca_pem, "capacity", &capacity, "scratch", &job->scratch, "connectSeconds", &connect,
-	    "stallSeconds", &stall, "attempts", &times) < 0)
+	if (json_unpack_ex(job->args, &problem, 0, "{s:s, s?s, s?o, s?s, s?s, s?s, s:I, s:s, s?I, s?I, s?I}", "url",
+	        &job->request.url, "checksum", &job->checksum, "headers", &headers, "user", &job->request.user,
+	        "password", &job->request.password, "caPem", &job->request.ca_pem, "capacity", &capacity, "scratch",
+	        &job->scratch, "connectSeconds", &connect, "stallSeconds", &stall, "attempts", &times) < 0)
 		return error_set(err, EINVAL, "the request of an import is malformed: %s", problem.text);
 	if (capacity <= 0)
 		return error_set(err, EINVAL, "the capacity of an import is %lld bytes", (long long)capacity);

@@ -35,7 +35,7 @@ __asan_default_options(void)
 }
 #endif
 
-/* --- messages --------------------------------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------------------------- */
 
 static int64_t last_progress_ms;
 
@@ -48,8 +48,8 @@ tell_progress(void *arg, const char *phase, int64_t done, int64_t total)
 	if (now - last_progress_ms < PROGRESS_MS)
 		return;
 	last_progress_ms = now;
-	json_t *event = json_pack("{s:s, s:{s:s, s:I, s:I}}", "event", "progress", "args", "phase", phase, "done", (json_int_t)done,
-	    "total", (json_int_t)total);
+	json_t *event = json_pack("{s:s, s:{s:s, s:I, s:I}}", "event", "progress", "args", "phase", phase, "done",
+	    (json_int_t)done, "total", (json_int_t)total);
 	int rc = channel_write(CHANNEL, event, -1, NULL);
 	json_decref(event);
 	if (rc < 0)
@@ -63,7 +63,8 @@ answer(const json_t *id, json_t *result, const struct error *error)
 	    json_pack("{s:O?, s:{s:i, s:s}}", "id", id, "error", "code", error->code, "text", error->text);
 
 	if (message == NULL) /* a text that is not UTF-8 */
-		message = json_pack("{s:O?, s:{s:i, s:s}}", "id", id, "error", "code", error->code, "text", "the import failed");
+		message = json_pack(
+		    "{s:O?, s:{s:i, s:s}}", "id", id, "error", "code", error->code, "text", "the import failed");
 	int rc = channel_write(CHANNEL, message, -1, NULL);
 	json_decref(message);
 	return rc;
@@ -72,11 +73,12 @@ answer(const json_t *id, json_t *result, const struct error *error)
 static json_t *
 result_tree(const struct import_result *result)
 {
-	return json_pack("{s:I, s:I, s:s, s:s}", "virtualSize", (json_int_t)result->virtual_size, "bytes", (json_int_t)result->bytes,
-	    "format", image_format_words[result->format], "compression", image_compression_words[result->compression]);
+	return json_pack("{s:I, s:I, s:s, s:s}", "virtualSize", (json_int_t)result->virtual_size, "bytes",
+	    (json_int_t)result->bytes, "format", image_format_words[result->format], "compression",
+	    image_compression_words[result->compression]);
 }
 
-/* --- the import -------------------------------------------------------------------------------------------------------- */
+/* --- the import --------------------------------------------------------------------------------------------------- */
 
 /* A file without a name: nothing is left behind, whatever happens. */
 static int

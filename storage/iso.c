@@ -51,7 +51,7 @@ struct iso {
 	const char *label;
 };
 
-/* --- numbers and text ---------------------------------------------------------------------------------------------- */
+/* --- numbers and text --------------------------------------------------------------------------------------------- */
 
 static void
 put_le(uint8_t *at, unsigned bytes, uint32_t value)
@@ -107,7 +107,7 @@ sectors(size_t bytes)
 	return (uint32_t)((bytes + SECTOR - 1) / SECTOR);
 }
 
-/* --- the tree ------------------------------------------------------------------------------------------------------ */
+/* --- the tree ----------------------------------------------------------------------------------------------------- */
 
 static void
 node_free(void *data)
@@ -156,7 +156,8 @@ add_file(struct node *root, const struct iso_file *file, struct error *err)
 		struct node *found = find_child(directory, *part);
 		bool last = part[1] == NULL;
 		if (**part == '\0' || strlen(*part) > NAME_MOST || !g_utf8_validate(*part, -1, NULL))
-			return error_set(err, EINVAL, "\"%s\" cannot be the name of a file in an ISO image", file->path);
+			return error_set(
+			    err, EINVAL, "\"%s\" cannot be the name of a file in an ISO image", file->path);
 		if (found != NULL && (last || found->file != NULL))
 			return error_set(err, EINVAL, "the file \"%s\" is given twice", file->path);
 		directory = found != NULL ? found : node_new(directory, g_strdup(*part), last ? file : NULL);
@@ -190,7 +191,7 @@ number_nodes(struct node *root, GPtrArray *directories)
 	}
 }
 
-/* --- directory records --------------------------------------------------------------------------------------------- */
+/* --- directory records -------------------------------------------------------------------------------------------- */
 
 /* Plain ISO names are mere numbers: whoever shows names to people reads Rock Ridge or Joliet. */
 static size_t
@@ -290,7 +291,8 @@ static const uint8_t record_date[7] = {100, 1, 1, 0, 0, 0, 0}; /* 2000-01-01, al
 
 /* One directory record about a node; returns its length. */
 static size_t
-put_record(struct iso *iso, uint8_t record[256], const struct node *node, enum entry entry, enum flavour flavour, bool is_root)
+put_record(
+    struct iso *iso, uint8_t record[256], const struct node *node, enum entry entry, enum flavour flavour, bool is_root)
 {
 	size_t name, n;
 
@@ -350,7 +352,7 @@ directory_bytes(struct iso *iso, const struct node *directory, enum flavour flav
 	return bytes;
 }
 
-/* --- layout: first who lies where, then the bytes ------------------------------------------------------------------- */
+/* --- layout: first who lies where, then the bytes ----------------------------------------------------------------- */
 
 static void
 place_directories(struct iso *iso, enum flavour flavour)
@@ -426,7 +428,8 @@ write_files(struct iso *iso)
 
 /* Writes one path table in the byte order that "put" gives; returns its bytes. */
 static uint32_t
-write_path_table(struct iso *iso, uint32_t lba, enum flavour flavour, void (*put)(uint8_t *at, unsigned bytes, uint32_t value))
+write_path_table(
+    struct iso *iso, uint32_t lba, enum flavour flavour, void (*put)(uint8_t *at, unsigned bytes, uint32_t value))
 {
 	uint8_t table[DIRECTORIES_MOST * (8 + 2 * JOLIET_MOST)] = {0};
 	size_t n = 0;
@@ -447,8 +450,17 @@ static void
 write_descriptor(struct iso *iso, enum flavour flavour, uint32_t path_table, uint32_t path_table_size)
 {
 	static const char date[17] = "2000010100000000", never[17] = "0000000000000000";
-	static const struct { size_t at, size; const char *text; } texts[] = {
-		{8, 32, "LINUX"}, {190, 128, ""}, {318, 128, ""}, {446, 128, ""}, {574, 128, "SOLOVIRT"}, {702, 37, ""}, {739, 37, ""},
+	static const struct {
+		size_t at, size;
+		const char *text;
+	} texts[] = {
+		{8, 32, "LINUX"},
+		{190, 128, ""},
+		{318, 128, ""},
+		{446, 128, ""},
+		{574, 128, "SOLOVIRT"},
+		{702, 37, ""},
+		{739, 37, ""},
 		{776, 37, ""},
 	};
 	uint8_t sector[SECTOR] = {flavour == PLAIN ? 1 : 2, 'C', 'D', '0', '0', '1', 1}, record[256];

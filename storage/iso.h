@@ -14,8 +14,8 @@ struct iso_file {
 };
 
 /*
- * The image of these files.  label: at most 32 bytes (ISO 9660), 16 of which Joliet shows; it is written as it is, also in
- * lower case, because cloud-init and guests look for "cidata".  Equal input gives equal bytes: times are fixed.
+ * The image of these files.  label: at most 32 bytes (ISO 9660), 16 of which Joliet shows; it is written as it is, also
+ * in lower case, because cloud-init and guests look for "cidata".  Equal input gives equal bytes: times are fixed.
  * EINVAL for a label that does not fit, a path given twice; EFBIG over 64 MiB.  Caller owns the result.
  */
 GByteArray *iso_build(const char *label, const struct iso_file *files, size_t count, struct error *err);

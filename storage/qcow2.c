@@ -4,7 +4,8 @@
  *   L1 entry:  | 63 copied |  55..9 offset of an L2 table, 0: nothing there |
  *   L2 entry:  | 63 copied | 62 compressed = 0 | 55..9 offset of a cluster, 0: nothing there | 0 reads as zeros |
  *              | 62 compressed = 1 | further sectors | offset in bytes: 62 - (cluster_bits - 8) bits |
- *   With extended entries a second number follows: 32 bits "allocated" and, above them, 32 bits "zeros", one a subcluster.
+ *   With extended entries a second number follows: 32 bits "allocated" and, above them, 32 bits "zeros", one
+ *   for a subcluster.
  */
 #include "config.h"
 
@@ -67,7 +68,7 @@ read_at(const struct reader *reader, uint8_t *data, size_t length, uint64_t offs
 	return 0;
 }
 
-/* --- compressed clusters ------------------------------------------------------------------------------------------------ */
+/* --- compressed clusters ------------------------------------------------------------------------------------------ */
 
 static bool
 inflate_cluster(const struct reader *reader, size_t length)
@@ -112,11 +113,12 @@ read_compressed(const struct reader *reader, uint64_t entry, struct error *err)
 	if (read_at(reader, reader->packed, length, offset, "a compressed cluster", err) < 0)
 		return -1;
 	if (!(reader->image->compression == IMAGE_ZSTD ? unzstd_cluster : inflate_cluster)(reader, length))
-		return error_set(err, EINVAL, "the qcow2 image is damaged: the cluster at 0x%" PRIx64 " cannot be decompressed", offset);
+		return error_set(err, EINVAL,
+		    "the qcow2 image is damaged: the cluster at 0x%" PRIx64 " cannot be decompressed", offset);
 	return 0;
 }
 
-/* --- clusters ----------------------------------------------------------------------------------------------------------- */
+/* --- clusters ----------------------------------------------------------------------------------------------------- */
 
 /* Bytes of the virtual disk that are left, up to "most". */
 static size_t
@@ -143,7 +145,8 @@ put_subclusters(const struct reader *reader, uint64_t offset, uint64_t bitmap, s
 		size_t length = left(reader, size);
 		if (allocated && (zeros || offset == 0))
 			return error_set(err, EINVAL, "the qcow2 image is damaged: a subcluster is there and is not");
-		int rc = allocated ? put_plain(reader, offset + i * size, length, err) : sparse_skip(reader->out, (int64_t)length, err);
+		int rc = allocated ? put_plain(reader, offset + i * size, length, err)
+		                   : sparse_skip(reader->out, (int64_t)length, err);
 		if (rc < 0)
 			return -1;
 	}
@@ -198,13 +201,23 @@ qcow2_read(int fd, int64_t file_size, const struct image_qcow2 *image, struct sp
 {
 	size_t cluster = (size_t)1 << image->cluster_bits;
 	g_autofree uint8_t *buffer = g_malloc(4 * cluster);
-	struct reader reader = {.fd = fd, .file_size = file_size, .image = image, .out = out, .cluster = cluster, .table = buffer,
-	    .data = buffer + cluster, .packed = buffer + 2 * cluster, .zstd = ZSTD_createDCtx(), .progress = progress, .arg = arg};
+	struct reader reader = {.fd = fd,
+	    .file_size = file_size,
+	    .image = image,
+	    .out = out,
+	    .cluster = cluster,
+	    .table = buffer,
+	    .data = buffer + cluster,
+	    .packed = buffer + 2 * cluster,
+	    .zstd = ZSTD_createDCtx(),
+	    .progress = progress,
+	    .arg = arg};
 	uint8_t entry[8];
 	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && out->offset < image->virtual_size; i++) {
-		rc = read_at(&reader, entry, sizeof(entry), (uint64_t)image->l1_offset + 8 * (uint64_t)i, "the L1 table", err);
+		rc = read_at(
+		    &reader, entry, sizeof(entry), (uint64_t)image->l1_offset + 8 * (uint64_t)i, "the L1 table", err);
 		if (rc == 0)
 			rc = put_table(&reader, be64(entry), err);
 	}

@@ -23,8 +23,8 @@ struct seed {
 bool
 seed_is_needed(const struct volume *volume)
 {
-	return volume->cloud_init_no_cloud != NULL || volume->cloud_init_config_drive != NULL || volume->secret != NULL ||
-	    volume->config_map != NULL;
+	return volume->cloud_init_no_cloud != NULL || volume->cloud_init_config_drive != NULL ||
+	       volume->secret != NULL || volume->config_map != NULL;
 }
 
 static void
@@ -45,7 +45,7 @@ add_file(struct seed *seed, const char *path, unsigned mode, char *data, size_t 
 	g_array_append_val(seed->files, file);
 }
 
-/* --- where cloud-init's texts come from ----------------------------------------------------------------------------- */
+/* --- where cloud-init's texts come from --------------------------------------------------------------------------- */
 
 /* One of the two texts: where a volume may have written it, and under which keys a Secret may hold it. */
 struct text {
@@ -66,7 +66,8 @@ decode_base64(const char *text, size_t *length)
 		if (!g_ascii_isspace(*from))
 			*to++ = *from;
 	*to = '\0';
-	size_t n = strlen(dense), digits = strspn(dense, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+	size_t n = strlen(dense),
+	       digits = strspn(dense, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
 	if (n % 4 != 0 || n - digits > 2 || strspn(dense + digits, "=") != n - digits)
 		return NULL;
 	g_autofree unsigned char *bytes = n == 0 ? NULL : g_base64_decode(dense, length);
@@ -96,8 +97,8 @@ text_of_secret(const struct seed *seed, const struct text *text, size_t *length,
 	const struct secret *secret = seed->lookup->secret(seed->lookup->arg, text->reference->name);
 
 	if (secret == NULL) {
-		error_set(err, ENOENT, "the Secret \"%s\" that the volume \"%s\" refers to does not exist", text->reference->name,
-		    seed->volume->name);
+		error_set(err, ENOENT, "the Secret \"%s\" that the volume \"%s\" refers to does not exist",
+		    text->reference->name, seed->volume->name);
 		return NULL;
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(text->keys); i++)
@@ -118,7 +119,8 @@ resolve(const struct seed *seed, const struct text *text, char **out, size_t *le
 	} else if (text->base64 != NULL) {
 		*out = decode_base64(text->base64, length);
 		if (*out == NULL)
-			return error_set(err, EINVAL, "%sBase64 of the volume \"%s\" is not base64", text->what, seed->volume->name);
+			return error_set(
+			    err, EINVAL, "%sBase64 of the volume \"%s\" is not base64", text->what, seed->volume->name);
 	} else if (text->reference != NULL) {
 		*out = text_of_secret(seed, text, length, err);
 		if (*out == NULL)
@@ -127,7 +129,7 @@ resolve(const struct seed *seed, const struct text *text, char **out, size_t *le
 	return 0;
 }
 
-/* --- cloud-init ------------------------------------------------------------------------------------------------------ */
+/* --- cloud-init --------------------------------------------------------------------------------------------------- */
 
 static const char *
 instance_uuid(const struct vmi *vmi)
@@ -155,7 +157,8 @@ config_drive_meta(const struct vmi *vmi)
 {
 	g_autofree char *hostname = vmi_hostname(vmi);
 	g_autofree char *id = g_strdup_printf("%s.%s", vmi->head.meta->name, vmi->head.meta->namespace);
-	json_t *meta = json_pack("{s:s, s:s, s:s}", "instance_id", id, "hostname", hostname, "uuid", instance_uuid(vmi));
+	json_t *meta =
+	    json_pack("{s:s, s:s, s:s}", "instance_id", id, "hostname", hostname, "uuid", instance_uuid(vmi));
 	char *text = json_dumps(meta, JSON_COMPACT);
 
 	json_decref(meta);
@@ -168,15 +171,16 @@ static const struct layout {
 	const char *meta, *user, *network; /* paths */
 	char *(*meta_text)(const struct vmi *vmi); /* free() */
 } no_cloud = {"cidata", "meta-data", "user-data", "network-config", no_cloud_meta},
-  config_drive = {"config-2", "openstack/latest/meta_data.json", "openstack/latest/user_data", "openstack/latest/network_data.json",
-      config_drive_meta};
+  config_drive = {"config-2", "openstack/latest/meta_data.json", "openstack/latest/user_data",
+      "openstack/latest/network_data.json", config_drive_meta};
 
 static int
 add_cloud_init(struct seed *seed, const struct cloud_init *source, const struct layout *layout, struct error *err)
 {
-	const struct text user = {"userData", source->user_data, source->user_data_base64, source->secret_ref, {"userdata", "userData"}};
-	const struct text network = {"networkData", source->network_data, source->network_data_base64, source->network_data_secret_ref,
-	    {"networkdata", "networkData"}};
+	const struct text user = {
+	    "userData", source->user_data, source->user_data_base64, source->secret_ref, {"userdata", "userData"}};
+	const struct text network = {"networkData", source->network_data, source->network_data_base64,
+	    source->network_data_secret_ref, {"networkdata", "networkData"}};
 	char *meta = layout->meta_text(seed->vmi), *text = NULL, *net = NULL;
 	size_t length = 0, net_length = 0;
 
@@ -195,7 +199,7 @@ add_cloud_init(struct seed *seed, const struct cloud_init *source, const struct 
 	return 0;
 }
 
-/* --- Secrets and ConfigMaps -------------------------------------------------------------------------------------------- */
+/* --- Secrets and ConfigMaps --------------------------------------------------------------------------------------- */
 
 static int
 add_secret(struct seed *seed, const struct volume_secret *source, struct error *err)
@@ -206,8 +210,8 @@ add_secret(struct seed *seed, const struct volume_secret *source, struct error *
 	if (secret == NULL && source->optional)
 		return 0;
 	if (secret == NULL)
-		return error_set(err, ENOENT, "the Secret \"%s\" that the volume \"%s\" refers to does not exist", source->secret_name,
-		    seed->volume->name);
+		return error_set(err, ENOENT, "the Secret \"%s\" that the volume \"%s\" refers to does not exist",
+		    source->secret_name, seed->volume->name);
 	for (size_t i = 0; i < secret->data.count; i++) {
 		char *value = value_of(secret, secret->data.entries[i].name, &length, err);
 		if (value == NULL)
@@ -225,8 +229,8 @@ add_map(struct seed *seed, const struct config_map *map, const struct schema_map
 	for (size_t i = 0; i < entries->count; i++) {
 		char *value = config_map_value(map, entries->entries[i].name, &length);
 		if (value == NULL)
-			return error_set(err, EINVAL, "the key \"%s\" of ConfigMap \"%s\" is not base64", entries->entries[i].name,
-			    map->head.meta->name);
+			return error_set(err, EINVAL, "the key \"%s\" of ConfigMap \"%s\" is not base64",
+			    entries->entries[i].name, map->head.meta->name);
 		add_file(seed, entries->entries[i].name, MODE_PLAIN, value, length);
 	}
 	return 0;
@@ -240,8 +244,8 @@ add_config_map(struct seed *seed, const struct volume_config_map *source, struct
 	if (map == NULL && source->optional)
 		return 0;
 	if (map == NULL)
-		return error_set(err, ENOENT, "the ConfigMap \"%s\" that the volume \"%s\" refers to does not exist", source->name,
-		    seed->volume->name);
+		return error_set(err, ENOENT, "the ConfigMap \"%s\" that the volume \"%s\" refers to does not exist",
+		    source->name, seed->volume->name);
 	return add_map(seed, map, &map->data, err) < 0 ? -1 : add_map(seed, map, &map->binary_data, err);
 }
 

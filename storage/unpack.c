@@ -54,10 +54,12 @@ damaged(const struct unpack *unpack, struct error *err)
 static int
 end_complete(struct unpack *unpack, struct error *err)
 {
-	return unpack->at_end ? 0 : error_set(err, EINVAL, "the image is truncated: its %s compression goes on", unpack->codec->name);
+	return unpack->at_end
+	           ? 0
+	           : error_set(err, EINVAL, "the image is truncated: its %s compression goes on", unpack->codec->name);
 }
 
-/* --- gz -------------------------------------------------------------------------------------------------------------- */
+/* --- gz ----------------------------------------------------------------------------------------------------------- */
 
 static bool
 gz_start(struct unpack *unpack)
@@ -106,7 +108,7 @@ gz_stop(struct unpack *unpack)
 	inflateEnd(&unpack->gz);
 }
 
-/* --- xz -------------------------------------------------------------------------------------------------------------- */
+/* --- xz ----------------------------------------------------------------------------------------------------------- */
 
 static bool
 xz_start(struct unpack *unpack)
@@ -128,7 +130,8 @@ xz_code(struct unpack *unpack, struct window *window, lzma_action action, struct
 	window->out_left = unpack->xz.avail_out;
 	unpack->at_end = rc == LZMA_STREAM_END;
 	if (rc == LZMA_MEMLIMIT_ERROR)
-		return error_set(err, EINVAL, "the xz compression of the image wants more than %d MiB of memory", XZ_MEMORY >> 20);
+		return error_set(
+		    err, EINVAL, "the xz compression of the image wants more than %d MiB of memory", XZ_MEMORY >> 20);
 	return rc == LZMA_OK || rc == LZMA_STREAM_END || rc == LZMA_BUF_ERROR ? 0 : damaged(unpack, err);
 }
 
@@ -155,13 +158,14 @@ xz_stop(struct unpack *unpack)
 	lzma_end(&unpack->xz);
 }
 
-/* --- zst ------------------------------------------------------------------------------------------------------------- */
+/* --- zst ---------------------------------------------------------------------------------------------------------- */
 
 static bool
 zst_start(struct unpack *unpack)
 {
 	unpack->zst = ZSTD_createDStream();
-	return unpack->zst != NULL && !ZSTD_isError(ZSTD_DCtx_setParameter(unpack->zst, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG));
+	return unpack->zst != NULL &&
+	       !ZSTD_isError(ZSTD_DCtx_setParameter(unpack->zst, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG));
 }
 
 static int
@@ -172,8 +176,8 @@ zst_step(struct unpack *unpack, struct window *window, struct error *err)
 
 	size_t rc = ZSTD_decompressStream(unpack->zst, &out, &in);
 	if (ZSTD_isError(rc))
-		return error_set(err, EINVAL, "the zst compression of the image is damaged or wants too much memory (%s)",
-		    ZSTD_getErrorName(rc));
+		return error_set(err, EINVAL,
+		    "the zst compression of the image is damaged or wants too much memory (%s)", ZSTD_getErrorName(rc));
 	window->in += in.pos;
 	window->in_left -= in.pos;
 	window->out_left -= out.pos;
@@ -189,7 +193,7 @@ zst_stop(struct unpack *unpack)
 	ZSTD_freeDStream(unpack->zst);
 }
 
-/* --- none ------------------------------------------------------------------------------------------------------------- */
+/* --- none --------------------------------------------------------------------------------------------------------- */
 
 static const struct codec codecs[] = {
 	[IMAGE_PLAIN] = {"plain", NULL, NULL, NULL, NULL},
@@ -235,7 +239,8 @@ unpack_feed(struct unpack *unpack, const uint8_t *data, size_t length, struct er
 		if (unpack->codec->step(unpack, &window, err) < 0)
 			return -1;
 		was_full = window.out_left == 0;
-		if (window.out_left < OUTPUT && unpack->sink(unpack->arg, unpack->output, OUTPUT - window.out_left, err) < 0)
+		if (window.out_left < OUTPUT &&
+		    unpack->sink(unpack->arg, unpack->output, OUTPUT - window.out_left, err) < 0)
 			return -1;
 	}
 	return 0;
