@@ -171,7 +171,7 @@ nearest_word(const char *name, const char *const *words)
 	return found;
 }
 
-/* --- below ------------------------------------------------------------------------------------------------------- */
+/* --- below -------------------------------------------------------------------------------------------------------- */
 
 /* What is quoted from a document may hold anything; a message is one line of UTF-8. */
 static void

@@ -144,7 +144,7 @@ document_read(const char *file, const char *text, size_t length, GPtrArray *docu
 	return diagnostics->errors == errors ? 0 : -1;
 }
 
-/* --- shared by the readers ----------------------------------------------------------------------------------------- */
+/* --- shared by the readers ---------------------------------------------------------------------------------------- */
 
 static void __attribute__((format(printf, 6, 0)))
 report(struct reader *reader, enum severity severity, enum cause cause, unsigned line, unsigned column, const char *format,
@@ -215,7 +215,7 @@ reader_emit(struct reader *reader, json_t *root)
 	return emit_document(reader, document_new(root, reader->file, g_steal_pointer(&reader->marks)));
 }
 
-/* --- documents and Lists ------------------------------------------------------------------------------------------- */
+/* --- documents and Lists ------------------------------------------------------------------------------------------ */
 
 static bool
 is_list(const json_t *root)

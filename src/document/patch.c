@@ -47,7 +47,8 @@ patch_merge(const json_t *target, const json_t *patch)
 	json_object_foreach((json_t *)target, name, value) {
 		const json_t *change = json_object_get(patch, name);
 		if (!json_is_null(change))
-			json_object_set_new(result, name, change == NULL ? json_deep_copy(value) : patch_merge(value, change));
+			json_object_set_new(result, name,
+			    change == NULL ? json_deep_copy(value) : patch_merge(value, change));
 	}
 	json_object_foreach((json_t *)patch, name, value) {
 		if (!json_is_null(value) && json_object_get(target, name) == NULL)

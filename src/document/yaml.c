@@ -198,9 +198,10 @@ read_alias(struct yaml *yaml, const yaml_event_t *event)
 	const struct anchor *anchor = g_hash_table_lookup(yaml->anchors, name);
 
 	if (anchor == NULL)
-		return reader_error(yaml->reader, CAUSE_INVALID, PLACE(event), "nothing before *%s is called &%s", name, name);
+		return reader_error(yaml->reader, CAUSE_INVALID, PLACE(event), "nothing before *%.64s is called &%.64s", name,
+		    name);
 	if (anchor->value == NULL)
-		return reader_error(yaml->reader, CAUSE_INVALID, PLACE(event), "*%s stands inside &%s itself", name, name);
+		return reader_error(yaml->reader, CAUSE_INVALID, PLACE(event), "*%.64s stands inside &%.64s itself", name, name);
 	if (!reader_count(yaml->reader, anchor->nodes, anchor->bytes, PLACE(event)))
 		return NULL;
 	if (yaml->depth + json_depth(anchor->value) > DOCUMENT_DEPTH)
@@ -321,7 +322,8 @@ key_name(struct yaml *yaml, const yaml_event_t *event)
 	if (strlen(name) > DOCUMENT_KEY)
 		return reader_error(yaml->reader, CAUSE_INVALID, PLACE(event), "a key may have %d bytes", DOCUMENT_KEY);
 	if (!tag_is_known(event))
-		reader_error(yaml->reader, CAUSE_INVALID, PLACE(event), "tags (!...) are not understood; write the key alone");
+		reader_error(yaml->reader, CAUSE_INVALID, PLACE(event),
+		    "tags (!...) are not understood; write the key alone");
 	warn_of_slip(yaml, event, text, scalar.hint, name);
 	return g_steal_pointer(&name);
 }
@@ -389,6 +391,19 @@ is_merge_key(const yaml_event_t *event)
 	    event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && strcmp((char *)event->data.scalar.value, "<<") == 0;
 }
 
+static bool
+can_merge(const json_t *value)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(value, i, item) {
+		if (!json_is_object(item))
+			return false;
+	}
+	return json_is_array(value) || json_is_object(value);
+}
+
 /* "<<: *defaults" or "<<: [*first, *second]".  Keeps what it read in *merge. */
 static bool
 read_merge(struct yaml *yaml, const yaml_event_t *key, json_t **merge)
@@ -402,10 +417,8 @@ read_merge(struct yaml *yaml, const yaml_event_t *key, json_t **merge)
 		reader_error(yaml->reader, CAUSE_DUPLICATE, PLACE(key), "is written twice; write <<: [*first, *second]");
 	json_decref(*merge);
 	*merge = value = read_value(yaml, key);
-	for (size_t i = 0; value != NULL && i < MAX(1, json_array_size(value)); i++) {
-		if (!json_is_object(json_is_array(value) ? json_array_get(value, i) : value))
-			reader_error(yaml->reader, CAUSE_INVALID, PLACE(key), "<< takes a mapping or a list of mappings");
-	}
+	if (value != NULL && !can_merge(value))
+		reader_error(yaml->reader, CAUSE_INVALID, PLACE(key), "<< takes a mapping or a list of mappings");
 	g_string_truncate(path, length);
 	return value != NULL;
 }
@@ -475,7 +488,8 @@ read_mapping(struct yaml *yaml, const yaml_event_t *start)
 static const struct {
 	const char *problem, *advice;
 } advices[] = {
-	{ "mapping values are not allowed in this context", "is the indentation right? A text that holds \": \" needs quotes" },
+	{ "mapping values are not allowed in this context",
+	    "is the indentation right? A text that holds \": \" needs quotes" },
 	{ "found character that cannot start any token", "a text that begins with @ ` or % needs quotes" },
 	{ "could not find expected ':'", "is a \":\" or a closing quote missing?" },
 	{ "did not find expected key", "is the indentation right, or a quote missing?" },

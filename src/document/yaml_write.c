@@ -30,7 +30,7 @@ yaml_write(const json_t *value, GString *out)
 		write_scalar(value, 0, out);
 }
 
-/* --- collections: column is where they stand; begun: their first line already has its indentation ----------------------- */
+/* --- collections: column is where they stand; begun: their first line already has its indentation ----------------- */
 
 static void
 put_spaces(int count, GString *out)
@@ -115,14 +115,14 @@ write_scalar(const json_t *value, int column, GString *out)
 	g_string_append_c(out, '\n');
 }
 
-/* --- texts --------------------------------------------------------------------------------------------------------------- */
+/* --- texts -------------------------------------------------------------------------------------------------------- */
 
 /* What libyaml's reader lets through, line breaks apart (YAML 1.1, c-printable). */
 static bool
 is_printable(gunichar c)
 {
-	return c == '\t' || (c >= ' ' && c < 0x7f) || (c >= 0xa0 && c < 0xfffe && c != 0x2028 && c != 0x2029 && c != 0xfeff) ||
-	    c >= 0x10000;
+	return c == '\t' || (c >= ' ' && c < 0x7f) || c >= 0x10000 ||
+	    (c >= 0xa0 && c < 0xfffe && c != 0x2028 && c != 0x2029 && c != 0xfeff);
 }
 
 static bool

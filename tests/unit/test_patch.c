@@ -202,9 +202,7 @@ START_TEST(patch_limits)
 		json_array_append(operations, add);
 	check_refused("{}", operations, "at most 10000 operations");
 	operations = json_array();
-	for (int i = 0; i < 60; i++)
-		json_array_append(operations, wrap);
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 70; i++)
 		json_array_append(operations, wrap);
 	check_refused("{'a':1}", operations, "nested more than 64 deep");
 	operations = json_array();
