@@ -23,7 +23,8 @@ struct request {
 
 static const char *host_uri;
 static GAsyncQueue *requests; /* struct request */
-static pthread_mutex_t channel_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t channel_lock = PTHREAD_MUTEX_INITIALIZER; /* around one frame */
+static pthread_mutex_t order_lock = PTHREAD_MUTEX_INITIALIZER;   /* taken before channel_lock */
 
 static const struct host_verb *const verb_tables[] = {
 	host_info_verbs,   host_domain_verbs,  host_start_verbs,   host_agent_verbs,
@@ -180,6 +181,25 @@ send_message(const json_t *message)
 }
 
 void
+host_order_lock(void)
+{
+	pthread_mutex_lock(&order_lock);
+}
+
+void
+host_order_unlock(void)
+{
+	pthread_mutex_unlock(&order_lock);
+}
+
+void
+host_order(struct host_call *call)
+{
+	host_order_lock();
+	call->in_order = true;
+}
+
+void
 host_tell(const char *event, json_t *args)
 {
 	json_t *message = json_pack("{s:s,s:o}", "event", event, "args", args);
@@ -239,6 +259,8 @@ serve(struct request *request, virConnectPtr connection)
 	answer = result != NULL ? json_pack("{s:I,s:o}", "id", id, "result", result) : error_message(id, &err);
 	g_assert(answer != NULL);
 	send_message(answer);
+	if (call.in_order)
+		host_order_unlock();
 	json_decref(answer);
 }
 

@@ -33,6 +33,7 @@ struct host_call {
 	virConnectPtr connection; /* of the lane; borrowed */
 	json_t *args;             /* an object; borrowed by the verb */
 	int fd;                   /* descriptor that came along, or -1; a verb that keeps it sets -1 */
+	bool in_order;            /* see host_order() */
 };
 
 /* A verb's row.  run returns the answer (new reference) or NULL with err. */
@@ -59,6 +60,14 @@ void host_die(const char *format, ...) __attribute__((format(printf, 1, 2), nore
 void host_lanes_start(void);
 /* Hands a request (reference stolen) and its descriptor to the next free lane.  Main thread. */
 void host_lanes_push(json_t *request, int fd);
+/*
+ * From here until its answer is sent no event is told: what the verb reads now about a domain would else reach the daemon
+ * behind an event that is newer, and "running" would be its last word about a guest that has stopped.
+ */
+void host_order(struct host_call *call);
+/* The same for who tells events: around reading and telling. */
+void host_order_lock(void);
+void host_order_unlock(void);
 /* Sends {"event":event,"args":args} to the daemon; args' reference is stolen. */
 void host_tell(const char *event, json_t *args);
 

@@ -234,9 +234,11 @@ static json_t *
 run_list(struct host_call *call, struct error *err)
 {
 	virDomainPtr *all = NULL;
-	int count = virConnectListAllDomains(call->connection, &all, 0);
 	json_t *domains;
+	int count;
 
+	host_order(call);
+	count = virConnectListAllDomains(call->connection, &all, 0);
 	if (count < 0) {
 		host_error(err, "cannot list domains");
 		return NULL;

@@ -156,7 +156,9 @@ teller_run(void *connection)
 	for (;;) {
 		struct event *event = g_async_queue_pop(events);
 
+		host_order_lock();
 		tell(known, event);
+		host_order_unlock();
 		virDomainFree(event->domain);
 		g_free(event);
 	}

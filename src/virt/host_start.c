@@ -65,11 +65,23 @@ take_back(virDomainPtr domain)
 	host_domain_undefine(domain, &ignored);
 }
 
+/* DOMAIN of one that runs for us now. */
 static json_t *
-define_and_start(virConnectPtr connection, const struct start *start, struct error *err)
+answer(struct host_call *call, virDomainPtr domain, struct error *err)
 {
-	g_autoptr(virDomain) domain = virDomainDefineXML(connection, start->xml);
 	json_t *result;
+
+	host_order(call);
+	result = host_domain_describe(domain, err);
+	if (result == NULL && err->code == 0)
+		error_set(err, EIO, "domain %s lost its metadata while it was started", virDomainGetName(domain));
+	return result;
+}
+
+static json_t *
+define_and_start(struct host_call *call, const struct start *start, struct error *err)
+{
+	g_autoptr(virDomain) domain = virDomainDefineXML(call->connection, start->xml);
 
 	if (domain == NULL) {
 		host_error(err, "cannot define domain %s", start->name);
@@ -80,10 +92,7 @@ define_and_start(virConnectPtr connection, const struct start *start, struct err
 		take_back(domain);
 		return NULL;
 	}
-	result = host_domain_describe(domain, err);
-	if (result == NULL && err->code == 0)
-		error_set(err, EIO, "domain %s lost its metadata while it was started", start->name);
-	return result;
+	return answer(call, domain, err);
 }
 
 static json_t *
@@ -103,7 +112,7 @@ run_start(struct host_call *call, struct error *err)
 	place = there == NULL ? 0 : clear_place(there, &start, err);
 	if (place < 0)
 		return NULL;
-	return place > 0 ? host_domain_describe(there, err) : define_and_start(call->connection, &start, err);
+	return place > 0 ? answer(call, there, err) : define_and_start(call, &start, err);
 }
 
 const struct host_verb host_start_verbs[] = {

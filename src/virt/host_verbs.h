@@ -42,6 +42,7 @@
  *
  *  events: domain {DOMAIN, "event":"started"|"stopped"|"suspended"|"resumed"|"crashed"|"defined"|"undefined"|...}  after each lifecycle event
  *          agent  {"name","uid","connected":bool}
+ *          An answer with DOMAIN is never older than an event told before it.
  *  The worker ends when its connection is lost: the daemon starts another one, which lists everything again.
  */
 #ifndef SOLOVIRT_VIRT_HOST_VERBS_H
