@@ -97,7 +97,6 @@ rest_stop(struct daemon *daemon)
 		return;
 	rest = http_server_arg(daemon->http);
 	rest->stopped = true;
-	store_unsubscribe(daemon->store, rest);
 	rest_watch_stop(rest);
 	http_server_free(daemon->http);
 	daemon->http = NULL;

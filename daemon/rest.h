@@ -13,7 +13,8 @@ struct error;
 int rest_start(struct daemon *daemon, struct error *err);
 /* Takes daemon->config's access lists anew (after SIGHUP). */
 void rest_reload(struct daemon *daemon);
-/* Stops serving; before store_close().  Calls that still wait for a commit or a worker are answered in vain. */
+/* Stops serving.  Call it when the loop runs no more and after store_close(), which still tells of its last commit.
+ * Calls that wait for a worker may end later, in vain. */
 void rest_stop(struct daemon *daemon);
 
 #endif

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "daemon/http.h"
 #include "daemon/rest.h"
 #include "daemon/spool.h"
 #include "daemon/store.h"
@@ -197,8 +198,8 @@ remove_tree(const char *path)
 static inline void
 teardown(void)
 {
-	rest_stop(&daemon_under_test);
 	store_close(daemon_under_test.store);
+	rest_stop(&daemon_under_test);
 	g_ptr_array_unref(daemon_under_test.answers);
 	event_base_free(daemon_under_test.base);
 	remove_tree(directory);
@@ -242,6 +243,16 @@ turn(void)
 {
 	event_base_loop(daemon_under_test.base, EVLOOP_NONBLOCK);
 	g_ptr_array_set_size(daemon_under_test.answers, 0);
+}
+
+/* Another server on the same store; what the old one left behind has its turn between. */
+static inline void
+restart(void)
+{
+	store_unsubscribe(daemon_under_test.store, http_server_arg(daemon_under_test.http));
+	rest_stop(&daemon_under_test);
+	turn();
+	start();
 }
 
 static inline void

@@ -158,10 +158,8 @@ START_TEST(test_the_daemon_stops_under_a_console)
 	g_autoptr(GString) typed = g_string_new(NULL);
 	int fd = open_console();
 
-	rest_stop(&daemon_under_test);
-	turn();
+	restart();
 	hear(guest_fd, typed, NULL);
-	start();
 	close(fd);
 }
 END_TEST
