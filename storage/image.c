@@ -16,6 +16,8 @@ const char *const image_compression_words[] = {
 	[IMAGE_PLAIN] = "", [IMAGE_GZ] = "gz", [IMAGE_XZ] = "xz", [IMAGE_ZST] = "zst", NULL,
 };
 
+enum { SECTOR = 512 /* bytes; a pointer file, an error message in plain text is shorter */ };
+
 /* --- magic numbers ------------------------------------------------------------------------------------------------ */
 
 static bool
@@ -101,6 +103,8 @@ image_detect(const uint8_t *head, size_t length, enum image_format *format, stru
 			return error_set(err, EINVAL, "the image is %s; %s", refused[i].name, supported);
 	if (is_web_page(head, length))
 		return error_set(err, EINVAL, "the server sent a web page instead of an image");
+	if (length < SECTOR)
+		return error_set(err, EINVAL, "the image has only %zu bytes: no disk is so small", length);
 	*format = has_bytes(head, length, 0, "QFI\xfb", 4) ? IMAGE_QCOW2 : IMAGE_RAW;
 	return 0;
 }

@@ -27,7 +27,7 @@ enum image_compression image_compression(const uint8_t *head, size_t length);
 /*
  * The format that the magic number shows; whatever has none is raw (disks, ISO images).  Only for bytes that were just
  * downloaded: what a guest has written is raw for ever, it may write a qcow2 header into its disk.  EINVAL names a
- * format that is not supported, a compression inside of the compression, a web page, an empty file.
+ * format that is not supported, a compression inside of the compression, a web page, less than a sector.
  */
 int image_detect(const uint8_t *head, size_t length, enum image_format *format, struct error *err);
 
