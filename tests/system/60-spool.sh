@@ -10,7 +10,7 @@ bad() {
   await 15 "sv spool | grep -F '$f' | grep -qF ':$place'"
   expect "sv spool | grep -A3 -F '$f' | grep -qiE '$words'"
   expect "status_file '$f' | grep -qiE '$words'"
-  expect "status_file '$f' | tr -d ' \",' | tr '\n' ' ' | grep -qE 'line:${place%:*} column:${place#*:}( |\}|\$)'"
+  expect "status_file '$f' | jq -e '[.. | objects | select(.line == ${place%:*} and .column == ${place#*:})] | length > 0'"
   lift "$f"
   await 15 "! host test -e '$S/run/spool/$f.status'"
 }

@@ -85,7 +85,7 @@ scenario_up() {
 scenario_down() {
   daemon_alive || daemon_start
   host find "$S/spool" -mindepth 1 -not -name '.solovirt-spool' -delete
-  await 20 'sv spool confirm >/dev/null 2>&1; [ "$(sv spool -o name | wc -l)" = 0 ]'
+  await 20 'sv spool confirm >/dev/null 2>&1; [ "$(sv spool -o json | jq ".files | length")" = 0 ]'
   sv delete vm,vmi,dv,pvc,secret,configmap --all -A --wait=false >/dev/null 2>&1 || true
   await 60 '[ -z "$(sv get vm,vmi,dv,pvc,secret,configmap -A -o name)" ]'
   await 10 '[ -z "$(virsh_ list --all --name)" ]'
@@ -264,14 +264,15 @@ EOV
 
 state_of_things() {
   host true 2>/dev/null || { echo "(the test bed is down)"; return; }
-  echo "--- end of the daemon's log"; tail -n 25 "$WORK/solovirtd.log" 2>/dev/null
+  echo "--- end of the daemon's log"
+  tail -n 12 "$WORK/solovirtd.log" 2>/dev/null | sed 's/^time=[^T]*T\([^Z]*\)Z level=\([a-z]*\) program=solovirtd/\1 \2/' | cut -c 1-240
   if daemon_alive; then
-    echo "--- get"; sv get vm,vmi,dv,pvc -A -o wide 2>&1 | tail -n 20
-    echo "--- spool"; sv spool 2>&1 | tail -n 10
-    echo "--- events"; sv events -A 2>&1 | tail -n 15
+    echo "--- get"; sv get vm,vmi,dv -A --no-headers -o wide 2>&1 | grep . | tail -n 12
+    echo "--- spool"; sv spool 2>&1 | tail -n 8
+    echo "--- warnings"; sv events -A --types Warning 2>&1 | tail -n 6 | cut -c 1-240
   else
     echo "--- the daemon is not running"
   fi
-  echo "--- virsh list"; virsh_ list --all 2>&1
-  echo "--- pool"; host ls -l "$S/pool" 2>&1 | tail -n 10
+  echo "--- virsh list"; virsh_ list --all 2>&1 | grep .
+  echo "--- pool"; host ls -l "$S/pool" 2>&1 | tail -n 6
 }

@@ -65,7 +65,7 @@ host_up() {
   ip -n "$n" addr add "$NET.$i/24" dev eth0
   ip -n "$n" link set eth0 up
   ip -n "$n" route add default via "$NET.254"
-  mkdir -p "$h"/{etc/libvirt/qemu,run,var/lib/libvirt/images,var/log/libvirt,var/cache/libvirt}
+  mkdir -p "$h"/{etc/libvirt/qemu,run,var/lib/libvirt/images,var/log/libvirt/qemu,var/cache/libvirt}
   # libvirt's probe of QEMU takes a second or more: later hosts take over the answer of an earlier one
   for c in "$DIR/$P"[0-9]*/var/cache/libvirt/qemu; do
     [ -d "$h/var/cache/libvirt/qemu" ] || [ ! -d "$c" ] || cp -a "$c" "$h/var/cache/libvirt/"
