@@ -180,7 +180,7 @@ read_all(int socket, char *bytes, size_t length, int *fd, struct error *err)
 			return error_errno(err, "cannot read from the channel");
 		if (n <= 0)
 			return got == 0 ? 0 : error_set(err, EPROTO, "the channel ended inside a frame");
-		if (message.msg_controllen > 0)
+		if (fd != NULL && message.msg_controllen > 0)
 			take_fd(&message, fd);
 		got += (size_t)n;
 	}
