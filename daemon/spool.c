@@ -324,7 +324,7 @@ finish(struct spool *spool)
 {
 	g_clear_pointer(&spool->plan, spool_plan_free);
 	clean_records(spool);
-	spool_status_write(spool);
+	arm(spool->status, 0);
 	if (spool->again) {
 		spool->again = false;
 		look_in(spool, MAX(spool->daemon->config->spool->settle, SPOOL_FRESH_MS));
@@ -370,9 +370,12 @@ on_work(evutil_socket_t fd, short what, void *arg)
 static void
 on_status(evutil_socket_t fd, short what, void *arg)
 {
+	struct spool *spool = arg;
+
 	(void)fd;
 	(void)what;
-	spool_status_write(arg);
+	if (!spool_status_write(spool))
+		arm(spool->status, 0);
 }
 
 static gboolean

@@ -86,8 +86,9 @@ void spool_apply_step(struct spool *spool, const struct spool_step *step);
 
 /* One file as spool_status() shows it; new reference. */
 json_t *spool_status_file(struct spool *spool, const struct spool_known *known);
-/* Writes the status files that are out of date and removes those of files that are gone. */
-void spool_status_write(struct spool *spool);
+/* Removes the status files of files that are gone and writes those that are out of date, for a slice of a turn.  False when
+ * some are left. */
+bool spool_status_write(struct spool *spool);
 /* An object changed: the files that show it are out of date.  True when there are any. */
 bool spool_status_touch(struct spool *spool, const struct object *object);
 

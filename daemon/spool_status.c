@@ -17,6 +17,7 @@
 #include "src/api/datavolume.h"
 #include "src/api/vm.h"
 #include "src/api/vmi.h"
+#include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/document/path.h"
 
@@ -299,27 +300,45 @@ replace_file(const char *path, const char *text, size_t length)
 	return rc;
 }
 
-static gboolean
-write_known(gpointer key, gpointer value, gpointer arg)
+static void
+write_status(struct spool *spool, const char *key, const struct spool_known *known)
 {
-	struct spool *spool = arg;
-	struct spool_known *known = value;
-
-	if (!known->dirty)
-		return FALSE;
-	known->dirty = false;
-	json_t *row = spool_status_file(spool, known);
 	g_autoptr(GString) text = g_string_new(NULL);
+	json_t *row = spool_status_file(spool, known);
+
 	yaml_write(row, text);
 	json_decref(row);
 	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, (gssize)text->len);
 	if (g_strcmp0(g_hash_table_lookup(spool->shown, key), sum) == 0)
-		return FALSE;
+		return;
 	g_autofree char *path = status_path(spool, key);
 	if (replace_file(path, text->str, text->len) < 0)
 		log_warning("cannot write %s: %s", path, g_strerror(errno));
 	else
 		g_hash_table_insert(spool->shown, g_strdup(key), g_steal_pointer(&sum));
+}
+
+/* A slice of writing. */
+struct writing {
+	struct spool *spool;
+	int64_t end; /* monotonic ms */
+	bool over;   /* the slice was not enough */
+};
+
+static gboolean
+write_known(gpointer key, gpointer value, gpointer arg)
+{
+	struct writing *writing = arg;
+	struct spool_known *known = value;
+
+	if (!known->dirty)
+		return FALSE;
+	if (clock_monotonic_ms() >= writing->end) {
+		writing->over = true;
+		return TRUE;
+	}
+	known->dirty = false;
+	write_status(writing->spool, key, known);
 	return FALSE;
 }
 
@@ -344,11 +363,14 @@ is_gone(gpointer key, gpointer value, gpointer arg)
 	return TRUE;
 }
 
-void
+bool
 spool_status_write(struct spool *spool)
 {
+	struct writing writing = { spool, clock_monotonic_ms() + SPOOL_SLICE_MS, false };
+
 	g_hash_table_foreach_remove(spool->shown, is_gone, spool);
-	g_tree_foreach(spool->files, write_known, spool);
+	g_tree_foreach(spool->files, write_known, &writing);
+	return !writing.over;
 }
 
 bool
