@@ -65,7 +65,7 @@ add_pci_address(struct devices_state *state, xmlNodePtr node, const char *addres
 	return 0;
 }
 
-/* --- disks ----------------------------------------------------------------------------------------------------------- */
+/* --- disks -------------------------------------------------------------------------------------------------------- */
 
 /* The three kinds of disk, read into one. */
 struct disk_plan {
@@ -154,7 +154,8 @@ add_driver(struct devices_state *state, xmlNodePtr node, const struct disk_plan 
 	xml_add(state->build, node, "driver", "name", "qemu", "type", format, "cache", disk_cache(disk), "io", disk->io,
 	    "error_policy", disk->error_policy != NULL ? disk->error_policy : "stop", "discard", cdrom ? NULL : "unmap",
 	    "iothread", virtio && disk->dedicated_io_thread ? number(state, ++state->io_thread) : NULL, "queues",
-	    virtio && state->spec->domain->devices->block_multi_queue ? number(state, vmi_vcpus(state->spec)) : NULL, NULL);
+	    virtio && state->spec->domain->devices->block_multi_queue ? number(state, vmi_vcpus(state->spec)) : NULL,
+	    NULL);
 }
 
 static void
@@ -180,8 +181,8 @@ add_disk(struct devices_state *state, const struct disk *disk, struct error *err
 	if (plan_disk(state, disk, &plan, err) < 0)
 		return -1;
 	block = plan.volume != NULL && plan.volume->block;
-	node = xml_add(state->build, state->node, "disk", "type", block ? "block" : "file", "device", plan.device, "model",
-	    plan.bus == DISK_BUS_VIRTIO ? state->virtio : NULL, NULL);
+	node = xml_add(state->build, state->node, "disk", "type", block ? "block" : "file", "device", plan.device,
+	    "model", plan.bus == DISK_BUS_VIRTIO ? state->virtio : NULL, NULL);
 	add_driver(state, node, &plan);
 	if (plan.volume != NULL) {
 		xml_add(state->build, node, "source", block ? "dev" : "file", plan.volume->path, NULL);
@@ -216,7 +217,7 @@ domain_io_threads(const struct domain_input *input)
 	return count;
 }
 
-/* --- interfaces ------------------------------------------------------------------------------------------------------ */
+/* --- interfaces --------------------------------------------------------------------------------------------------- */
 
 static const struct domain_interface *
 find_port(const struct domain_input *input, const char *name)
@@ -232,7 +233,8 @@ add_interface(struct devices_state *state, const struct interface *interface, st
 {
 	const struct domain_interface *port = find_port(state->input, interface->name);
 	bool virtio = interface->model == NULL || *interface->model == '\0' || strcmp(interface->model, "virtio") == 0;
-	bool queues = virtio && state->spec->domain->devices->network_interface_multiqueue && vmi_vcpus(state->spec) > 1;
+	bool queues =
+	    virtio && state->spec->domain->devices->network_interface_multiqueue && vmi_vcpus(state->spec) > 1;
 	xmlNodePtr node;
 
 	if (g_strcmp0(interface->state, "absent") == 0)
@@ -245,7 +247,8 @@ add_interface(struct devices_state *state, const struct interface *interface, st
 	xml_add(state->build, node, "source", "network", port->network, NULL);
 	xml_add(state->build, node, "model", "type", virtio ? state->virtio : interface->model, NULL);
 	if (queues)
-		xml_add(state->build, node, "driver", "queues", number(state, MIN(vmi_vcpus(state->spec), QUEUES_MOST)), NULL);
+		xml_add(state->build, node, "driver", "queues", number(state, MIN(vmi_vcpus(state->spec), QUEUES_MOST)),
+		    NULL);
 	if (g_strcmp0(interface->state, "down") == 0)
 		xml_add(state->build, node, "link", "state", "down", NULL);
 	add_boot_order(state, node, interface->boot_order);
@@ -258,7 +261,7 @@ add_interface(struct devices_state *state, const struct interface *interface, st
 	return 0;
 }
 
-/* --- the rest -------------------------------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------------------------------------- */
 
 /* Serial port 0 and its console; virtlogd keeps the log, so that it goes on while nobody looks. */
 static void
@@ -319,9 +322,11 @@ add_graphics(struct devices_state *state)
 
 	if (state->spec->domain->devices->autoattach_graphics_device == TRISTATE_FALSE)
 		return;
-	xml_add(state->build, xml_add(state->build, state->node, "graphics", "type", "vnc", NULL), "listen", "type", "socket", NULL);
+	xml_add(state->build, xml_add(state->build, state->node, "graphics", "type", "vnc", NULL), "listen", "type",
+	    "socket", NULL);
 	video = xml_add(state->build, state->node, "video", NULL);
-	xml_add(state->build, video, "model", "type", pc ? "vga" : "virtio", "vram", pc ? "16384" : NULL, "heads", "1", NULL);
+	xml_add(state->build, video, "model", "type", pc ? "vga" : "virtio", "vram", pc ? "16384" : NULL, "heads", "1",
+	    NULL);
 	state->pcie += !pc;
 }
 
@@ -360,7 +365,8 @@ add_balloon(struct devices_state *state)
 		xml_add(state->build, state->node, "memballoon", "model", "none", NULL);
 		return;
 	}
-	node = xml_add(state->build, state->node, "memballoon", "model", state->virtio, "freePageReporting", "on", NULL);
+	node =
+	    xml_add(state->build, state->node, "memballoon", "model", state->virtio, "freePageReporting", "on", NULL);
 	xml_add(state->build, node, "stats", "period", "10", NULL);
 	state->pcie++;
 }
@@ -373,26 +379,27 @@ add_pcie_ports(struct devices_state *state)
 		return;
 	xml_add(state->build, state->node, "controller", "type", "pci", "index", "0", "model", "pcie-root", NULL);
 	for (int i = 1; i <= state->pcie + SPARE_PORTS; i++)
-		xml_add(state->build, state->node, "controller", "type", "pci", "index", number(state, i), "model", "pcie-root-port",
-		    NULL);
+		xml_add(state->build, state->node, "controller", "type", "pci", "index", number(state, i), "model",
+		    "pcie-root-port", NULL);
 }
 
 /* Last, when it is known what there is to control. */
 static void
 add_controllers(struct devices_state *state)
 {
-	xml_add(state->build, state->node, "controller", "type", "usb", "index", "0", "model", state->usb ? "qemu-xhci" : "none",
-	    NULL);
+	xml_add(state->build, state->node, "controller", "type", "usb", "index", "0", "model",
+	    state->usb ? "qemu-xhci" : "none", NULL);
 	state->pcie += state->usb;
 	if (state->scsi || !state->spec->domain->devices->disable_hotplug) {
-		xmlNodePtr node = xml_add(state->build, state->node, "controller", "type", "scsi", "index", "0", "model",
-		    state->virtio, NULL);
+		xmlNodePtr node = xml_add(state->build, state->node, "controller", "type", "scsi", "index", "0",
+		    "model", state->virtio, NULL);
 
 		if (state->spec->domain->devices->block_multi_queue)
 			xml_add(state->build, node, "driver", "queues", number(state, vmi_vcpus(state->spec)), NULL);
 		state->pcie++;
 	}
-	xml_add(state->build, state->node, "controller", "type", "virtio-serial", "index", "0", "model", state->virtio, NULL);
+	xml_add(state->build, state->node, "controller", "type", "virtio-serial", "index", "0", "model", state->virtio,
+	    NULL);
 	state->pcie++;
 	add_pcie_ports(state);
 }

@@ -7,7 +7,7 @@
 #include "src/virt/domain_xml.h"
 #include "src/virt/xml_build.h"
 
-/* Adds all devices below domain.  Returns -1 when one has nothing to stand on: no volume, no port, a bad PCI address. */
+/* Adds all devices below domain.  -1 when one has nothing to stand on: no volume, no port, a bad PCI address. */
 int domain_devices_add(struct xml_build *build, xmlNodePtr domain, const struct domain_input *input, struct error *err);
 
 /* Number of disks that want an I/O thread of their own. */

@@ -1,6 +1,6 @@
 /*
- * Domain XML: everything but the devices.  Follows KubeVirt v1 (pkg/virt-launcher/virtwrap/converter): the same defaults,
- * identity, features and clock, so that a guest cannot tell the difference.
+ * Domain XML: everything but the devices.  Follows KubeVirt v1 (pkg/virt-launcher/virtwrap/converter): the same
+ * defaults, identity, features and clock, so that a guest cannot tell the difference.
  */
 #include "config.h"
 
@@ -12,7 +12,7 @@
 #include "src/virt/domain_devices.h"
 #include "src/virt/domain_xml.h"
 
-/* QEMU's translation buffer takes a quarter of the host's memory by default, up to 1 GiB; this is enough for small guests. */
+/* QEMU's translation buffer takes up to 1 GiB by default; this is enough for small guests. */
 #define TCG_CACHE_MIB "32"
 
 char *
@@ -32,8 +32,8 @@ add_metadata(struct xml_build *build, xmlNodePtr domain, const struct domain_inp
 {
 	const struct meta *meta = input->vmi->head.meta;
 	xmlNodePtr metadata = xml_add(build, domain, "metadata", NULL);
-	xmlNodePtr instance = xml_add(build, metadata, "instance", "uid", meta->uid, "namespace", meta->namespace, "name",
-	    meta->name, "epoch", xml_text(build, "%" PRId64, input->epoch), NULL);
+	xmlNodePtr instance = xml_add(build, metadata, "instance", "uid", meta->uid, "namespace", meta->namespace,
+	    "name", meta->name, "epoch", xml_text(build, "%" PRId64, input->epoch), NULL);
 
 	xmlSetNs(instance, xmlNewNs(instance, (const xmlChar *)DOMAIN_METADATA_URI, (const xmlChar *)"solovirt"));
 }
@@ -58,7 +58,8 @@ add_os(struct xml_build *build, xmlNodePtr domain, const struct vmi_spec *spec)
 	const struct firmware *firmware = spec->domain->firmware;
 	const struct bootloader *loader = firmware == NULL ? NULL : firmware->bootloader;
 	const char *given = machine == NULL ? NULL : machine->type;
-	bool pc = domain_is_pc(spec), serial = loader != NULL && loader->bios != NULL && loader->bios->use_serial == TRISTATE_TRUE;
+	bool pc = domain_is_pc(spec),
+	     serial = loader != NULL && loader->bios != NULL && loader->bios->use_serial == TRISTATE_TRUE;
 	xmlNodePtr os = xml_add(build, domain, "os", NULL);
 	xmlNodePtr type = xml_add_text(build, os, "type", "hvm");
 
@@ -131,10 +132,11 @@ add_features(struct xml_build *build, xmlNodePtr domain, const struct domain_inp
 	}
 	add_feature(build, features, "pvspinlock", wanted->pvspinlock);
 	if (wanted->kvm != NULL)
-		xml_add(build, xml_add(build, features, "kvm", NULL), "hidden", "state", wanted->kvm->hidden ? "on" : "off", NULL);
+		xml_add(build, xml_add(build, features, "kvm", NULL), "hidden", "state",
+		    wanted->kvm->hidden ? "on" : "off", NULL);
 }
 
-/* --- processors ------------------------------------------------------------------------------------------------------ */
+/* --- processors --------------------------------------------------------------------------------------------------- */
 
 static const char *const policy_words[] = {
 	[CPU_FEATURE_UNSET] = "require",
@@ -198,19 +200,20 @@ add_cpu(struct xml_build *build, xmlNodePtr domain, const struct domain_input *i
 	if (model != NULL && !passed)
 		xml_add_text(build, node, "model", model);
 	xml_add(build, node, "topology", "sockets", xml_text(build, "%" PRId64, sockets), "cores",
-	    xml_text(build, "%" PRId64, MAX(cpu->cores, 1)), "threads", xml_text(build, "%" PRId64, MAX(cpu->threads, 1)), NULL);
+	    xml_text(build, "%" PRId64, MAX(cpu->cores, 1)), "threads",
+	    xml_text(build, "%" PRId64, MAX(cpu->threads, 1)), NULL);
 	if (model != NULL)
 		add_cpu_features(build, node, cpu, !passed && domain_is_pc(spec));
 }
 
-/* --- clock ----------------------------------------------------------------------------------------------------------- */
+/* --- clock -------------------------------------------------------------------------------------------------------- */
 
 static void
 add_timer(struct xml_build *build, xmlNodePtr clock, const char *name, const struct timer *timer)
 {
 	if (timer != NULL)
-		xml_add(build, clock, "timer", "name", name, "tickpolicy", timer->tick_policy, "track", timer->track, "present",
-		    timer->present == TRISTATE_FALSE ? "no" : "yes", NULL);
+		xml_add(build, clock, "timer", "name", name, "tickpolicy", timer->tick_policy, "track", timer->track,
+		    "present", timer->present == TRISTATE_FALSE ? "no" : "yes", NULL);
 }
 
 static void
@@ -221,8 +224,9 @@ add_clock(struct xml_build *build, xmlNodePtr domain, const struct domain_input 
 	const struct guest_clock *clock = spec->clock == NULL ? &none : spec->clock;
 	const struct timers *timers = clock->timer;
 	const char *offset = clock->utc == NULL ? NULL : clock->utc->offset_seconds;
-	xmlNodePtr node = xml_add(build, domain, "clock", "offset", clock->timezone != NULL ? "timezone" : "utc", "timezone",
-	    clock->timezone, "adjustment", clock->utc == NULL ? NULL : offset != NULL ? offset : "reset", NULL);
+	const char *adjustment = clock->utc == NULL ? NULL : offset != NULL ? offset : "reset";
+	xmlNodePtr node = xml_add(build, domain, "clock", "offset", clock->timezone != NULL ? "timezone" : "utc",
+	    "timezone", clock->timezone, "adjustment", adjustment, NULL);
 
 	if (timers == NULL)
 		return;
@@ -235,7 +239,7 @@ add_clock(struct xml_build *build, xmlNodePtr domain, const struct domain_input 
 	add_timer(build, node, "hypervclock", timers->hyperv);
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static int
 build_domain(struct xml_build *build, xmlNodePtr domain, const struct domain_input *input, struct error *err)
@@ -252,7 +256,8 @@ build_domain(struct xml_build *build, xmlNodePtr domain, const struct domain_inp
 	add_metadata(build, domain, input);
 	if (add_memory(build, domain, spec, err) < 0)
 		return -1;
-	xml_set(build, xml_add_text(build, domain, "vcpu", xml_text(build, "%" PRId64, vmi_vcpus(spec))), "placement", "static");
+	xml_set(build, xml_add_text(build, domain, "vcpu", xml_text(build, "%" PRId64, vmi_vcpus(spec))), "placement",
+	    "static");
 	if (threads > 0)
 		xml_add_text(build, domain, "iothreads", xml_text(build, "%d", threads));
 	add_sysinfo(build, domain, spec);
@@ -261,7 +266,8 @@ build_domain(struct xml_build *build, xmlNodePtr domain, const struct domain_inp
 	add_cpu(build, domain, input);
 	add_clock(build, domain, input);
 	xml_add_text(build, domain, "on_poweroff", "destroy");
-	xml_add_text(build, domain, "on_reboot", spec->domain->reboot_policy == REBOOT_TERMINATE ? "destroy" : "restart");
+	xml_add_text(build, domain, "on_reboot",
+	    spec->domain->reboot_policy == REBOOT_TERMINATE ? "destroy" : "restart");
 	xml_add_text(build, domain, "on_crash", "destroy");
 	return domain_devices_add(build, domain, input, err);
 }

@@ -61,8 +61,8 @@ void host_lanes_start(void);
 /* Hands a request (reference stolen) and its descriptor to the next free lane.  Main thread. */
 void host_lanes_push(json_t *request, int fd);
 /*
- * From here until its answer is sent no event is told: what the verb reads now about a domain would else reach the daemon
- * behind an event that is newer, and "running" would be its last word about a guest that has stopped.
+ * From here until its answer is sent no event is told: what the verb reads now about a domain would else reach the
+ * daemon behind an event that is newer, and "running" would be its last word about a guest that has stopped.
  */
 void host_order(struct host_call *call);
 /* The same for who tells events: around reading and telling. */
@@ -73,10 +73,10 @@ void host_tell(const char *event, json_t *args);
 
 /* Records libvirt's last error of this thread as one sentence behind what was tried; returns -1.  A macro, because the
  * getters that a caller takes names from (virDomainGetName ...) forget the error. */
-#define host_error(err, ...)                                                                                               \
-	({                                                                                                                 \
-		virErrorPtr host_error_last = virSaveLastError();                                                          \
-		host_error_take(err, host_error_last, __VA_ARGS__);                                                        \
+#define host_error(err, ...)											\
+	({													\
+		virErrorPtr host_error_last = virSaveLastError();						\
+		host_error_take(err, host_error_last, __VA_ARGS__);						\
 	})
 /* Does that with a saved error, and frees it. */
 int host_error_take(struct error *err, virErrorPtr last, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -85,7 +85,7 @@ char *host_uuid(const char *noun, const char *name);
 /* Reads arguments as json_unpack does ("{s:s,s:I}"); EINVAL. */
 int host_args(const struct host_call *call, struct error *err, const char *format, ...);
 
-/* --- host_xml.c: reading what libvirt prints ----------------------------------------------------------------------- */
+/* --- host_xml.c: reading what libvirt prints ---------------------------------------------------------------------- */
 
 /* Parses XML that libvirt gave; frees text with free().  Free with xmlFreeDoc(). */
 xmlDoc *host_xml_take(char *text, struct error *err);
@@ -102,7 +102,7 @@ char *host_xml_attribute(const void *node, const char *name);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
 
-/* --- host_domain.c: domains and whose they are ---------------------------------------------------------------------- */
+/* --- host_domain.c: domains and whose they are -------------------------------------------------------------------- */
 
 /* What our element in a domain's metadata says.  Cleared with host_owner_clear(). */
 struct host_owner {
@@ -125,7 +125,7 @@ int host_domain_undefine(virDomainPtr domain, struct error *err);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
 
-/* --- host_events.c, host_console.c ---------------------------------------------------------------------------------- */
+/* --- host_events.c, host_console.c -------------------------------------------------------------------------------- */
 
 /* Registers for events on a connection of its own and starts the teller.  Takes the connection.  Once. */
 int host_events_start(virConnectPtr connection, struct error *err);

@@ -36,8 +36,8 @@ describe_interface(const virDomainInterface *interface)
 
 	for (unsigned i = 0; i < interface->naddrs; i++)
 		json_array_append_new(ips, json_string(interface->addrs[i].addr));
-	return json_pack("{s:s,s:s,s:o}", "name", interface->name, "mac", interface->hwaddr != NULL ? interface->hwaddr : "",
-	    "ips", ips);
+	return json_pack("{s:s,s:s,s:o}", "name", interface->name, "mac",
+	    interface->hwaddr != NULL ? interface->hwaddr : "", "ips", ips);
 }
 
 static json_t *

@@ -2,8 +2,8 @@
  * Consoles: a libvirt stream and the daemon's socket, each copied into the other.
  *
  *   socket ── to_guest ──> stream        read from the socket only while the buffer has room
- *   socket <── to_client ── stream       always read (libvirt would queue without bound); what a client does not take is
- *                                        dropped past CLIENT_MOST: the console's log has it
+ *   socket <── to_client ── stream       always read (libvirt would queue without bound); what a client does not take
+ *                                        is dropped past CLIENT_MOST: the console's log has it
  *
  * After it is open a console belongs to the event loop's thread alone.
  */
@@ -32,7 +32,7 @@ static gint consoles_open; /* atomic: lanes and the event loop count */
 static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
 static virConnectPtr console_connection;
 
-/* --- in the event loop's thread -------------------------------------------------------------------------------------- */
+/* --- in the event loop's thread ----------------------------------------------------------------------------------- */
 
 static void
 console_free(void *arg)
@@ -189,7 +189,7 @@ on_begin(int timer, void *arg)
 		console_end(console);
 }
 
-/* --- in a lane ------------------------------------------------------------------------------------------------------- */
+/* --- in a lane ---------------------------------------------------------------------------------------------------- */
 
 /* Opens the stream; the lock keeps lanes from calling on one connection at a time. */
 static virStreamPtr

@@ -14,14 +14,17 @@ static const struct {
 	const char *reasons[16];
 } state_words[] = {
 	[VIR_DOMAIN_NOSTATE] = { "nostate", { "unknown" } },
-	[VIR_DOMAIN_RUNNING] = { "running", { "unknown", "booted", "migrated", "restored", "from_snapshot", "unpaused",
-	    "migration_canceled", "save_canceled", "wakeup", "crashed", "postcopy", "postcopy_failed" } },
+	[VIR_DOMAIN_RUNNING] = { "running",
+	    { "unknown", "booted", "migrated", "restored", "from_snapshot", "unpaused", "migration_canceled",
+	        "save_canceled", "wakeup", "crashed", "postcopy", "postcopy_failed" } },
 	[VIR_DOMAIN_BLOCKED] = { "blocked", { "unknown" } },
-	[VIR_DOMAIN_PAUSED] = { "paused", { "unknown", "user", "migration", "save", "dump", "ioerror", "watchdog",
-	    "from_snapshot", "shutting_down", "snapshot", "crashed", "starting_up", "postcopy", "postcopy_failed" } },
+	[VIR_DOMAIN_PAUSED] = { "paused",
+	    { "unknown", "user", "migration", "save", "dump", "ioerror", "watchdog", "from_snapshot", "shutting_down",
+	        "snapshot", "crashed", "starting_up", "postcopy", "postcopy_failed" } },
 	[VIR_DOMAIN_SHUTDOWN] = { "shutdown", { "unknown", "user" } },
-	[VIR_DOMAIN_SHUTOFF] = { "shutoff", { "unknown", "shutdown", "destroyed", "crashed", "migrated", "saved", "failed",
-	    "from_snapshot", "daemon" } },
+	[VIR_DOMAIN_SHUTOFF] = { "shutoff",
+	    { "unknown", "shutdown", "destroyed", "crashed", "migrated", "saved", "failed", "from_snapshot",
+	        "daemon" } },
 	[VIR_DOMAIN_CRASHED] = { "crashed", { "unknown", "panicked" } },
 	[VIR_DOMAIN_PMSUSPENDED] = { "pmsuspended", { "unknown" } },
 };
@@ -43,7 +46,7 @@ reason_word(int state, int reason)
 	return word != NULL ? word : "unknown";
 }
 
-/* --- whose it is ---------------------------------------------------------------------------------------------------- */
+/* --- whose it is -------------------------------------------------------------------------------------------------- */
 
 void
 host_owner_clear(struct host_owner *owner)
@@ -72,7 +75,8 @@ host_owner_read(xmlDoc *doc, struct host_owner *owner)
 int
 host_owner_of(virDomainPtr domain, struct host_owner *owner, struct error *err)
 {
-	char *text = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, DOMAIN_METADATA_URI, VIR_DOMAIN_AFFECT_CURRENT);
+	char *text =
+	    virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, DOMAIN_METADATA_URI, VIR_DOMAIN_AFFECT_CURRENT);
 
 	if (text == NULL && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN_METADATA)
 		return 0;
@@ -101,8 +105,8 @@ host_domain_describe(virDomainPtr domain, struct error *err)
 	}
 	virDomainGetUUIDString(domain, uuid);
 	id = state == VIR_DOMAIN_SHUTOFF ? -1 : (int)virDomainGetID(domain);
-	return json_pack("{s:s,s:s,s:s,s:s*,s:s*,s:s,s:s,s:i,s:I}", "name", virDomainGetName(domain), "uuid", uuid, "uid",
-	    owner.uid, "namespace", owner.namespace, "vmi", owner.name, "state", state_word(state), "reason",
+	return json_pack("{s:s,s:s,s:s,s:s*,s:s*,s:s,s:s,s:i,s:I}", "name", virDomainGetName(domain), "uuid", uuid,
+	    "uid", owner.uid, "namespace", owner.namespace, "vmi", owner.name, "state", state_word(state), "reason",
 	    reason_word(state, reason), "id", id, "epoch", (json_int_t)owner.epoch);
 }
 
@@ -140,7 +144,7 @@ host_domain_undefine(virDomainPtr domain, struct error *err)
 	return host_error(err, "cannot undefine domain %s", virDomainGetName(domain));
 }
 
-/* --- one act on one domain ------------------------------------------------------------------------------------------ */
+/* --- one act on one domain ---------------------------------------------------------------------------------------- */
 
 enum act_if { ACT_ALWAYS, ACT_IF_ACTIVE, ACT_IF_PAUSED };
 
@@ -215,11 +219,11 @@ call_reboot(virDomainPtr domain)
 	return virDomainReboot(domain, VIR_DOMAIN_REBOOT_DEFAULT);
 }
 
-#define ACT(word, ...)                                                                                                     \
-	static json_t *run_##word(struct host_call *call, struct error *err)                                               \
-	{                                                                                                                  \
-		static const struct act act = { __VA_ARGS__ };                                                             \
-		return act_run(call, &act, err);                                                                           \
+#define ACT(word, ...)												\
+	static json_t *run_##word(struct host_call *call, struct error *err)					\
+	{													\
+		static const struct act act = { __VA_ARGS__ };							\
+		return act_run(call, &act, err);								\
 	}
 ACT(shutdown, "shut down", call_shutdown, ACT_IF_ACTIVE, false)
 ACT(destroy, "destroy", call_destroy, ACT_IF_ACTIVE, true)
@@ -228,7 +232,7 @@ ACT(resume, "resume", virDomainResume, ACT_IF_PAUSED, false)
 ACT(reset, "reset", call_reset, ACT_ALWAYS, false)
 ACT(reboot, "reboot", call_reboot, ACT_ALWAYS, false)
 
-/* --- the others ------------------------------------------------------------------------------------------------------ */
+/* --- the others --------------------------------------------------------------------------------------------------- */
 
 static json_t *
 run_list(struct host_call *call, struct error *err)

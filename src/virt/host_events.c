@@ -1,6 +1,6 @@
 /*
- * Events of libvirt, told to the daemon.  The callbacks run in the event loop's thread and only queue; a thread of its own,
- * the teller, asks libvirt about each domain, so that the loop (and with it keep-alive) goes on when libvirtd hangs.
+ * Events of libvirt, told to the daemon.  The callbacks run in the event loop's thread and only queue; a thread of its
+ * own, the teller, asks libvirt about each domain, so that the loop and with it keep-alive go on when libvirtd hangs.
  */
 #include "config.h"
 
@@ -89,7 +89,8 @@ describe_gone(GHashTable *known, const char *uuid, const struct event *event)
 	json_object_set_new(last, "state", json_string("shutoff"));
 	json_object_set_new(last, "id", json_integer(-1));
 	if (event->number == VIR_DOMAIN_EVENT_STOPPED)
-		json_object_set_new(last, "reason", json_string(word(stopped_words, G_N_ELEMENTS(stopped_words), event->detail)));
+		json_object_set_new(last, "reason",
+		    json_string(word(stopped_words, G_N_ELEMENTS(stopped_words), event->detail)));
 	return last;
 }
 
@@ -141,7 +142,8 @@ learn(GHashTable *known, virConnectPtr connection)
 		json_t *domain = host_domain_describe(all[i], &err);
 
 		if (domain != NULL)
-			g_hash_table_replace(known, g_strdup(json_string_value(json_object_get(domain, "uuid"))), domain);
+			g_hash_table_replace(known,
+			    g_strdup(json_string_value(json_object_get(domain, "uuid"))), domain);
 		virDomainFree(all[i]);
 	}
 	free(all);
@@ -150,7 +152,8 @@ learn(GHashTable *known, virConnectPtr connection)
 static void *
 teller_run(void *connection)
 {
-	g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)json_decref);
+	g_autoptr(GHashTable) known =
+	    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)json_decref);
 
 	learn(known, connection);
 	for (;;) {

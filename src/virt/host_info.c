@@ -40,12 +40,14 @@ add_once(json_t *list, const char *text)
 	json_array_append_new(list, json_string(text));
 }
 
-/* The address this host speaks with to the world: asked of the routing table by connecting a datagram socket, which sends
- * nothing (192.0.2.1 is TEST-NET, RFC 5737). */
+/* The address this host speaks with to the world: asked of the routing table by connecting a datagram socket, which
+ * sends nothing (192.0.2.1 is TEST-NET, RFC 5737). */
 static void
 add_main_address(json_t *list)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0xc0000201) };
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0xc0000201)
+	};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	socklen_t length = sizeof(address);
 	char text[INET_ADDRSTRLEN];
@@ -149,7 +151,8 @@ run_probe(struct host_call *call, struct error *err)
 		return NULL;
 	}
 	usable = kvm_probe("/dev/kvm", &why) == 0;
-	return json_pack("{s:b,s:s}", "usable", usable, "reason", usable ? "guest code runs at hardware speed" : why.text);
+	return json_pack("{s:b,s:s}", "usable", usable, "reason",
+	    usable ? "guest code runs at hardware speed" : why.text);
 }
 
 const struct host_verb host_info_verbs[] = {

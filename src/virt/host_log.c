@@ -46,7 +46,8 @@ open_beneath(const char *relative, int flags)
 	return fd;
 }
 
-/* The last bytes of a file, at most limit; nothing when it cannot be read or is no regular file.  *whole: there is no more. */
+/* The last bytes of a file, at most limit; nothing when it cannot be read or is no regular file.  *whole: that is all
+ * of it. */
 static GString *
 read_tail(const char *relative, int64_t limit, bool *whole)
 {
@@ -80,7 +81,8 @@ run_read(struct host_call *call, struct error *err)
 	json_int_t limit;
 	bool whole;
 
-	if (host_args(call, err, "{s:s,s:I}", "path", &path, "limit", &limit) < 0 || (relative = relative_path(path, err)) == NULL)
+	if (host_args(call, err, "{s:s,s:I}", "path", &path, "limit", &limit) < 0 ||
+	    (relative = relative_path(path, err)) == NULL)
 		return NULL;
 	limit = CLAMP(limit, 0, HOST_LOG_MOST);
 	g_autoptr(GString) text = read_tail(relative, limit, &whole);

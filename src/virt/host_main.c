@@ -1,4 +1,4 @@
-/* solovirt-host URI: serves the verbs of host_verbs.h for one libvirt, on the socket that the daemon left on descriptor 3. */
+/* solovirt-host URI: serves the verbs of host_verbs.h for one libvirt, on the socket that the daemon left it (3). */
 #include "config.h"
 
 #include <libxml/parser.h>
@@ -83,7 +83,8 @@ int
 main(int argc, char **argv)
 {
 	if (argc != 2) {
-		fprintf(stderr, "usage: solovirt-host URI (started by solovirtd, its socket on descriptor %d)\n", HOST_CHANNEL);
+		fprintf(stderr, "usage: solovirt-host URI (started by solovirtd, its socket on descriptor %d)\n",
+		    HOST_CHANNEL);
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);

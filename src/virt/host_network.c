@@ -16,7 +16,7 @@ struct entry {
 	const char *mac, *ip, *name;
 };
 
-/* --- the network ----------------------------------------------------------------------------------------------------- */
+/* --- the network -------------------------------------------------------------------------------------------------- */
 
 /* First address and prefix of "192.168.77.0/24". */
 static int
@@ -79,8 +79,10 @@ network_check(virNetworkPtr network, const char *bridge, const char *gateway, st
 	g_autofree char *address = host_xml_text(doc, "/network/ip/@address");
 	g_autofree char *range = host_xml_text(doc, "/network/ip/dhcp/range/@start");
 	if (g_strcmp0(there, bridge) != 0 || g_strcmp0(address, gateway) != 0)
-		return error_set(err, EEXIST, "network %s is already there, with bridge %s and address %s instead of %s and %s",
-		    virNetworkGetName(network), there != NULL ? there : "none", address != NULL ? address : "none", bridge, gateway);
+		return error_set(err, EEXIST,
+		    "network %s is already there, with bridge %s and address %s instead of %s and %s",
+		    virNetworkGetName(network), there != NULL ? there : "none", address != NULL ? address : "none",
+		    bridge, gateway);
 	if (range != NULL)
 		return error_set(err, EEXIST, "network %s is already there and gives addresses to anybody, from %s on",
 		    virNetworkGetName(network), range);
@@ -133,7 +135,7 @@ run_ensure(struct host_call *call, struct error *err)
 	return json_object();
 }
 
-/* --- its hosts ------------------------------------------------------------------------------------------------------- */
+/* --- its hosts ---------------------------------------------------------------------------------------------------- */
 
 static int
 network_update(virNetworkPtr network, int command, const struct entry *entry, unsigned flags, struct error *err)
@@ -271,8 +273,9 @@ run_host_list(struct host_call *call, struct error *err)
 		g_autofree char *ip = host_xml_attribute(hosts->pdata[i], "ip");
 		g_autofree char *host = host_xml_attribute(hosts->pdata[i], "name");
 
-		json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "mac", mac != NULL ? mac : "", "ip", ip != NULL ? ip : "",
-		    "name", host != NULL ? host : ""));
+		json_array_append_new(list,
+		    json_pack("{s:s,s:s,s:s}", "mac", mac != NULL ? mac : "", "ip", ip != NULL ? ip : "", "name",
+		        host != NULL ? host : ""));
 	}
 	return json_pack("{s:o}", "hosts", list);
 }

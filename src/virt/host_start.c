@@ -1,6 +1,6 @@
 /*
- * domain-start: defines, then starts.  Every crash on the way leaves either nothing or a stopped domain that carries our
- * uid, and the next domain-start takes both for a clean slate.
+ * domain-start: defines, then starts.  Every crash on the way leaves either nothing or a stopped domain that carries
+ * our uid, and the next domain-start takes both for a clean slate.
  */
 #include "config.h"
 
@@ -28,8 +28,8 @@ check_xml(struct start *start, struct error *err)
 	g_autofree char *name = host_xml_text(doc, "/domain/name");
 	host_owner_read(doc, &owner);
 	if (g_strcmp0(name, start->name) != 0 || g_strcmp0(owner.uid, start->uid) != 0)
-		return error_set(err, EINVAL, "domain %s: its XML names %s with uid %s", start->name, name != NULL ? name : "nothing",
-		    owner.uid != NULL ? owner.uid : "none");
+		return error_set(err, EINVAL, "domain %s: its XML names %s with uid %s", start->name,
+		    name != NULL ? name : "nothing", owner.uid != NULL ? owner.uid : "none");
 	start->epoch = owner.epoch;
 	return 0;
 }
@@ -46,8 +46,9 @@ clear_place(virDomainPtr domain, const struct start *start, struct error *err)
 	if (owner.uid == NULL)
 		return error_set(err, EEXIST, "a domain %s that Solovirt did not make is already there", start->name);
 	if (owner.epoch > start->epoch)
-		return error_set(err, ESTALE, "domain %s was made by a newer manager (epoch %" PRId64 ", this one has %" PRId64 ")",
-		    start->name, owner.epoch, start->epoch);
+		return error_set(err, ESTALE,
+		    "domain %s was made by a newer manager (epoch %" PRId64 ", this one has %" PRId64 ")", start->name,
+		    owner.epoch, start->epoch);
 	active = virDomainIsActive(domain) != 0;
 	if (active && strcmp(owner.uid, start->uid) != 0)
 		return error_set(err, EEXIST, "domain %s still runs for instance %s", start->name, owner.uid);
@@ -101,8 +102,9 @@ run_start(struct host_call *call, struct error *err)
 	struct start start = { 0 };
 	int place;
 
-	if (host_args(call, err, "{s:s,s:s,s:s,s?:b}", "xml", &start.xml, "name", &start.name, "uid", &start.uid, "paused",
-	    &start.paused) < 0 || check_xml(&start, err) < 0)
+	if (host_args(call, err, "{s:s,s:s,s:s,s?:b}", "xml", &start.xml, "name", &start.name, "uid", &start.uid,
+	        "paused", &start.paused) < 0 ||
+	    check_xml(&start, err) < 0)
 		return NULL;
 	g_autoptr(virDomain) there = virDomainLookupByName(call->connection, start.name);
 	if (there == NULL && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN) {

@@ -22,7 +22,7 @@ struct wish {
 	int preallocate;
 };
 
-/* --- pools ----------------------------------------------------------------------------------------------------------- */
+/* --- pools -------------------------------------------------------------------------------------------------------- */
 
 /* Starts a pool that stands still: after a reboot autostart may have met a directory that was not mounted yet. */
 static int
@@ -87,8 +87,8 @@ pool_check(virStoragePoolPtr pool, const char *path, struct error *err)
 		return -1;
 	g_autofree char *there = host_xml_text(doc, "/pool[@type='dir']/target/path");
 	if (g_strcmp0(there, path) != 0)
-		return error_set(err, EEXIST, "storage pool %s is already there, at %s instead of %s", virStoragePoolGetName(pool),
-		    there != NULL ? there : "no directory", path);
+		return error_set(err, EEXIST, "storage pool %s is already there, at %s instead of %s",
+		    virStoragePoolGetName(pool), there != NULL ? there : "no directory", path);
 	return 0;
 }
 
@@ -121,14 +121,15 @@ run_pool_ensure(struct host_call *call, struct error *err)
 	return pool_refresh(pool, err) < 0 ? NULL : json_object();
 }
 
-/* --- volumes --------------------------------------------------------------------------------------------------------- */
+/* --- volumes ------------------------------------------------------------------------------------------------------ */
 
 /* Names are files in the pool's directory. */
 static int
 check_name(const char *name, struct error *err)
 {
 	if (*name == '\0' || *name == '.' || strchr(name, '/') != NULL || strlen(name) > 250)
-		return error_set(err, EINVAL, "\"%s\" is no name for a volume: a file name without a slash or a leading dot", name);
+		return error_set(err, EINVAL,
+		    "\"%s\" is no name for a volume: a file name without a slash or a leading dot", name);
 	return 0;
 }
 
@@ -162,8 +163,8 @@ volume_describe(virStorageVolPtr volume, struct error *err)
 		return NULL;
 	g_autofree char *path = host_xml_text(doc, "/volume/target/path");
 	g_autofree char *format = host_xml_text(doc, "/volume/target/format/@type");
-	return json_pack("{s:s,s:s,s:I,s:I,s:s}", "volume", virStorageVolGetName(volume), "path", path != NULL ? path : "",
-	    "capacity", (json_int_t)host_xml_number(doc, "/volume/capacity"), "allocation",
+	return json_pack("{s:s,s:s,s:I,s:I,s:s}", "volume", virStorageVolGetName(volume), "path",
+	    path != NULL ? path : "", "capacity", (json_int_t)host_xml_number(doc, "/volume/capacity"), "allocation",
 	    (json_int_t)host_xml_number(doc, "/volume/allocation"), "format", format != NULL ? format : "");
 }
 
@@ -174,7 +175,8 @@ volume_make(virStoragePoolPtr pool, const struct wish *wish, struct error *err)
 	unsigned flags = qcow2 && wish->preallocate ? VIR_STORAGE_VOL_CREATE_PREALLOC_METADATA : 0;
 	g_autofree char *xml = g_markup_printf_escaped(
 	    "<volume><name>%s</name><capacity unit='bytes'>%" PRId64 "</capacity><allocation unit='bytes'>%" PRId64
-	    "</allocation><target><format type='%s'/><permissions><mode>0600</mode></permissions><compat>1.1</compat></target></volume>",
+	    "</allocation><target><format type='%s'/><permissions><mode>0600</mode></permissions><compat>1.1</compat>"
+	    "</target></volume>",
 	    wish->volume, (int64_t)wish->capacity, wish->preallocate ? (int64_t)wish->capacity : 0, wish->format);
 	virStorageVolPtr volume = virStorageVolCreateXML(pool, xml, flags);
 
@@ -193,8 +195,8 @@ volume_accept(virStorageVolPtr volume, const struct wish *wish, struct error *er
 
 	if (there == NULL || (capacity >= wish->capacity && strcmp(format, wish->format) == 0))
 		return there;
-	error_set(err, EEXIST, "volume %s is already there, with %" PRId64 " bytes in format %s", wish->volume, (int64_t)capacity,
-	    format);
+	error_set(err, EEXIST, "volume %s is already there, with %" PRId64 " bytes in format %s", wish->volume,
+	    (int64_t)capacity, format);
 	json_decref(there);
 	return NULL;
 }
@@ -203,12 +205,14 @@ static int
 wish_read(struct host_call *call, struct wish *wish, struct error *err)
 {
 	if (host_args(call, err, "{s:s,s:s,s:I,s:s,s?:b}", "pool", &wish->pool, "volume", &wish->volume, "capacity",
-	    &wish->capacity, "format", &wish->format, "preallocate", &wish->preallocate) < 0 || check_name(wish->volume, err) < 0)
+	        &wish->capacity, "format", &wish->format, "preallocate", &wish->preallocate) < 0 ||
+	    check_name(wish->volume, err) < 0)
 		return -1;
 	if (wish->capacity <= 0)
 		return error_set(err, EINVAL, "volume %s must have a size", wish->volume);
 	if (strcmp(wish->format, "raw") != 0 && strcmp(wish->format, "qcow2") != 0)
-		return error_set(err, EINVAL, "volume %s: format \"%s\" is neither raw nor qcow2", wish->volume, wish->format);
+		return error_set(err, EINVAL,
+		    "volume %s: format \"%s\" is neither raw nor qcow2", wish->volume, wish->format);
 	return 0;
 }
 
@@ -316,7 +320,7 @@ run_delete(struct host_call *call, struct error *err)
 	return pool == NULL || volume_remove(pool, name, err) < 0 ? NULL : json_object();
 }
 
-/* --- upload ---------------------------------------------------------------------------------------------------------- */
+/* --- upload ------------------------------------------------------------------------------------------------------- */
 
 static int
 send_data(virStreamPtr stream, char *data, size_t length, void *opaque)
@@ -356,11 +360,12 @@ send_skip(virStreamPtr stream, long long length, void *opaque)
 static int
 upload(virConnectPtr connection, virStorageVolPtr volume, int fd, int64_t length, struct error *err)
 {
+	const unsigned sparse = VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM;
 	virStreamPtr stream = virStreamNew(connection, 0);
 	int result = -1;
 
 	if (stream != NULL && lseek(fd, 0, SEEK_SET) == 0 &&
-	    virStorageVolUpload(volume, stream, 0, (unsigned long long)length, VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM) == 0 &&
+	    virStorageVolUpload(volume, stream, 0, (unsigned long long)length, sparse) == 0 &&
 	    virStreamSparseSendAll(stream, send_data, send_extent, send_skip, &fd) == 0)
 		result = virStreamFinish(stream); /* a failed send has aborted it already */
 	if (result < 0)
@@ -377,7 +382,8 @@ run_upload(struct host_call *call, struct error *err)
 	struct wish wish = { 0 };
 	struct stat st;
 
-	if (host_args(call, err, "{s:s,s:s,s:s}", "pool", &wish.pool, "volume", &wish.volume, "format", &wish.format) < 0 ||
+	if (host_args(call, err, "{s:s,s:s,s:s}", "pool", &wish.pool, "volume", &wish.volume, "format",
+	        &wish.format) < 0 ||
 	    check_name(wish.volume, err) < 0)
 		return NULL;
 	if (call->fd < 0 || fstat(call->fd, &st) < 0 || !S_ISREG(st.st_mode) || strcmp(wish.format, "raw") != 0) {

@@ -31,7 +31,8 @@ host_xml_parse(const char *text, struct error *err)
 		return NULL;
 	}
 	xmlSetStructuredErrorFunc(NULL, quiet); /* per thread */
-	doc = xmlReadMemory(text, (int)length, "libvirt.xml", NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	doc = xmlReadMemory(text, (int)length, "libvirt.xml", NULL,
+	    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 	if (doc == NULL)
 		error_set(err, EINVAL, "XML that cannot be parsed");
 	return doc;

@@ -20,8 +20,8 @@
 #include "src/virt/kvm_probe.h"
 
 /* What a try ends with: the child's exit status. */
-enum outcome { PROBE_SERVES, PROBE_NO_DEVICE, PROBE_NO_ACCESS, PROBE_FAILS, PROBE_STRAYS, PROBE_SLOW, PROBE_OTHER_MACHINE,
-	PROBE_OUTCOMES };
+enum outcome { PROBE_SERVES, PROBE_NO_DEVICE, PROBE_NO_ACCESS, PROBE_FAILS, PROBE_STRAYS, PROBE_SLOW,
+	PROBE_OTHER_MACHINE, PROBE_OUTCOMES };
 
 enum { TRIES = 3, TRY_MS = 100 };
 
@@ -34,8 +34,9 @@ static const struct {
 	[PROBE_NO_ACCESS] = { EACCES, "/dev/kvm cannot be opened" },
 	[PROBE_FAILS] = { EIO, "KVM cannot set up a virtual machine" },
 	[PROBE_STRAYS] = { EIO, "guest code did not run as it should under KVM" },
-	[PROBE_SLOW] = { ETIMEDOUT, "KVM is there but too slow to serve: 2 million steps of guest code took more than 100 ms, "
-		"where hardware needs 1" },
+	[PROBE_SLOW] = { ETIMEDOUT,
+	    "KVM is there but too slow to serve: 2 million steps of guest code took more than 100 ms, "
+	    "where hardware needs 1" },
 	[PROBE_OTHER_MACHINE] = { ENOTSUP, "KVM is not probed on this architecture" },
 };
 
@@ -68,8 +69,12 @@ fill_memory(uint8_t *memory)
 static int
 set_registers(int vcpu)
 {
-	const struct kvm_segment code = { .limit = 0xffffffff, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1 };
-	const struct kvm_segment data = { .limit = 0xffffffff, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1 };
+	const struct kvm_segment code = {
+		.limit = 0xffffffff, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1
+	};
+	const struct kvm_segment data = {
+		.limit = 0xffffffff, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1
+	};
 	struct kvm_regs registers = { .rip = CODE, .rcx = STEPS, .rflags = 2 };
 	struct kvm_sregs special;
 
@@ -139,7 +144,8 @@ try_guest(const char *device)
 	while (ioctl(vcpu, KVM_RUN, 0) < 0)
 		if (errno != EINTR && errno != EAGAIN)
 			return PROBE_FAILS;
-	if (run->exit_reason != KVM_EXIT_HLT || ioctl(vcpu, KVM_GET_REGS, &registers) < 0 || (uint32_t)registers.rcx != 0)
+	if (run->exit_reason != KVM_EXIT_HLT || ioctl(vcpu, KVM_GET_REGS, &registers) < 0 ||
+	    (uint32_t)registers.rcx != 0)
 		return PROBE_STRAYS;
 	return PROBE_SERVES;
 }
@@ -164,7 +170,9 @@ try_in_child(const char *device)
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return PROBE_FAILS;
-	return WIFEXITED(status) && WEXITSTATUS(status) < PROBE_OUTCOMES ? (enum outcome)WEXITSTATUS(status) : PROBE_STRAYS;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) >= PROBE_OUTCOMES)
+		return PROBE_STRAYS;
+	return (enum outcome)WEXITSTATUS(status);
 }
 
 int

@@ -29,8 +29,8 @@ xml_build_clear(struct xml_build *build)
 	memset(build, 0, sizeof(*build));
 }
 
-/* True when XML can carry a value: valid UTF-8 without control characters (XML 1.0 section 2.2, and stricter: a tab or a
- * line's end has no business in a name).  Notes the first that it cannot. */
+/* True when XML can carry a value: valid UTF-8 without control characters (XML 1.0 section 2.2, and stricter: a tab or
+ * a line's end has no business in a name).  Notes the first that it cannot. */
 static bool
 check_value(struct xml_build *build, const char *name, const char *value)
 {

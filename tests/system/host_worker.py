@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """host_worker.py PROGRAM GUEST.qcow2: drives solovirt-host against a real libvirtd, as the daemon would.
 
-Every verb once and again, other uids, other people's domains, consoles, lost connections. Needs root; brings up a test bed of
-its own and takes it down. Example: tests/system/host_worker.py build/solovirt-host build/guest/guest.qcow2
+Every verb once and again, other uids, other people's domains, consoles, lost connections. Needs root; brings up a test
+bed of its own and takes it down. Example: tests/system/host_worker.py build/solovirt-host build/guest/guest.qcow2
 """
 import errno as E
 import json
@@ -131,15 +131,16 @@ def virsh(*args):
 
 def domain(name=NAME, uid=UID, epoch=5, disks=(), memory=128, extra=""):
     number = uid[-2:]
-    rows = "".join(f"<disk type='file' device='disk'><driver name='qemu' type='{f}'/><source file='{p}'/><backingStore/>"
-                   f"<target dev='vd{chr(97 + i)}' bus='virtio'/></disk>" for i, (p, f) in enumerate(disks))
+    rows = "".join(f"<disk type='file' device='disk'><driver name='qemu' type='{f}'/><source file='{p}'/>"
+                   f"<backingStore/><target dev='vd{chr(97 + i)}' bus='virtio'/></disk>" for i, (p, f) in enumerate(disks))
     return (f"<domain type='qemu'><name>{name}</name><uuid>5d307ca9-b3ef-428c-8861-06e72d69f2{number}</uuid><metadata>"
-            f"<solovirt:instance xmlns:solovirt='https://solovirt.io/domain/1' uid='{uid}' namespace='default' name='hw' "
-            f"epoch='{epoch}'/></metadata><memory unit='MiB'>{memory}</memory><os><type machine='q35'>hvm</type></os>"
+            f"<solovirt:instance xmlns:solovirt='https://solovirt.io/domain/1' uid='{uid}' namespace='default' "
+            f"name='hw' epoch='{epoch}'/></metadata><memory unit='MiB'>{memory}</memory><os><type machine='q35'>hvm</type></os>"
             "<features><acpi/><tcg><tb-cache unit='MiB'>32</tb-cache></tcg></features>"
             f"<devices>{rows}<interface type='network'><mac address='52:54:00:00:07:01'/><source network='{NET}'/>"
             f"<model type='virtio'/></interface><serial type='pty'><log file='{LOG}' append='on'/></serial>"
-            f"<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>{extra}</devices></domain>")
+            f"<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>{extra}</devices>"
+            "</domain>")
 
 
 def wait_for(what, seconds, function):
@@ -229,14 +230,15 @@ def test_pool_and_volumes(w, guest):
     (v,) = w.call("volume-list", p)["volumes"]
     assert v["volume"] == "root" and v["format"] == "qcow2", v
     # many lanes at once
-    numbers = [w.post("volume-create", {**p, "volume": f"m{i}", "capacity": 1 << 20, "format": "raw"}) for i in range(24)]
+    small = {**p, "capacity": 1 << 20, "format": "raw"}
+    numbers = [w.post("volume-create", {**small, "volume": f"m{i}"}) for i in range(24)]
     assert {w.wait(n)["volume"] for n in numbers} == {f"m{i}" for i in range(24)}
     for n in [w.post("volume-delete", {**p, "volume": f"m{i}"}) for i in range(24)]:
         w.wait(n)
     # libvirt refuses to look at the pool while it makes a volume
-    numbers = []
+    numbers, large = [], {**p, "capacity": 32 << 20, "format": "qcow2", "preallocate": True}
     for i in range(12):
-        numbers.append(w.post("volume-create", {**p, "volume": f"m{i}", "capacity": 32 << 20, "format": "qcow2", "preallocate": True}))
+        numbers.append(w.post("volume-create", {**large, "volume": f"m{i}"}))
         numbers.append(w.post("volume-delete", {**p, "volume": f"never{i}"}))
         numbers.append(w.post("volume-list", p))
     for n in numbers:
@@ -321,8 +323,9 @@ def test_domain(w):
     # what cannot start leaves nothing
     refused(E.EINVAL, w.call, "domain-start", me, xml="<domain", paused=False)
     refused(E.EINVAL, w.call, "domain-start", me, xml=domain(uid=OTHER), paused=False)
-    text = refused(E.EIO, w.call, "domain-start", me, xml=domain(disks=root, extra="<hostdev mode='subsystem' type='pci'>"
-                   "<source><address domain='0' bus='0xfe' slot='1' function='0'/></source></hostdev>"), paused=False)
+    absent = ("<hostdev mode='subsystem' type='pci'><source><address domain='0' bus='0xfe' slot='1' function='0'/></source>"
+              "</hostdev>")
+    text = refused(E.EIO, w.call, "domain-start", me, xml=domain(disks=root, extra=absent), paused=False)
     print("  ", text)
     assert NAME not in virsh("list", "--all", "--name")
     d = w.call("domain-start", me, xml=domain(disks=root), paused=True)
@@ -347,10 +350,11 @@ def test_domain(w):
     # the guest and its agent
     refused(E.ENOTCONN, w.call, "domain-addresses", me)
     w.event(name=NAME, connected=True, seconds=90)
-    wait_for("address", 20, lambda: any("192.168.78.11" in i["ips"] for i in w.call("domain-addresses", me)["interfaces"]))
+    interfaces = lambda: w.call("domain-addresses", me)["interfaces"]
+    wait_for("address", 20, lambda: any("192.168.78.11" in i["ips"] for i in interfaces()))
     os_info = w.call("domain-guest-info", me)["os"]
     assert "kernelRelease" in os_info, os_info
-    print("  ", w.call("domain-addresses", me), os_info)
+    print("  ", interfaces(), os_info)
     text = w.call("log-read", path=LOG, limit=100000)["text"]
     assert "TB-IP eth0 192.168.78.11/24" in text, text
     assert w.call("log-read", path=LOG, limit=10)["text"] == w.call("log-read", path=LOG, limit=100000)["text"][-10:]
@@ -473,7 +477,8 @@ def test_ends(program):
     assert w.process.wait(20) == 1
     print("  ", w.process.stderr.read().strip())
     # a libvirtd that ends, and one that hangs
-    for number, word, seconds in ((signal.SIGKILL, "libvirtd ended", 5), (signal.SIGSTOP, "libvirtd does not answer", 30)):
+    deaths = (signal.SIGKILL, "libvirtd ended", 5), (signal.SIGSTOP, "libvirtd does not answer", 30)
+    for number, word, seconds in deaths:
         w = Worker(program)
         w.call("host-info")
         pid = int(open("/run/libvirtd.pid").read())
@@ -499,8 +504,8 @@ def in_test_bed(program, guest):
         environment = {**os.environ, "P": "hw" + directory[-3:], "NET": "10.96.0", "IN_TEST_BED": "1"}
         try:
             subprocess.run([*bed, "up", "1"], check=True, env=environment)
-            return subprocess.run([*bed, "in", "1", sys.executable, os.path.abspath(__file__), program, guest],
-                                  env=environment).returncode
+            again = [sys.executable, os.path.abspath(__file__), program, guest]
+            return subprocess.run([*bed, "in", "1", *again], env=environment).returncode
         finally:
             subprocess.run([*bed, "down"], env=environment)
 

@@ -1,8 +1,8 @@
 /*
  * Domain XML against golden files: tests/golden/domain/NAME.yaml -> NAME.xml.  UPDATE_GOLDEN=1 writes them anew.
  *
- * A document's annotations say what it cannot: "test/emulation", and "test/block" with the names of volumes that are block
- * devices.  Where storage and net put things is made up from the names.
+ * A document's annotations say what it cannot: "test/emulation", and "test/block" with the names of volumes that are
+ * block devices.  Where storage and net put things is made up from the names.
  */
 #include "config.h"
 
@@ -21,9 +21,9 @@
 #include "src/virt/domain_xml.h"
 
 static const char *const cases[] = {
-	"block", "boot-order", "cdrom", "clock", "cpu-features", "cpu-passthrough", "emulation", "emulation-cpu", "features",
-	"headless", "interfaces", "io-threads", "many-disks", "minimal", "no-hotplug", "readonly", "smbios", "transitional", "typical",
-	"usb", "watchdog-rng",
+	"block", "boot-order", "cdrom", "clock", "cpu-features", "cpu-passthrough", "emulation", "emulation-cpu",
+	"features", "headless", "interfaces", "io-threads", "many-disks", "minimal", "no-hotplug", "readonly", "smbios",
+	"transitional", "typical", "usb", "watchdog-rng"
 };
 
 static char *
@@ -101,7 +101,8 @@ places_init(struct places *places, const struct vmi *vmi)
 		struct domain_volume place = { .name = volume->name, .block = is_listed(blocks, volume->name) };
 
 		place.format = volume->empty_disk != NULL ? "qcow2" : "raw";
-		place.path = text_of(places, place.block ? "/dev/mapper/" : "/var/lib/solovirt/disks/", volume->name, "");
+		place.path =
+		    text_of(places, place.block ? "/dev/mapper/" : "/var/lib/solovirt/disks/", volume->name, "");
 		place.readonly = volume->persistent_volume_claim != NULL && volume->persistent_volume_claim->read_only;
 		g_array_append_val(places->volumes, place);
 	}
@@ -109,7 +110,8 @@ places_init(struct places *places, const struct vmi *vmi)
 		g_autofree char *last = g_strdup_printf("%02x", ++number);
 		struct domain_interface port = { .name = interface->name, .network = "solovirt" };
 
-		port.mac = interface->mac_address != NULL ? interface->mac_address : text_of(places, "52:54:00:00:00:", last, "");
+		port.mac = interface->mac_address != NULL ? interface->mac_address
+		                                          : text_of(places, "52:54:00:00:00:", last, "");
 		g_array_append_val(places->interfaces, port);
 	}
 }
@@ -207,7 +209,13 @@ put(char **member, const char *value)
 }
 
 static const char *const hostile[] = {
-	"'\"<>&]]>", "<!--", "</domain>", "&amp;&#x3c;", "%s%n$(id)`id`", "\xc3\xa9\xf0\x9f\x90\xa7", "'/><source file='/etc/shadow",
+	"'\"<>&]]>",
+	"<!--",
+	"</domain>",
+	"&amp;&#x3c;",
+	"%s%n$(id)`id`",
+	"\xc3\xa9\xf0\x9f\x90\xa7",
+	"'/><source file='/etc/shadow",
 };
 
 START_TEST(hostile_words_stay_text)
@@ -312,7 +320,8 @@ START_TEST(bad_pci_address_is_refused)
 	struct vmi *vmi = read_file("typical");
 	struct interface *interface = vmi->spec->domain->devices->interfaces.items;
 	struct error err = { 0 };
-	g_autofree char *why = g_strdup_printf("interface default: \"%s\" is not a PCI address like 0000:81:01.0", bad_addresses[_i]);
+	g_autofree char *why =
+	    g_strdup_printf("interface default: \"%s\" is not a PCI address like 0000:81:01.0", bad_addresses[_i]);
 
 	put(&interface->pci_address, bad_addresses[_i]);
 	ck_assert_ptr_null(format(vmi, &err));
@@ -355,7 +364,8 @@ START_TEST(another_architecture)
 
 	put(&vmi->spec->architecture, "arm64");
 	xml = format(vmi, &err);
-	machine = evaluate(xml, "concat(/domain/os/type/@arch, ' ', /domain/os/type/@machine, ' ', /domain/devices/video/model/@type)");
+	machine = evaluate(xml,
+	    "concat(/domain/os/type/@arch, ' ', /domain/os/type/@machine, ' ', /domain/devices/video/model/@type)");
 	features = evaluate(xml, "count(/domain/features/vmport)");
 	ck_assert_str_eq(machine, "aarch64 virt virtio");
 	ck_assert_str_eq(features, "0");
