@@ -20,10 +20,10 @@ enum { CONFLICTS = 5 /* how often a lost race is tried again */ };
 
 static enum exit_code run(struct cli *cli, const struct arguments *arguments);
 static enum exit_code apply(struct cli *cli, const struct manifest *manifest, const char *dry_run);
-static enum exit_code apply_once(struct cli *cli, const struct manifest *manifest, const char *dry_run, struct answer *answer,
-    const char **outcome);
-static enum exit_code send_new(struct cli *cli, const json_t *wanted, const struct manifest *manifest, const char *dry_run,
-    struct answer *answer, const char **outcome);
+static enum exit_code apply_once(
+    struct cli *cli, const struct manifest *manifest, const char *dry_run, struct answer *answer, const char **outcome);
+static enum exit_code send_new(struct cli *cli, const json_t *wanted, const struct manifest *manifest,
+    const char *dry_run, struct answer *answer, const char **outcome);
 static enum exit_code send_changed(struct cli *cli, const json_t *wanted, const struct manifest *manifest,
     const json_t *current, const char *dry_run, struct answer *answer, const char **outcome);
 static json_t *with_last_applied(const struct manifest *manifest);
@@ -40,11 +40,12 @@ const struct command command_apply = {
 	.name = "apply",
 	.usage = "-f FILE...",
 	.help = "Creates the objects of files, or changes them to what the files say.",
-	.details = "Members that the files set are set, members that they dropped since the last apply are removed, members that "
+	.details =
+	    "Members that the files set are set, members that they dropped since the last apply are removed, members that "
 	    "they never spoke of stay as they are. Nothing is sent when a file is wrong.",
 	.examples = "solovirt apply -f vm.yaml\n"
-	            "solovirt apply -f machines/ -R --dry-run  # what would happen\n"
-	            "generate | solovirt apply -f -",
+		    "solovirt apply -f machines/ -R --dry-run  # what would happen\n"
+		    "generate | solovirt apply -f -",
 	.options = options,
 	.run = run,
 };
@@ -89,7 +90,8 @@ apply(struct cli *cli, const struct manifest *manifest, const char *dry_run)
 }
 
 static enum exit_code
-apply_once(struct cli *cli, const struct manifest *manifest, const char *dry_run, struct answer *answer, const char **outcome)
+apply_once(
+    struct cli *cli, const struct manifest *manifest, const char *dry_run, struct answer *answer, const char **outcome)
 {
 	g_autofree char *path = resource_path(manifest->kind, manifest->namespace, manifest->name);
 	json_auto_t *wanted = with_last_applied(manifest), *current = NULL;
@@ -104,10 +106,11 @@ apply_once(struct cli *cli, const struct manifest *manifest, const char *dry_run
 }
 
 static enum exit_code
-send_new(struct cli *cli, const json_t *wanted, const struct manifest *manifest, const char *dry_run, struct answer *answer,
-    const char **outcome)
+send_new(struct cli *cli, const json_t *wanted, const struct manifest *manifest, const char *dry_run,
+    struct answer *answer, const char **outcome)
 {
-	g_autofree char *path = resource_query(resource_path(manifest->kind, manifest->namespace, NULL), "fieldManager", MANAGER);
+	g_autofree char *path = resource_query(
+	    resource_path(manifest->kind, manifest->namespace, NULL), "fieldManager", MANAGER);
 
 	*outcome = "created";
 	if (dry_run != NULL && strcmp(dry_run, "client") == 0)
@@ -148,9 +151,9 @@ send_changed(struct cli *cli, const json_t *wanted, const struct manifest *manif
 static json_t *
 with_last_applied(const struct manifest *manifest)
 {
-	static const char *const servers[] = { "status", "metadata.resourceVersion", "metadata.uid", "metadata.generation",
-		"metadata.creationTimestamp", "metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds",
-		"metadata.managedFields", LAST_APPLIED };
+	static const char *const servers[] = { "status", "metadata.resourceVersion", "metadata.uid",
+		"metadata.generation", "metadata.creationTimestamp", "metadata.deletionTimestamp",
+		"metadata.deletionGracePeriodSeconds", "metadata.managedFields", LAST_APPLIED };
 	json_auto_t *said = json_deep_copy(manifest->tree);
 	json_t *wanted;
 	g_autofree char *text = NULL, *line = NULL;

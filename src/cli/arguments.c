@@ -47,7 +47,8 @@ arguments_parse(struct arguments *arguments, int argc, char **argv, bool stop_at
 
 	opterr = 0;
 	optind = 0; /* glibc: start anew */
-	while (result == 0 && (c = getopt_long(argc, argv, shorts->str, (const struct option *)(void *)longs->data, NULL)) != -1) {
+	while (result == 0 &&
+	       (c = getopt_long(argc, argv, shorts->str, (const struct option *)(void *)longs->data, NULL)) != -1) {
 		const struct option_row *row = NULL;
 
 		if (c == '?' || c == ':') {
@@ -108,7 +109,8 @@ arguments_values(const struct arguments *arguments, const char *name)
 }
 
 int
-arguments_duration(const struct arguments *arguments, const char *name, int64_t otherwise, int64_t *ms, struct error *err)
+arguments_duration(
+    const struct arguments *arguments, const char *name, int64_t otherwise, int64_t *ms, struct error *err)
 {
 	const char *value = arguments_value(arguments, name);
 	int64_t given = otherwise;
@@ -131,8 +133,8 @@ arguments_number(const struct arguments *arguments, const char *name, int64_t ot
 		errno = 0;
 		given = strtoll(value, &end, 10);
 		if (errno != 0 || end == value || *end != '\0' || given < least)
-			return error_set(err, EINVAL, "--%s: \"%s\" is not a whole number from %" G_GINT64_FORMAT " on", name, value,
-			    least);
+			return error_set(err, EINVAL, "--%s: \"%s\" is not a whole number from %" G_GINT64_FORMAT " on",
+			    name, value, least);
 	}
 	*number = given;
 	return 0;
@@ -149,7 +151,8 @@ long_options(const struct arguments *arguments, GPtrArray *rows)
 		for (const struct option_row *row = arguments->tables[i]; row != NULL && row->name != NULL; row++) {
 			struct option option = { .name = row->name, .val = OPTION_BASE + (int)rows->len };
 
-			option.has_arg = row->argument != NULL && row->bare == NULL ? required_argument : optional_argument;
+			option.has_arg = row->argument != NULL && row->bare == NULL ? required_argument
+										    : optional_argument;
 			g_array_append_val(longs, option);
 			g_ptr_array_add(rows, (gpointer)(uintptr_t)row);
 		}

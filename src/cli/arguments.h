@@ -47,9 +47,10 @@ bool arguments_flag(const struct arguments *arguments, const char *name, bool ot
 const char *arguments_value(const struct arguments *arguments, const char *name); /* the last one, or NULL */
 const GPtrArray *arguments_values(const struct arguments *arguments, const char *name); /* all, or NULL */
 /* A duration ("30s") in ms; otherwise when it was not given.  0, or -1 when it is none. */
-int arguments_duration(const struct arguments *arguments, const char *name, int64_t otherwise, int64_t *ms, struct error *err);
+int arguments_duration(
+    const struct arguments *arguments, const char *name, int64_t otherwise, int64_t *ms, struct error *err);
 /* A whole number from least on; otherwise when it was not given. */
-int arguments_number(const struct arguments *arguments, const char *name, int64_t otherwise, int64_t least, int64_t *number,
-    struct error *err);
+int arguments_number(const struct arguments *arguments, const char *name, int64_t otherwise, int64_t least,
+    int64_t *number, struct error *err);
 
 #endif

@@ -113,8 +113,8 @@ answer_complain(const struct answer *answer, enum exit_code code, const char *ab
 		message = answer->text != NULL && answer->text->len > 0 ? answer->text->str : "no message";
 	if (reason == NULL)
 		reason = "InternalError";
-	fprintf(stderr, "Error from server (%s): %s%s%s\n", reason, about != NULL ? about : "", about != NULL ? ": " : "",
-	    message);
+	fprintf(stderr, "Error from server (%s): %s%s%s\n", reason, about != NULL ? about : "",
+	    about != NULL ? ": " : "", message);
 	print_causes(answer->body, message);
 	return code;
 }
@@ -158,7 +158,8 @@ client_trouble(const char *path, int error)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
 		if (rows[i].error == error)
-			return g_strdup_printf("cannot reach solovirtd at %s: %s\n%s", path, g_strerror(error), rows[i].hint);
+			return g_strdup_printf(
+			    "cannot reach solovirtd at %s: %s\n%s", path, g_strerror(error), rows[i].hint);
 	return g_strdup_printf("cannot reach solovirtd at %s: %s", path, g_strerror(error));
 }
 

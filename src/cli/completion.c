@@ -126,7 +126,9 @@ run(struct cli *cli, const struct arguments *arguments)
 static enum exit_code
 run_complete(struct cli *cli, const struct arguments *arguments)
 {
-	struct line line = { .words = g_ptr_array_new(), .socket = cli->socket, .namespace = cli->namespace, .prefix = "" };
+	struct line line = {
+		.words = g_ptr_array_new(), .socket = cli->socket, .namespace = cli->namespace, .prefix = ""
+	};
 
 	read_line(arguments->words, &line);
 	if (line.value != NULL) {
@@ -153,8 +155,9 @@ row_of(const struct line *line, const char *word)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(tables); i++)
 		for (const struct option_row *row = tables[i]; row != NULL && row->name != NULL; row++)
-			if (is_long ? strlen(row->name) == strcspn(word + 2, "=") && g_str_has_prefix(word + 2, row->name)
-			            : row->letter != 0 && word[1] == row->letter && word[2] == '\0')
+			if (is_long
+				? strlen(row->name) == strcspn(word + 2, "=") && g_str_has_prefix(word + 2, row->name)
+				: row->letter != 0 && word[1] == row->letter && word[2] == '\0')
 				return row;
 	return NULL;
 }
@@ -275,7 +278,8 @@ offer_kinds(const struct line *line, const char *suffix)
 {
 	for (size_t i = 0; i < KIND_COUNT; i++) {
 		const char *short_name = kinds[i].short_names[0] != NULL ? kinds[i].short_names[0] : kinds[i].singular;
-		g_autofree char *first = g_strconcat(short_name, suffix, NULL), *whole = g_strconcat(kinds[i].plural, suffix, NULL);
+		g_autofree char *first = g_strconcat(short_name, suffix, NULL),
+				*whole = g_strconcat(kinds[i].plural, suffix, NULL);
 
 		offer(line, first, kinds[i].name);
 		if (*line->current != '\0')
@@ -332,8 +336,8 @@ offer_fields(const struct line *line)
 	}
 	if (schema != NULL && path != NULL)
 		schema_find(kind->schema, path, &schema);
-	for (const struct schema_field *field = schema != NULL ? schema->fields : NULL; field != NULL && field->name != NULL;
-	     field++) {
+	for (const struct schema_field *field = schema != NULL ? schema->fields : NULL;
+	     field != NULL && field->name != NULL; field++) {
 		g_autofree char *candidate = g_strconcat(before, field->name, NULL);
 
 		offer(line, candidate, field->doc != NULL ? field->doc : "");

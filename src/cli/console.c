@@ -41,7 +41,7 @@ struct console {
 static enum exit_code run(struct cli *cli, const struct arguments *arguments);
 static enum exit_code open_console(struct cli *cli, const char *name, int64_t deadline, struct console *console);
 static int open_once(struct cli *cli, const char *path, struct console *console, struct answer *answer);
-static int handshake(struct cli *cli, const char *path, struct console *console, struct answer *answer);
+static int handshake(const char *path, struct console *console, struct answer *answer);
 static int refusal(struct console *console, size_t head, int status, struct answer *answer);
 static enum exit_code copy(struct console *console, struct error *err);
 static int read_keys(struct console *console);
@@ -53,7 +53,9 @@ static ssize_t read_more(struct console *console);
 static int write_all(int fd, const char *text, size_t length);
 
 static const struct option_row options[] = {
-	{ .name = "timeout", .argument = "DURATION", .help = "How long to wait for a guest that does not run yet; 5m otherwise." },
+	{ .name = "timeout",
+	    .argument = "DURATION",
+	    .help = "How long to wait for a guest that does not run yet; 5m otherwise." },
 	OPTION_END,
 };
 
@@ -61,10 +63,11 @@ const struct command command_console = {
 	.name = "console",
 	.usage = "VM",
 	.help = "Connects this terminal with the guest's serial console; Ctrl-] leaves it.",
-	.details = "One console at a time: who connects last has it. When stdin is no terminal its bytes are sent as they are, "
+	.details =
+	    "One console at a time: who connects last has it. When stdin is no terminal its bytes are sent as they are, "
 	    "and its end does not end the console; the byte 0x1d (Ctrl-]) does.",
 	.examples = "solovirt console demo\n"
-	            "printf 'uptime\\n' | timeout 5 solovirt console demo",
+		    "printf 'uptime\\n' | timeout 5 solovirt console demo",
 	.options = options,
 	.completion = COMPLETE_INSTANCES,
 	.run = run,
@@ -149,7 +152,7 @@ open_once(struct cli *cli, const char *path, struct console *console, struct ans
 		return EXIT_UNREACHABLE;
 	}
 	setsockopt(console->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	code = handshake(cli, path, console, answer);
+	code = handshake(path, console, answer);
 	setsockopt(console->fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
 	if (code != EXIT_DONE) {
 		close(console->fd);
@@ -159,7 +162,7 @@ open_once(struct cli *cli, const char *path, struct console *console, struct ans
 }
 
 static int
-handshake(struct cli *cli, const char *path, struct console *console, struct answer *answer)
+handshake(const char *path, struct console *console, struct answer *answer)
 {
 	uint8_t key[16];
 	g_autofree char *request = NULL;
@@ -167,9 +170,9 @@ handshake(struct cli *cli, const char *path, struct console *console, struct ans
 	size_t head = 0;
 	int status = 0, done = 0;
 
-	(void)cli;
 	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
-		memset(key, 7, sizeof(key)); /* it only has to be new to caches between us and the daemon: there are none */
+		memset(key, 7,
+		    sizeof(key)); /* it only has to be new to caches between us and the daemon: there are none */
 	request = ws_request(path, key);
 	g_string_truncate(console->in, 0);
 	if (write_all(console->fd, request, strlen(request)) < 0)
@@ -178,7 +181,8 @@ handshake(struct cli *cli, const char *path, struct console *console, struct ans
 		ssize_t n = read_more(console);
 
 		if (n <= 0)
-			error_set(&err, EIO, "solovirtd %s", n == 0 ? "closed the connection" : "did not answer in time");
+			error_set(
+			    &err, EIO, "solovirtd %s", n == 0 ? "closed the connection" : "did not answer in time");
 		else
 			done = ws_answer(console->in->str, console->in->len, key, &head, &status, &err);
 	}
@@ -220,20 +224,25 @@ copy(struct console *console, struct error *err)
 	if (read_guest(console, err) < 0) /* what came along with the answer */
 		return EXIT_ERROR;
 	while (!console->left && !console->closed) {
-		struct pollfd fds[] = {
-			{ .fd = console->typing && console->out->len < PENDING_MOST ? STDIN_FILENO : -1, .events = POLLIN },
+		struct pollfd fds[2] = {
+			{ .fd = console->typing && console->out->len < PENDING_MOST ? STDIN_FILENO : -1,
+			    .events = POLLIN },
 			{ .fd = console->fd, .events = (short)(POLLIN | (console->out->len > 0 ? POLLOUT : 0)) },
 		};
 
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
-			return (enum exit_code)(error_errno(err, "cannot wait for input"), EXIT_ERROR);
+		if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+			error_errno(err, "cannot wait for input");
+			return EXIT_ERROR;
+		}
 		if (fds[0].revents != 0 && read_keys(console) < 0)
 			console->typing = false;
 		if ((fds[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
 			ssize_t n = read_more(console);
 
-			if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-				return (enum exit_code)(error_set(err, EIO, "the connection to solovirtd broke"), EXIT_UNREACHABLE);
+			if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+				error_set(err, EIO, "the connection to solovirtd broke");
+				return EXIT_UNREACHABLE;
+			}
 			if (read_guest(console, err) < 0)
 				return EXIT_ERROR;
 		}
@@ -318,7 +327,8 @@ flush_out(struct console *console, struct error *err)
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return 0;
 		if (n < 0)
-			return console->closed || console->left ? 0 : error_errno(err, "the connection to solovirtd broke");
+			return console->closed || console->left ? 0
+								: error_errno(err, "the connection to solovirtd broke");
 		g_string_erase(console->out, 0, n);
 	}
 	return 0;

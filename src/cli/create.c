@@ -19,7 +19,10 @@ static const struct option_row options[] = {
 	OPTION_FILENAME,
 	OPTION_RECURSIVE,
 	OPTION_DRY_RUN,
-	{ .name = "output", .letter = 'o', .argument = "FORMAT", .help = "Show what was created: yaml, json, name, jsonpath=..." },
+	{ .name = "output",
+	    .letter = 'o',
+	    .argument = "FORMAT",
+	    .help = "Show what was created: yaml, json, name, jsonpath=..." },
 	{ .name = "validate", .help = "Check the files before anything is sent; on by default." },
 	OPTION_END,
 };
@@ -71,7 +74,8 @@ create(struct cli *cli, const struct manifest *manifest, const char *dry_run, co
 		enum exit_code code;
 
 		path = resource_query(path, "dryRun", dry_run != NULL ? "All" : NULL);
-		code = client_call(cli->client, &(struct request){ .method = "POST", .path = path, .body = manifest->tree }, &answer);
+		code = client_call(
+		    cli->client, &(struct request){ .method = "POST", .path = path, .body = manifest->tree }, &answer);
 		if (code != EXIT_DONE)
 			return answer_complain(&answer, code, about);
 		if (answer.body != NULL)

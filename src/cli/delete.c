@@ -36,11 +36,20 @@ static const struct option_row options[] = {
 	OPTION_FIELD_SELECTOR,
 	{ .name = "all", .help = "Every object of the kind in the namespace." },
 	{ .name = "wait", .help = "Return when the objects are gone; on by default." },
-	{ .name = "timeout", .argument = "DURATION", .help = "How long to wait (30s, 5m); 0, the default: as long as it takes." },
-	{ .name = "cascade", .argument = "HOW", .bare = "background", .words = cascade_words, .completion = COMPLETE_WORDS,
-	    .help = "What happens to what the objects own: background (deleted after them, the default), foreground (before them), "
-	            "orphan (kept)." },
-	{ .name = "grace-period", .argument = "SECONDS", .help = "Time a guest gets to shut down; -1, the default: its own." },
+	{ .name = "timeout",
+	    .argument = "DURATION",
+	    .help = "How long to wait (30s, 5m); 0, the default: as long as it takes." },
+	{ .name = "cascade",
+	    .argument = "HOW",
+	    .bare = "background",
+	    .words = cascade_words,
+	    .completion = COMPLETE_WORDS,
+	    .help =
+		"What happens to what the objects own: background (deleted after them, the default), foreground (before them), "
+		"orphan (kept)." },
+	{ .name = "grace-period",
+	    .argument = "SECONDS",
+	    .help = "Time a guest gets to shut down; -1, the default: its own." },
 	{ .name = "force", .help = "Do not let the guest shut down: --grace-period=0." },
 	{ .name = "now", .help = "Hardly let the guest shut down: --grace-period=1." },
 	{ .name = "ignore-not-found", .help = "An object that does not exist is no error." },
@@ -102,7 +111,8 @@ options_of(const struct arguments *arguments, struct deletion *deletion)
 		return cli_fail(EXIT_USAGE, "-o: delete knows only name");
 	deletion->forced = arguments_flag(arguments, "force", false);
 	if (deletion->forced && grace > 0)
-		return cli_fail(EXIT_USAGE, "--force and --grace-period=%" G_GINT64_FORMAT " contradict each other", grace);
+		return cli_fail(
+		    EXIT_USAGE, "--force and --grace-period=%" G_GINT64_FORMAT " contradict each other", grace);
 	grace = deletion->forced ? 0 : arguments_flag(arguments, "now", false) ? 1 : grace;
 	deletion->ignore_missing = arguments_flag(arguments, "ignore-not-found", false);
 	deletion->names_only = output != NULL;
@@ -159,7 +169,8 @@ wait_all(struct cli *cli, const GPtrArray *selection, int64_t timeout_ms)
 
 		if (!selected->done)
 			continue;
-		one = until(cli, selected->kind, selected->namespace, selected->name, is_gone, selected, deadline, &answer);
+		one = until(
+		    cli, selected->kind, selected->namespace, selected->name, is_gone, selected, deadline, &answer);
 		if (one == EXIT_TIMEOUT)
 			cli_fail(one, "timed out waiting until %s/%s is gone", selected->kind->plural, selected->name);
 		else if (one != EXIT_DONE)

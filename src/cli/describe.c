@@ -155,9 +155,9 @@ print_rest(const struct kind *kind, const json_t *object)
 {
 	json_auto_t *rest = json_deep_copy(object);
 	g_autoptr(GString) text = g_string_new(NULL);
-	static const char *const shown[] = { "apiVersion", "kind", "metadata.name", "metadata.namespace", "metadata.labels",
-		"metadata.annotations", "metadata.creationTimestamp", "metadata.deletionTimestamp", "metadata.uid",
-		"status.conditions" };
+	static const char *const shown[] = { "apiVersion", "kind", "metadata.name", "metadata.namespace",
+		"metadata.labels", "metadata.annotations", "metadata.creationTimestamp", "metadata.deletionTimestamp",
+		"metadata.uid", "status.conditions" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(shown); i++)
 		path_remove(rest, shown[i]);
@@ -185,8 +185,8 @@ print_conditions(struct cli *cli, const json_t *conditions)
 
 		if (time >= 0)
 			clock_age(MAX(clock_wall_ms() - time, 0), age);
-		grid_row(grid, (const char *const[]){ path_string(condition, "type"), path_string(condition, "status"), age,
-		    reason != NULL ? reason : "", message != NULL ? message : "" });
+		grid_row(grid, (const char *const[]){ path_string(condition, "type"), path_string(condition, "status"),
+				   age, reason != NULL ? reason : "", message != NULL ? message : "" });
 	}
 	fputs("Conditions:\n", stdout);
 	print_grid(grid);

@@ -64,7 +64,8 @@ event_list_selector(const char *kind, const char *name, const char *uid)
 static int64_t
 last_seen(const json_t *event)
 {
-	static const char *const members[] = { "lastTimestamp", "eventTime", "firstTimestamp", "metadata.creationTimestamp" };
+	static const char *const members[] = { "lastTimestamp", "eventTime", "firstTimestamp",
+		"metadata.creationTimestamp" };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
 		const char *text = path_string(event, members[i]);

@@ -33,8 +33,14 @@ static bool on_event(void *arg, const json_t *event);
 
 static const char *const type_words[] = { "Normal", "Warning", NULL };
 static const struct option_row options[] = {
-	{ .name = "for", .argument = "KIND/NAME", .completion = COMPLETE_OBJECTS, .help = "Only what is about this object." },
-	{ .name = "types", .argument = "TYPE", .words = type_words, .completion = COMPLETE_WORDS,
+	{ .name = "for",
+	    .argument = "KIND/NAME",
+	    .completion = COMPLETE_OBJECTS,
+	    .help = "Only what is about this object." },
+	{ .name = "types",
+	    .argument = "TYPE",
+	    .words = type_words,
+	    .completion = COMPLETE_WORDS,
 	    .help = "Only Normal or only Warning ones." },
 	{ .name = "watch", .letter = 'w', .help = "Go on and show new ones." },
 	{ .name = "output", .letter = 'o', .argument = "FORMAT", .help = "yaml, json, name or jsonpath=TEMPLATE." },
@@ -77,11 +83,13 @@ run(struct cli *cli, const struct arguments *arguments)
 		enum exit_code code;
 
 		path = resource_query(resource_query(path, "watch", "true"), "resourceVersion", version);
-		code = client_call(cli->client, &(struct request){ .path = path, .event = on_event, .arg = &events }, &answer);
+		code = client_call(
+		    cli->client, &(struct request){ .path = path, .event = on_event, .arg = &events }, &answer);
 		if (code != EXIT_DONE)
 			events.code = answer_complain(&answer, code, NULL);
 	} else if (events.code == EXIT_DONE && events.first) {
-		fprintf(stderr, cli->all_namespaces ? "No events found.\n" : "No events found in %s namespace.\n", cli->namespace);
+		fprintf(stderr, cli->all_namespaces ? "No events found.\n" : "No events found in %s namespace.\n",
+		    cli->namespace);
 	}
 	grid_free(events.grid);
 	return events.code;

@@ -31,7 +31,8 @@ static void get_tables(struct get *get);
 static void get_objects(struct get *get);
 static enum exit_code get_watch(struct get *get);
 static bool on_event(void *arg, const json_t *event);
-static enum exit_code fetch(struct get *get, const struct resource *resource, const char *accept, struct answer *answer);
+static enum exit_code fetch(
+    struct get *get, const struct resource *resource, const char *accept, struct answer *answer);
 static struct grid_view view_of(const struct get *get, const struct kind *kind, char **prefix);
 static void say_none(const struct get *get);
 
@@ -51,13 +52,14 @@ const struct command command_get = {
 	.name = "get",
 	.usage = "KIND[,KIND...] [NAME...] | KIND/NAME...",
 	.help = "Shows objects as tables, or whole as YAML or JSON.",
-	.details = "A kind is written by its name, plural or short name (vm, vmi, dv, pvc ...); \"all\" means the virtual machines "
+	.details =
+	    "A kind is written by its name, plural or short name (vm, vmi, dv, pvc ...); \"all\" means the virtual machines "
 	    "with what belongs to them.",
 	.examples = "solovirt get vm,vmi,dv -o wide\n"
-	            "solovirt get vm demo -o yaml\n"
-	            "solovirt get dv -w  # follow an import\n"
-	            "solovirt get vmi/demo -o jsonpath='{.status.interfaces[0].ipAddress}'\n"
-	            "solovirt get all -A -l app=demo",
+		    "solovirt get vm demo -o yaml\n"
+		    "solovirt get dv -w  # follow an import\n"
+		    "solovirt get vmi/demo -o jsonpath='{.status.interfaces[0].ipAddress}'\n"
+		    "solovirt get all -A -l app=demo",
 	.options = options,
 	.completion = COMPLETE_OBJECTS,
 	.run = run,
@@ -241,14 +243,16 @@ get_watch(struct get *get)
 		return get->code;
 	path = resource_query(path, "labelSelector", get->selector);
 	path = resource_query(path, "fieldSelector", fields != NULL ? fields : get->fields);
-	code = client_call(get->cli->client, &(struct request){ .path = path, .accept = table ? ACCEPT_TABLE : NULL }, &answer);
+	code = client_call(
+	    get->cli->client, &(struct request){ .path = path, .accept = table ? ACCEPT_TABLE : NULL }, &answer);
 	if (code != EXIT_DONE)
 		return answer_complain(&answer, code, NULL);
 	version = g_strdup(path_string(answer.body, "metadata.resourceVersion"));
 	get->kind = resource->kind;
 	get->grid = grid_new(get->cli->color);
 	grid_headings(get->grid, !get->no_headings);
-	for (size_t i = 0; !table && !get->watch_only && i < json_array_size(json_object_get(answer.body, "items")); i++) {
+	for (size_t i = 0; !table && !get->watch_only && i < json_array_size(json_object_get(answer.body, "items"));
+	     i++) {
 		json_auto_t *event = json_pack("{s:s, s:O}", "type", "ADDED", "object",
 		    json_array_get(json_object_get(answer.body, "items"), i));
 

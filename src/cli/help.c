@@ -54,8 +54,9 @@ run(struct cli *cli, const struct arguments *arguments)
 		g_autofree const char **names = command_names();
 		const char *nearest = nearest_word(arguments->words->pdata[0], names);
 
-		return cli_fail(EXIT_USAGE, "there is no command \"%s\"%s%s%s", (const char *)arguments->words->pdata[0],
-		    nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+		return cli_fail(EXIT_USAGE, "there is no command \"%s\"%s%s%s",
+		    (const char *)arguments->words->pdata[0], nearest != NULL ? "; did you mean \"" : "",
+		    nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
 	}
 	help_print(command);
 	return EXIT_DONE;
@@ -95,7 +96,8 @@ print_overview(void)
 			printf("  %-14s %s\n", commands[i]->name, commands[i]->help);
 	puts("\noptions, before or behind the command:");
 	print_options(global_options);
-	puts("\n'solovirt COMMAND --help' tells more, with examples; 'solovirt explain vm' tells what goes into the files.");
+	puts(
+	    "\n'solovirt COMMAND --help' tells more, with examples; 'solovirt explain vm' tells what goes into the files.");
 }
 
 /* --- for the terminal --------------------------------------------------------------------------------------------- */
@@ -184,7 +186,8 @@ manual_options(const struct option_row *rows)
 {
 	for (const struct option_row *row = rows; row->name != NULL; row++) {
 		g_autofree char *title = option_title(row);
-		g_autofree char *both = row->letter != 0 ? g_strdup_printf("-%c, %s", row->letter, title) : g_strdup(title);
+		g_autofree char *both = row->letter != 0 ? g_strdup_printf("-%c, %s", row->letter, title)
+							 : g_strdup(title);
 
 		printf(".TP\n.B ");
 		manual_text(both);

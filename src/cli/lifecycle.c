@@ -34,7 +34,8 @@ static enum exit_code run_stop(struct cli *cli, const struct arguments *argument
 static enum exit_code run_restart(struct cli *cli, const struct arguments *arguments);
 static enum exit_code run_pause(struct cli *cli, const struct arguments *arguments);
 static enum exit_code run_unpause(struct cli *cli, const struct arguments *arguments);
-static enum exit_code change_all(struct cli *cli, const struct arguments *arguments, const struct change *change, json_t *body);
+static enum exit_code change_all(
+    struct cli *cli, const struct arguments *arguments, const struct change *change, json_t *body);
 static enum exit_code change_one(struct cli *cli, const struct arguments *arguments, const struct change *change,
     const json_t *body, const char *name);
 static enum exit_code wait_for(struct cli *cli, const struct change *change, const char *name, const char *uid,
@@ -48,10 +49,12 @@ static bool is_restarted(const void *arg, const json_t *object);
 static bool is_paused(const void *arg, const json_t *object);
 static bool is_unpaused(const void *arg, const json_t *object);
 
-#define OPTIONS_WAIT                                                                                                       \
-	{ .name = "wait", .help = "Return when it has happened." },                                                        \
-	{ .name = "timeout", .argument = "DURATION", .help = "How long --wait waits; 5m otherwise." },                     \
-	{ .name = "dry-run", .help = "Only ask whether it could be done." }
+#define OPTIONS_WAIT                                                                                                   \
+	{ .name = "wait", .help = "Return when it has happened." },                                                    \
+	    { .name = "timeout", .argument = "DURATION", .help = "How long --wait waits; 5m otherwise." },             \
+	{                                                                                                              \
+		.name = "dry-run", .help = "Only ask whether it could be done."                                        \
+	}
 
 static const struct option_row start_options[] = {
 	{ .name = "paused", .help = "Let the guest stand still before its first instruction." },
@@ -135,7 +138,8 @@ run_stop(struct cli *cli, const struct arguments *arguments)
 		return cli_fail(EXIT_USAGE, "--force and --grace-period go together");
 	if (arguments_number(arguments, "grace-period", 0, 0, &grace, &err) < 0)
 		return cli_fail_error(&err);
-	return change_all(cli, arguments, &stop, forced ? json_pack("{s:I}", "gracePeriod", (json_int_t)grace) : json_object());
+	return change_all(
+	    cli, arguments, &stop, forced ? json_pack("{s:I}", "gracePeriod", (json_int_t)grace) : json_object());
 }
 
 static enum exit_code
@@ -193,7 +197,8 @@ change_one(struct cli *cli, const struct arguments *arguments, const struct chan
     const char *name)
 {
 	ANSWER answer = { 0 };
-	g_autofree char *path = resource_verb_path(&kinds[change->kind], cli->namespace, name, change->verb), *uid = NULL;
+	g_autofree char *path = resource_verb_path(&kinds[change->kind], cli->namespace, name, change->verb),
+			*uid = NULL;
 	bool wait = arguments_flag(arguments, "wait", false), dry_run = arguments_flag(arguments, "dry-run", false);
 	struct error err = { 0 };
 	int64_t timeout;
@@ -221,8 +226,8 @@ wait_for(struct cli *cli, const struct change *change, const char *name, const c
 	    clock_monotonic_ms() + timeout_ms, &answer);
 
 	if (code == EXIT_TIMEOUT)
-		return cli_fail(code, "timed out waiting for %s to %s; \"solovirt describe vm/%s\" may tell why", name, change->verb,
-		    name);
+		return cli_fail(code, "timed out waiting for %s to %s; \"solovirt describe vm/%s\" may tell why", name,
+		    change->verb, name);
 	return code != EXIT_DONE ? answer_complain(&answer, code, NULL) : EXIT_DONE;
 }
 

@@ -47,7 +47,8 @@ run(struct cli *cli, const struct arguments *arguments)
 		return cli_fail_error(&err);
 	path = resource_verb_path(&kinds[KIND_VMI], cli->namespace, name, "log");
 	path = resource_query(path, "limit", arguments_value(arguments, "limit-bytes"));
-	code = client_call(cli->client, &(struct request){ .path = path, .accept = "text/plain, application/json" }, &answer);
+	code = client_call(
+	    cli->client, &(struct request){ .path = path, .accept = "text/plain, application/json" }, &answer);
 	if (code != EXIT_DONE)
 		return answer_complain(&answer, code, NULL);
 	start = tail(answer.text, lines);

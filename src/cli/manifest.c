@@ -13,7 +13,8 @@
 #include "src/cli/manifest.h"
 #include "src/document/path.h"
 
-static int read_path(const char *path, bool recursive, GPtrArray *documents, struct diagnostics *diagnostics, struct error *err);
+static int read_path(
+    const char *path, bool recursive, GPtrArray *documents, struct diagnostics *diagnostics, struct error *err);
 static int read_folder(const char *path, bool recursive, GPtrArray *documents, struct diagnostics *diagnostics,
     struct error *err);
 static int read_file(const char *path, GPtrArray *documents, struct diagnostics *diagnostics, struct error *err);
@@ -24,7 +25,8 @@ static void manifest_free(void *arg);
 static gint by_name(gconstpointer a, gconstpointer b);
 
 int
-manifest_read(const GPtrArray *paths, bool recursive, GPtrArray *documents, struct diagnostics *diagnostics, struct error *err)
+manifest_read(
+    const GPtrArray *paths, bool recursive, GPtrArray *documents, struct diagnostics *diagnostics, struct error *err)
 {
 	int count = 0;
 

@@ -22,7 +22,7 @@ struct manifest {
 	const struct kind *kind;
 	const struct document *document; /* borrowed */
 	json_t *tree;                    /* a copy with its namespace filled in; owned */
-	const char *name, *namespace;    /* of tree; name NULL with generateName; namespace NULL for kinds without one */
+	const char *name, *namespace; /* of tree; name NULL with generateName; namespace NULL for kinds without one */
 };
 
 /*
@@ -30,7 +30,7 @@ struct manifest {
  * Appends struct manifest *, whose free function is set.  With any error nothing is to be sent: EXIT_USAGE without -f,
  * EXIT_ERROR.
  */
-enum exit_code manifests_load(const struct cli *cli, const struct arguments *arguments, bool unchecked, GPtrArray *documents,
-    GPtrArray *manifests);
+enum exit_code manifests_load(const struct cli *cli, const struct arguments *arguments, bool unchecked,
+    GPtrArray *documents, GPtrArray *manifests);
 
 #endif

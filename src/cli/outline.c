@@ -37,7 +37,8 @@ outline_write(const json_t *object, int indent, const struct schema *schema, con
 		g_autofree char *label = verbatim ? g_strdup(names->pdata[i]) : outline_label(names->pdata[i]);
 
 		path_member(below, names->pdata[i]);
-		write_member(label, (int)width, json_object_get(object, names->pdata[i]), indent, schema, below->str, out);
+		write_member(
+		    label, (int)width, json_object_get(object, names->pdata[i]), indent, schema, below->str, out);
 	}
 }
 
@@ -50,7 +51,8 @@ outline_label(const char *name)
 	if (strpbrk(name, "./-_") != NULL)
 		return g_string_free(g_string_append(label, name), FALSE);
 	for (const char *c = name; *c != '\0'; c++) {
-		if (c != name && g_ascii_isupper(*c) && (!g_ascii_isupper(c[-1]) || g_ascii_islower(c[1])) && label->len > 0)
+		if (c != name && g_ascii_isupper(*c) && (!g_ascii_isupper(c[-1]) || g_ascii_islower(c[1])) &&
+		    label->len > 0)
 			g_string_append_c(label, ' ');
 		g_string_append_c(label, c == name ? g_ascii_toupper(*c) : *c);
 	}
@@ -58,8 +60,8 @@ outline_label(const char *name)
 }
 
 static void
-write_member(const char *label, int width, const json_t *value, int indent, const struct schema *schema, const char *path,
-    GString *out)
+write_member(const char *label, int width, const json_t *value, int indent, const struct schema *schema,
+    const char *path, GString *out)
 {
 	if (is_secret(schema, path)) {
 		g_string_append_printf(out, "%*s%s:\n", indent, "", label);
@@ -126,7 +128,8 @@ write_secret(const json_t *value, int indent, GString *out)
 		/* data of a Secret is base64 */
 		if (*copy != '\0')
 			g_base64_decode_inplace(copy, &size);
-		g_string_append_printf(out, "%*s%s:  %" G_GSIZE_FORMAT " bytes\n", indent, "", (const char *)names->pdata[i], size);
+		g_string_append_printf(
+		    out, "%*s%s:  %" G_GSIZE_FORMAT " bytes\n", indent, "", (const char *)names->pdata[i], size);
 	}
 	if (names->len == 0)
 		g_string_append_printf(out, "%*s<hidden>\n", indent, "");

@@ -14,7 +14,11 @@
 #define JSONPATH "jsonpath="
 
 static const char *const format_words[] = {
-	[OUTPUT_TABLE] = "table", [OUTPUT_WIDE] = "wide", [OUTPUT_YAML] = "yaml", [OUTPUT_JSON] = "json", [OUTPUT_NAME] = "name",
+	[OUTPUT_TABLE] = "table",
+	[OUTPUT_WIDE] = "wide",
+	[OUTPUT_YAML] = "yaml",
+	[OUTPUT_JSON] = "json",
+	[OUTPUT_NAME] = "name",
 };
 
 int

@@ -33,7 +33,8 @@ resources_parse(const GPtrArray *words, GPtrArray *resources, struct error *err)
 }
 
 int
-resource_parse(const char *word, const struct kind *otherwise, const struct kind **kind, const char **name, struct error *err)
+resource_parse(
+    const char *word, const struct kind *otherwise, const struct kind **kind, const char **name, struct error *err)
 {
 	const char *slash = strchr(word, '/');
 	g_autofree char *left = slash != NULL ? g_strndup(word, (gsize)(slash - word)) : NULL;
@@ -110,7 +111,8 @@ resource_verb_path(const struct kind *kind, const char *ns, const char *name, co
 {
 	g_autofree char *space = g_uri_escape_string(ns, NULL, TRUE), *object = g_uri_escape_string(name, NULL, TRUE);
 
-	return g_strdup_printf("/apis/subresources.kubevirt.io/v1/namespaces/%s/%s/%s/%s", space, kind->plural, object, verb);
+	return g_strdup_printf(
+	    "/apis/subresources.kubevirt.io/v1/namespaces/%s/%s/%s/%s", space, kind->plural, object, verb);
 }
 
 char *
@@ -127,7 +129,8 @@ resource_query(char *path, const char *name, const char *value)
 char *
 resource_title(const struct kind *kind, const char *name)
 {
-	return g_strconcat(kind->singular, *kind->group != '\0' ? "." : "", kind->group, name != NULL ? "/" : NULL, name, NULL);
+	return g_strconcat(
+	    kind->singular, *kind->group != '\0' ? "." : "", kind->group, name != NULL ? "/" : NULL, name, NULL);
 }
 
 static void

@@ -34,8 +34,9 @@ selection_load(struct cli *cli, const struct arguments *arguments, bool ignore_m
 		const struct resource *resource = resources->pdata[i];
 
 		if ((resource->name != NULL) == many)
-			return many ? cli_fail(EXIT_USAGE, "a name cannot be combined with -l, --field-selector or --all")
-			            : cli_fail(EXIT_USAGE, "say which: a name, -l LABELS, or --all");
+			return many ? cli_fail(
+					  EXIT_USAGE, "a name cannot be combined with -l, --field-selector or --all")
+				    : cli_fail(EXIT_USAGE, "say which: a name, -l LABELS, or --all");
 		if (resource->name != NULL)
 			add(selection, resource->kind, cli->namespace, resource->name, NULL);
 		else

@@ -18,6 +18,7 @@ struct selected {
  * Fills selection (from g_ptr_array_new(); its free function is set) from the words and the options filename, selector,
  * field-selector and all.  A bare kind without any of them is refused.  Complains by itself.
  */
-enum exit_code selection_load(struct cli *cli, const struct arguments *arguments, bool ignore_missing, GPtrArray *selection);
+enum exit_code selection_load(
+    struct cli *cli, const struct arguments *arguments, bool ignore_missing, GPtrArray *selection);
 
 #endif

@@ -30,11 +30,12 @@ const struct command command_spool = {
 	.name = "spool",
 	.usage = "[status | confirm | sync]",
 	.help = "Shows what became of the files in the spool.",
-	.details = "status (the default) shows a row for each object of each file, then what is wrong, with line and column. When "
+	.details =
+	    "status (the default) shows a row for each object of each file, then what is wrong, with line and column. When "
 	    "much of the spool vanished at once nothing is deleted until confirm allows it. sync looks at the spool now.",
 	.examples = "solovirt spool\n"
-	            "solovirt spool -o wide\n"
-	            "solovirt spool confirm",
+		    "solovirt spool -o wide\n"
+		    "solovirt spool confirm",
 	.options = options,
 	.completion = COMPLETE_WORDS,
 	.words = spool_words,
@@ -116,7 +117,8 @@ status(struct cli *cli, const struct output *output)
 	if (reason != NULL && *reason != '\0')
 		printf("\n%s\n", reason);
 	if (held > 0)
-		printf("%sThe deletion of %" G_GINT64_FORMAT " object%s is held. Put the files back, or allow it with: solovirt spool confirm\n",
+		printf("%sThe deletion of %" G_GINT64_FORMAT
+		       " object%s is held. Put the files back, or allow it with: solovirt spool confirm\n",
 		    reason != NULL && *reason != '\0' ? "" : "\n", held, held == 1 ? "" : "s");
 	return EXIT_DONE;
 }
@@ -145,7 +147,8 @@ add_row(struct grid *grid, const json_t *file, const json_t *object, bool wide)
 		json_string_value(json_object_get(file, "state")) };
 	size_t count = 2;
 
-	title = lower != NULL ? g_strconcat(other_space ? ns : "", other_space ? "/" : "", lower, "/", name, NULL) : NULL;
+	title = lower != NULL ? g_strconcat(other_space ? ns : "", other_space ? "/" : "", lower, "/", name, NULL)
+			      : NULL;
 	cells[count++] = title != NULL ? title : "";
 	for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
 		const char *text = json_string_value(json_object_get(object, members[i]));

@@ -22,7 +22,8 @@ struct watch {
 };
 
 static bool on_event(void *arg, const json_t *event);
-static enum exit_code once(struct cli *cli, const char *path, struct watch *watch, int64_t deadline_ms, struct answer *answer);
+static enum exit_code once(
+    struct cli *cli, const char *path, struct watch *watch, int64_t deadline_ms, struct answer *answer);
 
 enum exit_code
 until(struct cli *cli, const struct kind *kind, const char *ns, const char *name, until_met *met, const void *arg,
@@ -39,7 +40,8 @@ until(struct cli *cli, const struct kind *kind, const char *ns, const char *name
 		if (watch.done)
 			return EXIT_DONE;
 		/* a daemon that was there a moment ago is being restarted; a 410 means: list again */
-		if (code != EXIT_DONE && code != EXIT_TIMEOUT && answer->status != 410 && !(code == EXIT_UNREACHABLE && reached))
+		if (code != EXIT_DONE && code != EXIT_TIMEOUT && answer->status != 410 &&
+		    !(code == EXIT_UNREACHABLE && reached))
 			return code;
 		if (clock_monotonic_ms() >= deadline_ms)
 			return EXIT_TIMEOUT;
@@ -65,7 +67,8 @@ once(struct cli *cli, const char *path, struct watch *watch, int64_t deadline_ms
 	from = resource_query(g_strconcat(path, "&watch=true", NULL), "resourceVersion",
 	    path_string(answer->body, "metadata.resourceVersion"));
 	client_call(cli->client,
-	    &(struct request){ .path = from, .timeout_ms = MIN(left, WATCH_MS), .event = on_event, .arg = watch }, answer);
+	    &(struct request){ .path = from, .timeout_ms = MIN(left, WATCH_MS), .event = on_event, .arg = watch },
+	    answer);
 	/* however the watch ended, the list before it succeeded: the caller lists again */
 	return EXIT_DONE;
 }

@@ -13,8 +13,8 @@
 
 static enum exit_code run(struct cli *cli, const struct arguments *arguments);
 static void check_all(const struct cli *cli, const GPtrArray *documents, struct diagnostics *diagnostics);
-static void check_double(const struct cli *cli, const struct kind *kind, const struct document *document, GHashTable *seen,
-    struct diagnostics *diagnostics);
+static void check_double(const struct cli *cli, const struct kind *kind, const struct document *document,
+    GHashTable *seen, struct diagnostics *diagnostics);
 static void print_text(const struct diagnostics *diagnostics, guint objects, int files);
 static enum exit_code print_json(const struct diagnostics *diagnostics, const struct output *output);
 
@@ -30,10 +30,11 @@ const struct command command_validate = {
 	.name = "validate",
 	.usage = "-f FILE...",
 	.help = "Checks files as the daemon would and says what is wrong, with line and column.",
-	.details = "It needs no daemon. A line reads file:line:column: field: message; warnings are marked. The exit status is 0 "
+	.details =
+	    "It needs no daemon. A line reads file:line:column: field: message; warnings are marked. The exit status is 0 "
 	    "when everything would be accepted, else 1.",
 	.examples = "solovirt validate -f vm.yaml\n"
-	            "solovirt validate -R -f /var/spool/solovirt -o json",
+		    "solovirt validate -R -f /var/spool/solovirt -o json",
 	.options = options,
 	.completion = COMPLETE_FILES,
 	.run = run,
@@ -97,17 +98,20 @@ static void
 check_double(const struct cli *cli, const struct kind *kind, const struct document *document, GHashTable *seen,
     struct diagnostics *diagnostics)
 {
-	const char *ns = path_string(document->root, "metadata.namespace"), *name = path_string(document->root, "metadata.name");
+	const char *ns = path_string(document->root, "metadata.namespace"),
+		   *name = path_string(document->root, "metadata.name");
 	const struct document *other;
 	g_autofree char *key = NULL;
 
 	if (name == NULL)
 		return;
-	key = g_strdup_printf("%s/%s/%s", kind_resource(kind), kind->namespaced ? ns != NULL ? ns : cli->namespace : "", name);
+	key = g_strdup_printf(
+	    "%s/%s/%s", kind_resource(kind), kind->namespaced ? ns != NULL ? ns : cli->namespace : "", name);
 	other = g_hash_table_lookup(seen, key);
 	if (other != NULL)
 		diagnostics_add(diagnostics, SEVERITY_WARNING, CAUSE_DUPLICATE, document, "metadata.name",
-		    "%s \"%s\" is also defined in %s; in one spool both would be refused", kind->name, name, other->file);
+		    "%s \"%s\" is also defined in %s; in one spool both would be refused", kind->name, name,
+		    other->file);
 	else
 		g_hash_table_insert(seen, g_steal_pointer(&key), (gpointer)(uintptr_t)document);
 }
@@ -122,7 +126,8 @@ print_text(const struct diagnostics *diagnostics, guint objects, int files)
 		printf("%s%s\n", text, diagnostic->severity == SEVERITY_WARNING ? " (warning)" : "");
 	}
 	if (diagnostics->errors == 0)
-		printf("%u object%s in %d file%s: accepted\n", objects, objects == 1 ? "" : "s", files, files == 1 ? "" : "s");
+		printf("%u object%s in %d file%s: accepted\n", objects, objects == 1 ? "" : "s", files,
+		    files == 1 ? "" : "s");
 }
 
 static enum exit_code

@@ -19,13 +19,17 @@ enum { DEFAULT_TIMEOUT_MS = 30 * 1000 };
 
 static enum exit_code run(struct cli *cli, const struct arguments *arguments);
 static enum exit_code wait_all(struct cli *cli, const GPtrArray *selection, const struct goal *goal, int64_t deadline);
-static enum exit_code wait_one(struct cli *cli, const struct selected *selected, const struct goal *goal, int64_t deadline);
+static enum exit_code wait_one(
+    struct cli *cli, const struct selected *selected, const struct goal *goal, int64_t deadline);
 static int64_t deadline_of(int64_t timeout_ms);
 
 static const struct option_row options[] = {
-	{ .name = "for", .argument = "GOAL",
+	{ .name = "for",
+	    .argument = "GOAL",
 	    .help = "condition=NAME[=VALUE], delete, create, or jsonpath='{PATH}'[=VALUE]." },
-	{ .name = "timeout", .argument = "DURATION", .help = "How long, for all together: 30s (the default), 5m; 0: ask once." },
+	{ .name = "timeout",
+	    .argument = "DURATION",
+	    .help = "How long, for all together: 30s (the default), 5m; 0: ask once." },
 	OPTION_FILENAME,
 	OPTION_RECURSIVE,
 	OPTION_SELECTOR,
@@ -96,9 +100,11 @@ wait_one(struct cli *cli, const struct selected *selected, const struct goal *go
 	if (goal->type == GOAL_CONDITION || goal->type == GOAL_JSONPATH)
 		code = client_call(cli->client, &(struct request){ .path = path }, &answer);
 	if (code == EXIT_DONE)
-		code = until(cli, selected->kind, selected->namespace, selected->name, goal_met, goal, deadline, &answer);
+		code = until(
+		    cli, selected->kind, selected->namespace, selected->name, goal_met, goal, deadline, &answer);
 	if (code == EXIT_TIMEOUT)
-		return cli_fail(code, "timed out waiting for the condition on %s/%s", selected->kind->plural, selected->name);
+		return cli_fail(
+		    code, "timed out waiting for the condition on %s/%s", selected->kind->plural, selected->name);
 	if (code != EXIT_DONE)
 		return answer_complain(&answer, code, NULL);
 	printf("%s condition met\n", title);

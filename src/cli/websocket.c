@@ -123,7 +123,8 @@ accept_of(const uint8_t key[16])
 static bool
 header_is(const char *head, const char *name, const char *value)
 {
-	for (const char *line = strstr(head, "\r\n"); line != NULL && line[2] != '\0'; line = strstr(line + 2, "\r\n")) {
+	for (const char *line = strstr(head, "\r\n"); line != NULL && line[2] != '\0';
+	     line = strstr(line + 2, "\r\n")) {
 		const char *field = line + 2;
 		g_autofree char *text = NULL;
 
