@@ -866,6 +866,9 @@ END_TEST
 START_TEST(a_thousand_machines_fit_in_ten_megabytes)
 {
 	struct error err = { 0 };
+
+	if (mallinfo2().uordblks == 0)
+		return; /* the sanitizers' allocator keeps no account */
 	g_autofree char *padding = g_strnfill(3200, 'p');
 	g_autofree char *text = g_strdelimit(g_strdup("{'apiVersion': 'kubevirt.io/v1', 'kind': 'VirtualMachine', 'metadata': {'name': 'x',"
 	                          " 'namespace': 'default', 'uid': 'x', 'annotations': {}}, 'spec': {'runStrategy': 'Always',"
@@ -883,6 +886,8 @@ START_TEST(a_thousand_machines_fit_in_ten_megabytes)
 	turn();
 	json_decref(tree);
 	size_t used = mallinfo2().uordblks - (size_t)sqlite3_memory_used() - before;
+	if (getenv("STORE_NUMBERS") != NULL)
+		printf("1,000 machines of %zu bytes take %zu bytes\n", store_get(store, KIND_VM, "default", "vm-0")->length, used);
 	ck_assert_msg(used < 9000000, "%zu bytes", used);
 }
 END_TEST
