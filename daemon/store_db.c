@@ -7,9 +7,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/store_db.h"
 #include "src/base/error.h"
@@ -124,6 +127,22 @@ check_identity(struct store_db *db, int *version, struct error *err)
 	return STORE_GOOD;
 }
 
+/* It holds Secrets: made by us, since SQLite would follow the umask.  The log gets the database's rights. */
+static enum store_outcome
+make_private(const char *path, struct error *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0 || fchmod(fd, 0600) < 0) {
+		error_errno(err, "opening it");
+		if (fd >= 0)
+			close(fd);
+		return STORE_FAILED;
+	}
+	close(fd);
+	return STORE_GOOD;
+}
+
 enum store_outcome
 store_db_open(struct store_db *db, const char *path, int *version, struct error *err)
 {
@@ -131,6 +150,8 @@ store_db_open(struct store_db *db, const char *path, int *version, struct error 
 	enum store_outcome outcome;
 
 	memset(db, 0, sizeof(*db));
+	if (make_private(path, err) != STORE_GOOD)
+		return STORE_FAILED;
 	int code = sqlite3_open_v2(path, &db->handle, flags, NULL);
 	if (code != SQLITE_OK)
 		return store_db_error(db->handle, code, "opening it", err);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -524,6 +525,23 @@ tamper(const char *sql)
 	sqlite3_close(handle);
 }
 
+START_TEST(keeps_its_files_to_itself)
+{
+	static const char *const names[] = { "solovirt.db", "solovirt.db-wal", "lock" };
+	struct error err = { 0 };
+	struct stat st;
+
+	umask(0);
+	put("a", "1", &err);
+	turn();
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *path = g_build_filename(directory, names[i], NULL);
+		ck_assert_int_eq(stat(path, &st), 0);
+		ck_assert_msg((st.st_mode & 077) == 0, "%s may be read by others", names[i]);
+	}
+}
+END_TEST
+
 START_TEST(migrates_an_old_file_after_a_backup)
 {
 	struct error err = { 0 };
@@ -912,6 +930,7 @@ main(void)
 	tcase_add_test(quick, opens_again_with_everything);
 	tcase_add_test(quick, an_address_has_one_owner);
 	tcase_add_test(quick, a_second_opener_is_refused_with_our_number);
+	tcase_add_test(quick, keeps_its_files_to_itself);
 	tcase_add_test(quick, migrates_an_old_file_after_a_backup);
 	tcase_add_test(quick, refuses_a_newer_and_a_foreign_file);
 	tcase_add_test(quick, a_wrong_checksum_brings_the_backup_back);
