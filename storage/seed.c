@@ -145,11 +145,9 @@ static char *
 no_cloud_meta(const struct vmi *vmi)
 {
 	g_autofree char *hostname = vmi_hostname(vmi);
-	json_t *meta = json_pack("{s:s, s:s}", "instance-id", instance_uuid(vmi), "local-hostname", hostname);
-	char *text = json_dumps(meta, JSON_COMPACT);
 
-	json_decref(meta);
-	return text;
+	/* YAML, a member a line: small readers of NoCloud expect that; both values are plain words by their rules. */
+	return g_strdup_printf("instance-id: %s\nlocal-hostname: %s\n", instance_uuid(vmi), hostname);
 }
 
 static char *

@@ -153,7 +153,7 @@ START_TEST(no_cloud)
 
 	ck_assert_msg(image != NULL, "%s", err.text);
 	expect_label(image, "cidata");
-	expect_file(image, "meta-data", "{\"instance-id\":\"5d307ca9-b3ef-428c-8861-06e72d69f223\",\"local-hostname\":\"demo\"}");
+	expect_file(image, "meta-data", "instance-id: 5d307ca9-b3ef-428c-8861-06e72d69f223\nlocal-hostname: demo\n");
 	expect_file(image, "user-data", "#!/bin/sh\necho hi\n");
 	expect_file(image, "network-config", "version: 2");
 	expect_listing(image, "-r--------", true);
