@@ -19,17 +19,22 @@ unit_programs = \
 	tests/unit/test_path \
 	tests/unit/test_quantity \
 	tests/unit/test_rest \
+	tests/unit/test_rest_stream \
+	tests/unit/test_rest_watch \
 	tests/unit/test_scheduler \
 	tests/unit/test_seed \
+	tests/unit/test_selector \
 	tests/unit/test_spool_plan \
 	tests/unit/test_spool_scan \
-	tests/unit/test_store
+	tests/unit/test_store \
+	tests/unit/test_websocket
 check_PROGRAMS += $(unit_programs) tests/unit/worker_echo
 TESTS += $(unit_programs)
-unit_LIBS = libsolovirt.a $(BASE_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS) $(ARCHIVE_LIBS) $(SMARTCOLS_LIBS) $(CURL_LIBS) \
+unit_LIBS = libsolovirt.a $(BASE_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS) $(SMARTCOLS_LIBS) $(CURL_LIBS) \
 	$(DECOMPRESS_LIBS) $(CHECK_LIBS) -lpthread
 LDADD = $(unit_LIBS)
 AM_CFLAGS += $(CHECK_CFLAGS)
 AM_TESTS_ENVIRONMENT = SOLOVIRT_LIBEXEC='$(abs_top_builddir)' SOLOVIRT_SOURCE='$(abs_top_srcdir)' \
 	SOLOVIRT_BUILD='$(abs_top_builddir)' \
 	ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1; export SOLOVIRT_LIBEXEC SOLOVIRT_SOURCE SOLOVIRT_BUILD ASAN_OPTIONS UBSAN_OPTIONS;
+EXTRA_DIST += tests/unit/rest_fixture.h
