@@ -84,7 +84,7 @@ test_a_removed_file_removes_machine_domain_and_disks() {
   lift web.yaml
   gone vm/web; gone vmi/web; gone dv/web-root; gone pvc/web-root
   await 10 '[ -z "$(virsh_ list --all --name)" ]'
-  await 10 '[ -z "$(host find "$S/pool" -type f)" ]'
+  await 10 '[ -z "$(pool_files)" ]'
 }
 
 test_two_machines_have_two_addresses() {

@@ -15,7 +15,7 @@ test_a_machine_that_cannot_start_backs_off_and_recovers() {
   local disk
   vm fail run=Halted | drop fail.yaml
   imported fail-root
-  disk=$(host find "$S/pool" -name '*fail-root*' -type f | head -1)
+  disk=$(volume_of fail-root)
   host mv "$disk" "$S/aside"
   sv start fail
   becomes fail CrashLoopBackOff 60

@@ -77,7 +77,8 @@ test_start_paused() {
   vm p run=Manual | drop p.yaml
   imported p-root
   sv start --paused p
-  await 30 '[ "$(domain_state p)" = paused ]'
+  becomes p Paused
+  expect '[ "$(domain_state p)" = paused ]'
   same '' "$(console p | head -c 100)"
   sv unpause p
   booted p
@@ -85,7 +86,7 @@ test_start_paused() {
 
 test_start_strategy_paused_in_the_spec() {
   vm p2 spec='      startStrategy: Paused' | drop p2.yaml
-  await 90 '[ "$(domain_state p2)" = paused ]'
+  becomes p2 Paused
   sv unpause p2
   booted p2
 }

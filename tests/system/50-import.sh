@@ -8,9 +8,9 @@ good() {
   local name=good-${1//./-} file
   dv "$name" "$1" | drop "$name.yaml"
   imported "$name" 60
-  file=$(host find "$S/pool" -type f -name "*$name*" | head -1)
+  file=$(volume_of "$name")
   same 314572800 "$(host qemu-img info -U --output=json "$file" | jq '.["virtual-size"]')"
-  expect "host qemu-img compare -q -U '$file' '$GUEST/images/guest.raw' || host qemu-img compare -U '$file' '$GUEST/images/guest.raw' | grep -q 'identical'"
+  expect "host qemu-img compare -U -f raw -F raw '$file' '$GUEST/images/guest.raw' | grep -q identical"
   lift "$name.yaml"; gone "dv/$name"
 }
 test_raw() { good guest.raw; }
@@ -27,7 +27,7 @@ bad() {
   await 60 "sv get dv/$name -o yaml | grep -qiE '$words' || sv describe dv/$name | grep -qiE '$words'"
   refute "[ \"\$(field dv/$name .status.phase)\" = Succeeded ]"
   lift "$name.yaml"; gone "dv/$name"
-  await 10 "[ -z \"\$(host find '$S/pool' -type f -name '*$name*')\" ]"
+  await 10 '[ -z "$(pool_files)" ]'
 }
 test_truncated_qcow2() { bad t-qcow2 truncated-guest.qcow2 'truncated|corrupt|beyond|end of file|too short|damaged'; }
 test_truncated_gz() { bad t-gz truncated-guest.raw.gz 'truncated|ended|end of|incomplete'; }
@@ -81,7 +81,7 @@ test_delete_while_importing_ends_the_import() {
   await 20 '[ "$(field dv/gone .status.phase)" = ImportInProgress ]'
   lift gone.yaml; gone dv/gone 30
   await 10 '! host pgrep -f solovirt-import'
-  await 10 '[ -z "$(host find "$S/pool" -type f -name "*gone*")" ]'
+  await 10 '[ -z "$(pool_files)" ]'
 }
 
 test_daemon_killed_in_the_middle_of_an_import() {
@@ -89,7 +89,7 @@ test_daemon_killed_in_the_middle_of_an_import() {
   await 20 'field dv/mid .status.progress | grep -qE "^[1-9]"'
   daemon_kill; daemon_start
   imported mid 90
-  expect 'host qemu-img compare -U "$(host find "$S/pool" -type f -name "*mid*" | head -1)" "$GUEST/images/guest.raw" | grep -q identical'
+  expect 'host qemu-img compare -U -f raw -F raw "$(volume_of mid)" "$GUEST/images/guest.raw" | grep -q identical'
   lift mid.yaml; gone dv/mid
 }
 
@@ -109,6 +109,6 @@ test_blank_disk_and_its_growth() {
   sv get pvc/blank -o yaml | sed 's/storage: 64Mi/storage: 128Mi/' >"$WORK/pvc.yaml"
   sv apply -f "$WORK/pvc.yaml"
   await 20 '[ "$(field pvc/blank .status.capacity.storage)" = 128Mi ]'
-  expect '[ "$(host qemu-img info -U --output=json "$(host find "$S/pool" -type f -name "*blank*" | head -1)" | jq ".[\"virtual-size\"]")" = 134217728 ]'
+  expect '[ "$(host qemu-img info -U --output=json "$(volume_of blank)" | jq ".[\"virtual-size\"]")" = 134217728 ]'
   lift blank.yaml; gone dv/blank
 }

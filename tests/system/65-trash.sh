@@ -6,10 +6,11 @@ test_a_disk_comes_back_with_its_file() {
   vm t data=t-data | drop t.yaml
   shows t 'TB-DISK data1 boots=1' 120
   booted t
+  local file; file=$(volume_of t-data)
   host cp "$S/spool/t.yaml" "$S/t.saved"
   lift t.yaml
   gone vm/t; gone dv/t-data
-  expect '[ -n "$(host find "$S/pool" -type f -name "*t-data*")" ]'
+  expect "host test -s '$file'"
   host cat "$S/t.saved" | drop t.yaml
   shows t 'TB-DISK data1 boots=2' 120
   shows t 'TB-READY t boots=2'

@@ -1,7 +1,7 @@
 # The command line: every form of output, every exit code.
 # shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
-cm() { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, labels: {n: "%s"}}\ndata: {k: v}\n' "$1" "$2"; }
+cm() { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, labels: {rank: "%s"}}\ndata: {k: v}\n' "$1" "$2"; }
 setup() {
   vm c user='echo CONSOLE-OK > /dev/console' | drop c.yaml
   cm a 1 | drop a.yaml; cm b 2 | drop b.yaml
@@ -31,8 +31,8 @@ test_get_name_and_jsonpath() {
   same c "$(sv get vm -o 'jsonpath={.items[*].metadata.name}')"
 }
 test_selectors_and_namespaces() {
-  same 1 "$(sv get cm -l n=1 -o name | wc -l)"
-  same 2 "$(sv get cm -l 'n in (1,2)' -o name | wc -l)"
+  same 1 "$(sv get cm -l rank=1 -o name | wc -l)"
+  same 2 "$(sv get cm -l 'rank in (1,2)' -o name | wc -l)"
   same 0 "$(sv get cm -n elsewhere -o name | wc -l)"
   cm x 9 | sed 's/{name: x/{name: x, namespace: elsewhere/' | drop x.yaml
   await 10 '[ "$(sv get cm -n elsewhere -o name | wc -l)" = 1 ]'
@@ -89,7 +89,7 @@ test_explain() {
 test_validate_needs_no_daemon_and_tells_the_place() {
   expect 'SOLOVIRT_SOCKET=/nonexistent "$BUILD/solovirt" validate -f "$ROOT/etc/examples/demo.yaml"'
   printf 'apiVersion: kubevirt.io/v1\nkind: VirtualMachine\nmetadata: {name: a}\nspec:\n  runStrategie: Always\n' >"$WORK/bad.yaml"
-  expect '"$BUILD/solovirt" validate -f "$WORK/bad.yaml" 2>&1 | grep -F "bad.yaml:5:3" | grep -q runStrategy'
+  expect '"$BUILD/solovirt" validate -f "$WORK/bad.yaml" 2>&1 | grep -F "bad.yaml:5:" | grep -q runStrategy'
   exits 1 "$BUILD/solovirt" validate -f "$WORK/bad.yaml"
 }
 test_every_example_is_valid() {

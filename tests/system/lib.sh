@@ -159,6 +159,8 @@ count_shown() { console "$1" | grep -cE "$2" || true; }
 booted() { await "${3:-60}" "[ \$(count_shown $1 TB-READY) -ge ${2:-1} ]"; }
 running() { await "${2:-60}" "[ \"\$(phase $1)\" = Running ]"; }
 gone() { await "${2:-60}" "[ \$(exit_of sv get $1) = 3 ]"; }
+volume_of() { echo "$S/pool/$(field "pvc/$1" .spec.volumeName)"; }     # the file of a claim
+pool_files() { host find "$S/pool" -type f; }
 exit_of() { local rc=0; "$@" >/dev/null 2>&1 || rc=$?; echo $rc; }
 imported() { await "${2:-60}" "[ \"\$(field dv/$1 .status.phase)\" = Succeeded ]"; }
 

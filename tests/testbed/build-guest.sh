@@ -15,6 +15,7 @@ DIR=$(realpath -m "${1:?usage: build-guest.sh DIR}"); W=$DIR/work
 KERNEL_PKG=${KERNEL_PKG:-linux-image-cloud-amd64}
 say() { echo "guest: $*"; }
 
+mkdir -p "$DIR"; exec 9>"$DIR/lock"; flock 9      # two runs of the tests may want it at once
 stamp=$( { find "$HERE/guest" -type f | sort | xargs cat; cat "$HERE/build-guest.sh" "$HERE/images.py"; echo "$KERNEL_PKG"; } | sha256sum)
 [ "$stamp" != "$(cat "$DIR/stamp" 2>/dev/null)" ] || { say "up to date in $DIR"; exit 0; }
 mkdir -p "$W/debs"; rm -rf "$DIR/stamp" "$W/x" "$W/root" "$W/initrd"; mkdir -p "$W/x"
