@@ -5,13 +5,13 @@
  *   socket <── to_client ── stream       always read (libvirt would queue without bound); what a client does not take
  *                                        is dropped past CLIENT_MOST: the console's log has it
  *
- * After it is open a console belongs to the event loop's thread alone.
+ * Consoles belong to the event loop's thread alone, from their opening on: they share a connection, and libvirt 9.0 loses
+ * an answer now and then when another thread calls on a connection while the loop serves a stream of it.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,11 +26,7 @@ struct console {
 	bool socket_ended, stream_ended;
 };
 
-static gint consoles_open; /* atomic: lanes and the event loop count */
-
-/* Streams have a connection of their own: its calls would wait behind a lane's, and a lane's behind theirs. */
-static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
-static virConnectPtr console_connection;
+static int consoles_open; /* the event loop's */
 
 /* --- in the event loop's thread ----------------------------------------------------------------------------------- */
 
@@ -44,7 +40,7 @@ console_free(void *arg)
 	g_string_free(console->to_guest, TRUE);
 	g_string_free(console->to_client, TRUE);
 	g_free(console);
-	g_atomic_int_add(&consoles_open, -1);
+	consoles_open--;
 }
 
 /* The watch's free callback comes when the loop has let go of it, and frees the console. */
@@ -172,38 +168,19 @@ on_socket(int watch, int fd, int events, void *arg)
 	console_settle(console);
 }
 
-/* The first thing the loop does with a console; from here on nothing else touches it. */
-static void
-on_begin(int timer, void *arg)
-{
-	struct console *console = arg;
-
-	virEventRemoveTimeout(timer);
-	console->watch = virEventAddHandle(console->fd, VIR_EVENT_HANDLE_READABLE, on_socket, console, console_free);
-	if (console->watch < 0) {
-		virStreamAbort(console->stream);
-		console_free(console);
-		return;
-	}
-	if (virStreamEventAddCallback(console->stream, VIR_STREAM_EVENT_READABLE, on_stream, console, NULL) < 0)
-		console_end(console);
-}
-
-/* --- in a lane ---------------------------------------------------------------------------------------------------- */
-
-/* Opens the stream; the lock keeps lanes from calling on one connection at a time. */
 static virStreamPtr
 stream_open(const char *name, const char *uid, struct error *err)
 {
+	static virConnectPtr connection; /* of all consoles */
 	g_autoptr(virDomain) domain = NULL;
 	virStreamPtr stream;
 
-	if (console_connection == NULL && (console_connection = host_connect(err)) == NULL)
+	if (connection == NULL && (connection = host_connect(err)) == NULL)
 		return NULL;
-	domain = host_domain_get(console_connection, name, uid, err);
+	domain = host_domain_get(connection, name, uid, err);
 	if (domain == NULL)
 		return NULL;
-	stream = virStreamNew(console_connection, VIR_STREAM_NONBLOCK);
+	stream = virStreamNew(connection, VIR_STREAM_NONBLOCK);
 	if (stream == NULL || virDomainOpenConsole(domain, NULL, stream, VIR_DOMAIN_CONSOLE_FORCE) < 0) {
 		host_error(err, "cannot open the console of domain %s", name);
 		if (stream != NULL)
@@ -213,8 +190,9 @@ stream_open(const char *name, const char *uid, struct error *err)
 	return stream;
 }
 
-static struct console *
-console_new(virStreamPtr stream, int fd)
+/* Takes stream and fd, whatever happens. */
+static int
+console_begin(virStreamPtr stream, int fd, struct error *err)
 {
 	struct console *console = g_new0(struct console, 1);
 
@@ -222,42 +200,69 @@ console_new(virStreamPtr stream, int fd)
 	console->fd = fd;
 	console->to_guest = g_string_new(NULL);
 	console->to_client = g_string_new(NULL);
-	return console;
+	consoles_open++;
+	console->watch = virEventAddHandle(fd, VIR_EVENT_HANDLE_READABLE, on_socket, console, console_free);
+	if (console->watch < 0) {
+		host_error(err, "cannot watch a console");
+		virStreamAbort(stream);
+		console_free(console);
+		return -1;
+	}
+	if (virStreamEventAddCallback(stream, VIR_STREAM_EVENT_READABLE, on_stream, console, NULL) < 0) {
+		host_error(err, "cannot watch a console");
+		console_end(console);
+		return -1;
+	}
+	return 0;
 }
+
+/* What a lane asks of the loop. */
+struct opening {
+	const char *name, *uid;
+	int fd; /* -1 when it was taken */
+	struct error err;
+	GAsyncQueue *done; /* gets the opening back */
+};
+
+static void
+on_opening(int timer, void *arg)
+{
+	struct opening *opening = arg;
+	virStreamPtr stream;
+	int fd = opening->fd;
+
+	virEventRemoveTimeout(timer);
+	if (consoles_open >= HOST_CONSOLES) {
+		error_set(&opening->err, EBUSY, "%d consoles are open on this host, more are not served", HOST_CONSOLES);
+	} else if ((stream = stream_open(opening->name, opening->uid, &opening->err)) != NULL) {
+		opening->fd = -1;
+		console_begin(stream, fd, &opening->err);
+	}
+	g_async_queue_push(opening->done, opening);
+}
+
+/* --- in a lane ---------------------------------------------------------------------------------------------------- */
 
 static json_t *
 run_console(struct host_call *call, struct error *err)
 {
-	const char *name, *uid;
-	virStreamPtr stream;
+	struct opening opening = { .fd = call->fd };
 
-	if (host_args(call, err, "{s:s,s:s}", "name", &name, "uid", &uid) < 0)
+	if (host_args(call, err, "{s:s,s:s}", "name", &opening.name, "uid", &opening.uid) < 0)
 		return NULL;
 	if (call->fd < 0 || fcntl(call->fd, F_SETFL, O_NONBLOCK) < 0) {
 		error_set(err, EINVAL, "console needs the descriptor of a socket");
 		return NULL;
 	}
-	if (g_atomic_int_add(&consoles_open, 1) >= HOST_CONSOLES) {
-		g_atomic_int_add(&consoles_open, -1);
-		error_set(err, EBUSY, "%d consoles are open on this host, more are not served", HOST_CONSOLES);
-		return NULL;
-	}
-	pthread_mutex_lock(&open_lock);
-	stream = stream_open(name, uid, err);
-	pthread_mutex_unlock(&open_lock);
-	if (stream == NULL) {
-		g_atomic_int_add(&consoles_open, -1);
-		return NULL;
-	}
-	struct console *console = console_new(stream, call->fd);
-	call->fd = -1;
-	if (virEventAddTimeout(0, on_begin, console, NULL) < 0) {
-		virStreamAbort(stream);
-		console_free(console);
-		host_error(err, "cannot serve the console of domain %s", name);
-		return NULL;
-	}
-	return json_object();
+	opening.done = g_async_queue_new();
+	if (virEventAddTimeout(0, on_opening, &opening, NULL) < 0)
+		host_error(&opening.err, "cannot serve the console of domain %s", opening.name);
+	else
+		g_async_queue_pop(opening.done);
+	g_async_queue_unref(opening.done);
+	call->fd = opening.fd;
+	*err = opening.err;
+	return opening.err.code == 0 ? json_object() : NULL;
 }
 
 const struct host_verb host_console_verbs[] = {
