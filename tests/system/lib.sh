@@ -127,14 +127,15 @@ await() {
   local seconds=$(($1 * PATIENCE)) end out rc; shift
   end=$((SECONDS + seconds))
   while :; do
-    rc=0; out=$(eval "$*" 2>&1) || rc=$?
+    rc=0; out=$(set +o pipefail; eval "$*" 2>&1) || rc=$?
     [ $rc != 0 ] || return 0
     [ $SECONDS -le $end ] || { echo "not within $seconds s: $*"; echo "last output: $out"; return 1; }
     sleep 0.2
   done
 }
-expect() { local out; out=$(eval "$*" 2>&1) || { echo "expected: $*"; echo "output: $out"; return 1; }; }
-refute() { local out; ! out=$(eval "$*" 2>&1) || { echo "did not expect: $*"; echo "output: $out"; return 1; }; }
+# a "grep -q" ends before its input does: that must not count, so no pipefail here
+expect() { local out; out=$(set +o pipefail; eval "$*" 2>&1) || { echo "expected: $*"; echo "output: $out"; return 1; }; }
+refute() { local out; ! out=$(set +o pipefail; eval "$*" 2>&1) || { echo "did not expect: $*"; echo "output: $out"; return 1; }; }
 same() { [ "$1" = "$2" ] || { echo "expected: $1"; echo "got:      $2"; return 1; }; }
 # exits CODE CMD...: the exit code is part of the interface
 exits() { local want=$1 rc=0 out; shift; out=$("$@" 2>&1) || rc=$?; [ $rc = "$want" ] || { echo "exit code $rc, not $want: $*"; echo "$out"; return 1; }; }
