@@ -38,7 +38,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg);
 static void on_work(evutil_socket_t fd, short what, void *arg);
 static void on_status(evutil_socket_t fd, short what, void *arg);
 
-/* --- when ------------------------------------------------------------------------------------------------------------------ */
+/* --- when ------------------------------------------------------------------------------------------------------- */
 
 static void
 arm(struct event *event, int64_t ms)
@@ -99,7 +99,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		start_scan(spool);
 }
 
-/* --- the scan's thread ------------------------------------------------------------------------------------------------------- */
+/* --- the scan's thread ------------------------------------------------------------------------------------------ */
 
 static void
 job_unref(struct spool_job *job)
@@ -192,7 +192,7 @@ start_scan(struct spool *spool)
 	look_in(spool, spool->daemon->config->spool->scan_interval);
 }
 
-/* --- is it the right directory? ------------------------------------------------------------------------------------------------ */
+/* --- is it the right directory? --------------------------------------------------------------------------------- */
 
 static void
 record_root(struct spool *spool, const struct spool_scan *scan)
@@ -231,7 +231,7 @@ doubt_about(struct spool *spool, const struct spool_scan *scan)
 	    spool->directory);
 }
 
-/* --- working through --------------------------------------------------------------------------------------------------------------- */
+/* --- working through -------------------------------------------------------------------------------------------- */
 
 /* What of a walk over the files is not in a scan. */
 struct missing {
@@ -365,7 +365,7 @@ on_work(evutil_socket_t fd, short what, void *arg)
 		}
 }
 
-/* --- objects change --------------------------------------------------------------------------------------------------------------- */
+/* --- objects change --------------------------------------------------------------------------------------------- */
 
 static void
 on_status(evutil_socket_t fd, short what, void *arg)
@@ -401,7 +401,7 @@ on_object(void *arg, const struct change *change)
 		on_changed(spool);
 }
 
-/* --- public ------------------------------------------------------------------------------------------------------------------------- */
+/* --- public ----------------------------------------------------------------------------------------------------- */
 
 static gint
 compare_paths(gconstpointer left, gconstpointer right, gpointer arg)

@@ -9,7 +9,7 @@
 #include "src/base/log.h"
 #include "src/document/path.h"
 
-/* --- the world as the plan asks about it ----------------------------------------------------------------------------------- */
+/* --- the world as the plan asks about it ------------------------------------------------------------------------ */
 
 static bool
 look(void *arg, const char *key, struct spool_view *view)
@@ -47,7 +47,7 @@ said(void *arg, const char *path, const char *key)
 	return text == NULL ? NULL : json_read(text, strlen(text), NULL);
 }
 
-/* --- the plan --------------------------------------------------------------------------------------------------------------- */
+/* --- the plan --------------------------------------------------------------------------------------------------- */
 
 static void
 collect_said(void *arg, const char *key, const char *value)
@@ -85,7 +85,7 @@ spool_apply_plan(struct spool *spool)
 	return spool_plan_new(&input);
 }
 
-/* --- one action ------------------------------------------------------------------------------------------------------------- */
+/* --- one action ------------------------------------------------------------------------------------------------- */
 
 /* What is wrong goes with the places of the file's own document. */
 struct carrying {
@@ -130,8 +130,8 @@ do_delete(struct carrying *carrying, const struct spool_action *action, struct e
 
 	if (object == NULL)
 		return 0;
-	log_object(LOG_LEVEL_NOTICE, object->kind->name, object->namespace, object->name, "deleted, since it is in no file any more (it was in %s)",
-	    action->path);
+	log_object(LOG_LEVEL_NOTICE, object->kind->name, object->namespace, object->name,
+	    "deleted, since it is in no file any more (it was in %s)", action->path);
 	return objects_delete(carrying->spool->daemon, object, &options, &object, err);
 }
 
@@ -177,7 +177,7 @@ static carry_out *const carry_outs[] = {
 	[SPOOL_FORGET] = do_forget,
 };
 
-/* --- removals ---------------------------------------------------------------------------------------------------------------- */
+/* --- removals --------------------------------------------------------------------------------------------------- */
 
 void
 spool_apply_removals(struct spool *spool, const struct spool_plan *plan)
@@ -197,7 +197,7 @@ spool_apply_removals(struct spool *spool, const struct spool_plan *plan)
 	}
 }
 
-/* --- one file ---------------------------------------------------------------------------------------------------------------- */
+/* --- one file --------------------------------------------------------------------------------------------------- */
 
 static int
 carry_all(struct spool *spool, struct spool_known *known, const struct spool_step *step, bool dry_run,

@@ -20,7 +20,7 @@ static void collect_claims(struct planning *planning);
 static void plan_removals(struct planning *planning);
 static struct spool_step *plan_file(struct planning *planning, const struct spool_file *file);
 
-/* --- public -------------------------------------------------------------------------------------------------------------- */
+/* --- public ----------------------------------------------------------------------------------------------------- */
 
 static void
 action_free(gpointer data)
@@ -145,7 +145,7 @@ spool_absences_confirm(GHashTable *absences)
 		((struct spool_absence *)absence)->confirmed = true;
 }
 
-/* --- who speaks of what ---------------------------------------------------------------------------------------------------- */
+/* --- who speaks of what ----------------------------------------------------------------------------------------- */
 
 static void
 note(GHashTable *table, const char *key, const void *what)
@@ -202,7 +202,7 @@ find_said(struct planning *planning, const char *path, const char *key)
 	return NULL;
 }
 
-/* --- actions ----------------------------------------------------------------------------------------------------------------- */
+/* --- actions ---------------------------------------------------------------------------------------------------- */
 
 /* tree's reference is stolen. */
 static void
@@ -221,7 +221,7 @@ set_file(json_t *tree, const char *file)
 	path_set(tree, "metadata.annotations['" SPOOL_FILE_ANNOTATION "']", json_string(file));
 }
 
-/* --- what is gone ------------------------------------------------------------------------------------------------------------ */
+/* --- what is gone ----------------------------------------------------------------------------------------------- */
 
 static bool
 is_claimed(struct planning *planning, const char *key)
@@ -346,7 +346,7 @@ plan_removals(struct planning *planning)
 		plan->why = g_steal_pointer(&why);
 }
 
-/* --- what a file wants ----------------------------------------------------------------------------------------------------- */
+/* --- what a file wants ------------------------------------------------------------------------------------------ */
 
 /* Two files, or one twice: NULL when nobody else speaks of the object. */
 static char *

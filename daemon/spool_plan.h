@@ -5,7 +5,8 @@
  *   yes                  no           -                   create
  *   yes                  yes          -                   what the file changed since it was last accepted is merged in
  *   by two files         -            -                   both files are refused; what they said last stays in force
- *   no                   yes          yes                 delete, once absent in two scans and long enough; not when much is gone at once
+ *   no                   yes          yes                 delete, once absent in two scans and long enough; held when much is
+ *                                                         gone at once
  *   no                   yes          no                  nothing: the spool has never spoken of it
  *
  * An object is named by its key, "Kind/namespace/name".  A file that moved to another name hands its objects over.
@@ -21,7 +22,7 @@
 #define SPOOL_FILE_ANNOTATION "solovirt.io/spool-file" /* which file an object is from */
 #define SPOOL_PRUNE_ANNOTATION "solovirt.io/prune"     /* "false": keep it when its file goes */
 
-/* --- what is known ----------------------------------------------------------------------------------------------------- */
+/* --- what is known ---------------------------------------------------------------------------------------------- */
 
 struct spool_object {
 	char *key;
@@ -77,7 +78,7 @@ struct spool_input {
 	const char *doubt;             /* NULL, or why the scan may not have seen everything: nothing is deleted then */
 };
 
-/* --- what to do -------------------------------------------------------------------------------------------------------- */
+/* --- what to do ------------------------------------------------------------------------------------------------- */
 
 enum spool_action_type {
 	SPOOL_CREATE,   /* tree */

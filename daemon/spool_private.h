@@ -65,7 +65,7 @@ struct spool {
 	GHashTable *shown;       /* path -> checksum of the status file as written */
 };
 
-/* --- spool_read.c: from bytes to what a file says ------------------------------------------------------------------------ */
+/* --- spool_read.c: from bytes to what a file says --------------------------------------------------------------- */
 
 /* Takes one entry of a scan in.  True when it has to be looked at again soon. */
 bool spool_read_entry(struct spool *spool, struct spool_entry *entry);
@@ -74,7 +74,7 @@ void spool_known_free(struct spool_known *known);
 const struct kind *spool_key_split(const char *key, char **copy, const char **namespace, const char **name);
 const struct object *spool_key_object(struct spool *spool, const char *key);
 
-/* --- spool_apply.c: from a plan to changes ------------------------------------------------------------------------------- */
+/* --- spool_apply.c: from a plan to changes ---------------------------------------------------------------------- */
 
 /* Decides over everything that is known now. */
 struct spool_plan *spool_apply_plan(struct spool *spool);
@@ -82,7 +82,7 @@ void spool_apply_removals(struct spool *spool, const struct spool_plan *plan);
 /* Whole or not at all; the outcome is kept with the file. */
 void spool_apply_step(struct spool *spool, const struct spool_step *step);
 
-/* --- spool_status.c: what people are shown -------------------------------------------------------------------------------- */
+/* --- spool_status.c: what people are shown ---------------------------------------------------------------------- */
 
 /* One file as spool_status() shows it; new reference. */
 json_t *spool_status_file(struct spool *spool, const struct spool_known *known);

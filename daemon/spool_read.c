@@ -15,7 +15,7 @@ static const char *const dropped[] = { "status", "metadata.uid", "metadata.resou
 	"metadata.creationTimestamp", "metadata.deletionTimestamp", "metadata.deletionGracePeriodSeconds",
 	"metadata.managedFields", "metadata.selfLink" };
 
-/* --- keys ------------------------------------------------------------------------------------------------------------------ */
+/* --- keys ------------------------------------------------------------------------------------------------------- */
 
 static char *
 key_of(const struct kind *kind, const struct document *document)
@@ -57,7 +57,7 @@ spool_key_object(struct spool *spool, const char *key)
 	return kind == NULL ? NULL : store_get(spool->daemon->store, kind_id(kind), namespace, name);
 }
 
-/* --- documents -------------------------------------------------------------------------------------------------------------- */
+/* --- documents -------------------------------------------------------------------------------------------------- */
 
 static bool
 is_refused(const struct kind *kind)
@@ -109,7 +109,7 @@ parse(struct spool_known *known, const struct spool_entry *entry)
 	known->file = file;
 }
 
-/* --- entries ----------------------------------------------------------------------------------------------------------------- */
+/* --- entries ---------------------------------------------------------------------------------------------------- */
 
 static struct spool_known *
 known_new(struct spool *spool, const char *path)

@@ -30,7 +30,7 @@ struct walk {
 
 static void walk_folder(struct walk *walk, const char *path, unsigned depth);
 
-/* --- names ------------------------------------------------------------------------------------------------------------------ */
+/* --- names ------------------------------------------------------------------------------------------------------ */
 
 static const char *const suffixes[] = { ".yaml", ".yml", ".json" };
 
@@ -64,7 +64,7 @@ is_tellable(const char *name)
 	return true;
 }
 
-/* --- opening ---------------------------------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------------------------- */
 
 static int
 open_beneath(int root, const char *path, int flags)
@@ -94,7 +94,7 @@ is_same_stamp(const struct spool_stamp *a, const struct spool_stamp *b)
 	    a->ctime == b->ctime;
 }
 
-/* --- one file ----------------------------------------------------------------------------------------------------------------- */
+/* --- one file --------------------------------------------------------------------------------------------------- */
 
 static void
 refuse(struct spool_entry *entry, const char *why)
@@ -210,7 +210,7 @@ add_file(struct walk *walk, const char *path)
 	g_ptr_array_add(walk->scan->entries, entry);
 }
 
-/* --- folders -------------------------------------------------------------------------------------------------------------------- */
+/* --- folders ---------------------------------------------------------------------------------------------------- */
 
 static void
 incomplete(struct walk *walk, char *why)
@@ -318,7 +318,7 @@ walk_folder(struct walk *walk, const char *path, unsigned depth)
 		take_name(walk, path, names->pdata[i], depth);
 }
 
-/* --- the whole --------------------------------------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------------------------- */
 
 static void
 entry_free(gpointer data)

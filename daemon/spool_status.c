@@ -21,7 +21,7 @@
 #include "src/base/log.h"
 #include "src/document/path.h"
 
-/* --- one object --------------------------------------------------------------------------------------------------------------- */
+/* --- one object ------------------------------------------------------------------------------------------------- */
 
 static void
 set_text(json_t *row, const char *name, const char *text)
@@ -137,7 +137,7 @@ show_object(struct spool *spool, const char *key)
 	return row;
 }
 
-/* --- one file ------------------------------------------------------------------------------------------------------------------ */
+/* --- one file --------------------------------------------------------------------------------------------------- */
 
 /* What a walk over the records of one file needs. */
 struct gathering {
@@ -228,7 +228,7 @@ spool_status_file(struct spool *spool, const struct spool_known *known)
 	return row;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------------------ */
+/* --- the table -------------------------------------------------------------------------------------------------- */
 
 static gboolean
 add_known(gpointer path, gpointer known, gpointer arg)
@@ -271,7 +271,7 @@ spool_status(struct spool *spool)
 	return status;
 }
 
-/* --- status files ---------------------------------------------------------------------------------------------------------------- */
+/* --- status files ----------------------------------------------------------------------------------------------- */
 
 static char *
 status_path(struct spool *spool, const char *path)

@@ -9,7 +9,10 @@
 #include "src/base/log.h"
 
 /* CREATE: links appear without ever being closed.  SELF: the folder was moved away or replaced. */
-enum { WATCHED = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF };
+enum {
+	WATCHED = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF |
+	    IN_MOVE_SELF
+};
 
 struct spool_watch {
 	int fd;

@@ -7,7 +7,7 @@
 #include "daemon/store_private.h"
 #include "src/document/path.h"
 
-/* --- reading ---------------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------------------------- */
 
 const struct object *
 store_get(struct store *store, enum kind_id kind, const char *namespace, const char *name)
@@ -110,7 +110,7 @@ store_uuid(struct store *store)
 	return store->uuid;
 }
 
-/* --- changing ---------------------------------------------------------------------------------------------------------- */
+/* --- changing --------------------------------------------------------------------------------------------------- */
 
 const struct object *
 store_put(struct store *store, const struct kind *kind, const json_t *tree, struct error *err)
@@ -190,7 +190,7 @@ store_unsubscribe(struct store *store, const void *arg)
 	}
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------------ */
+/* --- memory ----------------------------------------------------------------------------------------------------- */
 
 void
 store_memory_init(struct store *store)

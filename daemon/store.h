@@ -100,7 +100,7 @@ const char *store_problem(struct store *store);
 /* Called when a problem appears or is gone. */
 void store_on_health(struct store *store, void (*health)(void *arg, const char *problem), void *arg);
 
-/* --- small records that belong to the daemon, not to users: by bucket and key ------------------------------------- */
+/* --- small records that belong to the daemon, not to users: by bucket and key ----------------------------------- */
 
 /* What is recorded, or NULL; borrowed until the turn ends. */
 const char *store_record_get(struct store *store, const char *bucket, const char *key);
@@ -110,7 +110,7 @@ int store_record_set(struct store *store, const char *bucket, const char *key, c
 void store_record_each(struct store *store, const char *bucket, void (*each)(void *arg, const char *key, const char *value),
     void *arg);
 
-/* --- the address ledger: uniqueness is a constraint of the database ---------------------------------------------- */
+/* --- the address ledger: uniqueness is a constraint of the database --------------------------------------------- */
 
 struct address {
 	const char *network;  /* libvirt network name */

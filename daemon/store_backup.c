@@ -36,7 +36,7 @@ struct store_backup {
 	struct error err;  /* of the thread, to be read after it was joined; code 0: good */
 };
 
-/* --- one copy --------------------------------------------------------------------------------------------------------- */
+/* --- one copy --------------------------------------------------------------------------------------------------- */
 
 static void
 copy_free(struct copy *copy)
@@ -184,7 +184,7 @@ store_backup_list(const char *directory)
 	return paths;
 }
 
-/* --- every hour --------------------------------------------------------------------------------------------------------- */
+/* --- every hour ------------------------------------------------------------------------------------------------- */
 
 static void
 schedule(struct store_backup *backup, int64_t ms)

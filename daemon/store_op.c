@@ -27,7 +27,7 @@ op_add(struct store *store, const struct op_class *class, void *before, void *af
 	store_commit_arm(store);
 }
 
-/* --- objects ------------------------------------------------------------------------------------------------------------ */
+/* --- objects ---------------------------------------------------------------------------------------------------- */
 
 static int
 object_write(struct store *store, struct store_op *op, int64_t now)
@@ -88,7 +88,7 @@ store_op_change(const struct store_op *op, struct change *change)
 	return true;
 }
 
-/* --- records ------------------------------------------------------------------------------------------------------------ */
+/* --- records ---------------------------------------------------------------------------------------------------- */
 
 static int
 record_write(struct store *store, struct store_op *op, int64_t now)
@@ -123,7 +123,7 @@ store_op_record(struct store *store, struct store_record *before, struct store_r
 	op_add(store, &record_class, before, after, NULL);
 }
 
-/* --- addresses ---------------------------------------------------------------------------------------------------------- */
+/* --- addresses -------------------------------------------------------------------------------------------------- */
 
 static int
 address_write(struct store *store, struct store_op *op, int64_t now)
@@ -159,7 +159,7 @@ store_op_address(struct store *store, struct address *before, struct address *af
 	op_add(store, &address_class, before, after, NULL);
 }
 
-/* --- all ----------------------------------------------------------------------------------------------------------------- */
+/* --- all -------------------------------------------------------------------------------------------------------- */
 
 int
 store_op_write(struct store *store, struct store_op *op, int64_t now)

@@ -21,7 +21,7 @@
 #include "src/base/clock.h"
 #include "src/base/log.h"
 
-/* --- the lock --------------------------------------------------------------------------------------------------------- */
+/* --- the lock --------------------------------------------------------------------------------------------------- */
 
 static int
 refuse_second(int fd, const char *directory, struct error *err)
@@ -57,7 +57,7 @@ take_lock(const char *directory, struct error *err)
 	return fd;
 }
 
-/* --- reading everything ------------------------------------------------------------------------------------------------ */
+/* --- reading everything ----------------------------------------------------------------------------------------- */
 
 static enum store_outcome
 end_rows(struct store *store, sqlite3_stmt *row, int code, const char *what, struct error *err)
@@ -186,7 +186,7 @@ load_addresses(struct store *store, struct error *err)
 typedef enum store_outcome load_part(struct store *store, struct error *err);
 static load_part *const parts[] = { load_meta, load_objects, load_log, load_records, load_addresses };
 
-/* --- one file ------------------------------------------------------------------------------------------------------------ */
+/* --- one file --------------------------------------------------------------------------------------------------- */
 
 static enum store_outcome
 migrate(struct store *store, int version, struct error *err)
@@ -289,7 +289,7 @@ restore(struct store *store, const char *path, struct error *err)
 	return outcome;
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------------ */
+/* --- the whole -------------------------------------------------------------------------------------------------- */
 
 static int
 write_head(struct store *store)

@@ -82,7 +82,7 @@ struct store {
 	bool ballast;         /* the reserve is there */
 };
 
-/* --- objects (store_object.c) --------------------------------------------------------------------------------------- */
+/* --- objects (store_object.c) ----------------------------------------------------------------------------------- */
 
 /* Decodes a tree and gives it a version.  A new reference, or NULL when it lacks a name or does not decode. */
 const struct object *store_object_new(const struct kind *kind, const json_t *tree, int64_t version, struct error *err);
@@ -95,14 +95,14 @@ bool store_object_equals(const struct object *object, const json_t *tree);
 const struct meta *store_object_meta(const struct object *object);
 void store_object_sum(const char *text, size_t length, uint8_t sum[32]);
 
-/* --- memory (store.c) ------------------------------------------------------------------------------------------------- */
+/* --- memory (store.c) ------------------------------------------------------------------------------------------- */
 
 void store_memory_init(struct store *store);
 void store_memory_clear(struct store *store);
 void store_memory_add(struct store *store, const struct object *object);
 void store_memory_drop(struct store *store, const struct object *object);
 
-/* --- what is to be written (store_op.c) ------------------------------------------------------------------------------- */
+/* --- what is to be written (store_op.c) ------------------------------------------------------------------------- */
 
 /* Each notes a change that memory has already seen.  Objects' references and before are taken over; a record or address
  * that is "after" stays memory's. */
@@ -117,7 +117,7 @@ void store_op_undo(struct store *store, struct store_op *op);
 bool store_op_change(const struct store_op *op, struct change *change);
 void store_op_free(struct store_op *op);
 
-/* --- records and addresses in memory (store_record.c, store_address.c) -------------------------------------------------- */
+/* --- records and addresses in memory (store_record.c, store_address.c) ------------------------------------------ */
 
 void store_record_init(struct store *store);
 void store_record_clear(struct store *store);
@@ -132,7 +132,7 @@ void store_address_swap(struct store *store, struct address *before, struct addr
 void store_address_free(struct address *address);
 struct address *store_address_copy(const struct address *address);
 
-/* --- commit (store_commit.c) -------------------------------------------------------------------------------------------- */
+/* --- commit (store_commit.c) ------------------------------------------------------------------------------------ */
 
 void store_commit_init(struct store *store);
 void store_commit_clear(struct store *store);
@@ -141,14 +141,14 @@ void store_commit_arm(struct store *store);
 /* Commits what is pending now.  Only from the loop or at the end. */
 void store_commit_now(struct store *store);
 
-/* --- the change log (store_log.c) ------------------------------------------------------------------------------------- */
+/* --- the change log (store_log.c) ------------------------------------------------------------------------------- */
 
 void store_log_init(struct store *store);
 void store_log_clear(struct store *store);
 /* Notes that a change was committed. */
 void store_log_add(struct store *store, int64_t version, int64_t now);
 
-/* --- the disk (store_disk.c) ------------------------------------------------------------------------------------------- */
+/* --- the disk (store_disk.c) ------------------------------------------------------------------------------------ */
 
 void store_disk_init(struct store *store);
 void store_disk_clear(struct store *store);
@@ -158,7 +158,7 @@ void store_disk_failed(struct store *store, int code, const char *what, struct e
 /* 0 when writing may be tried.  While the disk is full only what belongs to a deletion may: it uses the reserve. */
 int store_disk_check(struct store *store, bool deletion, struct error *err);
 
-/* --- backups (store_backup.c) ---------------------------------------------------------------------------------------- */
+/* --- backups (store_backup.c) ----------------------------------------------------------------------------------- */
 
 void store_backup_init(struct store *store);
 void store_backup_clear(struct store *store);

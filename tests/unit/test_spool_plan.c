@@ -46,7 +46,7 @@ teardown(void)
 	g_ptr_array_unref(said);
 }
 
-/* --- the world ------------------------------------------------------------------------------------------------------------ */
+/* --- the world -------------------------------------------------------------------------------------------------- */
 
 static bool
 look(void *arg, const char *key, struct spool_view *view)
@@ -137,7 +137,7 @@ is_there(const char *path, enum spool_reading reading)
 	g_ptr_array_add(files, spool_file_new(path, reading));
 }
 
-/* --- the plan as text --------------------------------------------------------------------------------------------------------- */
+/* --- the plan as text ------------------------------------------------------------------------------------------- */
 
 static const char *const words[] = { "create", "update", "delete", "release", "remember", "forget" };
 
@@ -189,7 +189,7 @@ expect(const char *text)
 	spool_plan_free(plan);
 }
 
-/* --- tests ------------------------------------------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------------------------ */
 
 #define A1 "{'metadata': {'name': 'a'}, 'spec': {'x': 1}}"
 #define A2 "{'metadata': {'name': 'a'}, 'spec': {'x': 2}}"

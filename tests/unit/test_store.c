@@ -115,7 +115,7 @@ get(const char *name)
 	return store_get(store, KIND_CONFIG_MAP, "default", name);
 }
 
-/* --- what subscribers and waiters heard -------------------------------------------------------------------------------- */
+/* --- what subscribers and waiters heard ------------------------------------------------------------------------- */
 
 struct heard {
 	GString *changes; /* "A a 1;M a 2;" */
@@ -158,7 +158,7 @@ expect(struct heard *heard, const char *changes)
 	g_string_truncate(heard->changes, 0);
 }
 
-/* --- tests ---------------------------------------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------------------------ */
 
 START_TEST(creates_replaces_removes)
 {
@@ -776,7 +776,7 @@ START_TEST(a_full_disk_lets_deletions_through)
 }
 END_TEST
 
-/* --- kill -9 --------------------------------------------------------------------------------------------------------------- */
+/* --- kill -9 ---------------------------------------------------------------------------------------------------- */
 
 /* What the child tells: object "k<n>" is durable with this number. */
 struct acknowledgement {
