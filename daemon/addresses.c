@@ -90,23 +90,63 @@ address_ensure(struct daemon *daemon, const char *namespace, const char *name, c
 
 /* --- the DHCP server ----------------------------------------------------------------------------------------------- */
 
+static char *
+dhcp_key(const char *mac, const char *ip)
+{
+	return g_strdup_printf("%s %s", mac, ip);
+}
+
+bool
+addresses_dhcp_has(const struct host *host, const char *mac, const char *ip)
+{
+	g_autofree char *key = dhcp_key(mac, ip);
+
+	return g_hash_table_contains(host->dhcp, key);
+}
+
+void
+addresses_dhcp_note(struct host *host, const char *mac, const char *ip)
+{
+	g_hash_table_add(host->dhcp, dhcp_key(mac, ip));
+}
+
+/* A change of a DHCP server under way. */
+struct telling {
+	struct daemon *daemon;
+	char *host, *mac, *ip;
+	bool set;
+};
+
 static void
 on_dhcp(void *arg, json_t *result, const struct error *error)
 {
-	(void)arg;
+	struct telling *t = arg;
+	struct host *host = host_find(t->daemon, t->host);
+
 	(void)result;
 	if (error != NULL && error->code != EHOSTDOWN)
 		log_warning("DHCP entries: %s", error->text);
+	if (error == NULL && host != NULL && t->set)
+		addresses_dhcp_note(host, t->mac, t->ip);
+	g_free(t->host);
+	g_free(t->mac);
+	g_free(t->ip);
+	g_free(t);
 }
 
 static void
 dhcp_call(struct host *host, const char *verb, const char *mac, const char *ip, const char *name)
 {
 	json_t *args = json_pack("{s:s,s:s,s:s}", "network", network_name(host->daemon), "mac", mac, "ip", ip);
+	g_autofree char *key = dhcp_key(mac, ip);
+	struct telling *t = g_new0(struct telling, 1);
 
 	if (name != NULL)
 		json_object_set_new(args, "name", json_string(name));
-	host_call(host, verb, args, -1, HOST_DEADLINE_ACTION, on_dhcp, NULL);
+	/* From here on nobody may rely on it; only an answer makes an entry known. */
+	g_hash_table_remove(host->dhcp, key);
+	*t = (struct telling){ host->daemon, g_strdup(host->name), g_strdup(mac), g_strdup(ip), name != NULL };
+	host_call(host, verb, args, -1, HOST_DEADLINE_ACTION, on_dhcp, t);
 }
 
 struct releasing {
@@ -168,7 +208,7 @@ set_missing(void *arg, const struct address *a)
 	struct host *host = arg;
 	g_auto(GStrv) parts = g_strsplit(a->owner, "/", 3);
 
-	if (a->released == 0)
+	if (a->released == 0 && !addresses_dhcp_has(host, a->mac, a->ip))
 		dhcp_call(host, "network-host-set", a->mac, a->ip, parts[1]);
 }
 
@@ -187,7 +227,9 @@ on_host_list(void *arg, json_t *result, const struct error *error)
 			if (mac == NULL || ip == NULL)
 				continue;
 			store_address_each(s->daemon->store, network_name(s->daemon), match_address, &m);
-			if (!m.found)
+			if (m.found)
+				addresses_dhcp_note(host, mac, ip);
+			else
 				dhcp_call(host, "network-host-remove", mac, ip, NULL);
 		}
 		store_address_each(s->daemon->store, network_name(s->daemon), set_missing, host);

@@ -2,6 +2,8 @@
 #ifndef SOLOVIRT_DAEMON_ADDRESSES_H
 #define SOLOVIRT_DAEMON_ADDRESSES_H
 
+#include <stdbool.h>
+
 #include "daemon/daemon.h"
 #include "daemon/store.h"
 
@@ -18,6 +20,10 @@ const struct address *address_find(struct daemon *daemon, const char *namespace,
 /* The machine is gone: its addresses may be given to others when there are no fresh ones left; it gets them back when it
  * returns before that. */
 void addresses_release(struct daemon *daemon, const char *namespace, const char *name);
+
+/* What the DHCP server of a host is known to have, and is told to have from now on. */
+bool addresses_dhcp_has(const struct host *host, const char *mac, const char *ip);
+void addresses_dhcp_note(struct host *host, const char *mac, const char *ip);
 
 /* Makes the DHCP server of a host know exactly the addresses in use. */
 void addresses_sync(struct daemon *daemon, struct host *host);

@@ -224,6 +224,7 @@ on_state(void *owner, const char *reason)
 		return;
 	}
 	host->step = 0;
+	g_hash_table_remove_all(host->dhcp);
 	host_set_state(host, HOST_PREPARING, "is being prepared");
 	host_step(host);
 }
@@ -279,6 +280,7 @@ host_free(void *pointer)
 	worker_free(host->worker);
 	event_free(host->retry);
 	g_hash_table_destroy(host->domains);
+	g_hash_table_destroy(host->dhcp);
 	json_decref(host->facts);
 	g_free(host->emulation_reason);
 	g_free(host->problem);
@@ -301,6 +303,7 @@ host_new(struct daemon *daemon, const struct config_host *config)
 	host->emulation_reason = host->emulation ? g_strdup("the configuration says so") : NULL;
 	host->local = is_local(config->uri);
 	host->domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, domain_free);
+	host->dhcp = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	host->retry = evtimer_new(daemon->base, on_retry, host);
 	host->problem = g_strdup("its worker is being started");
 	host->worker = worker_new(daemon->base, &host_class, arguments, host);

@@ -39,6 +39,7 @@ struct host {
 	json_t *facts;        /* answer to host-info, or NULL */
 	int64_t cpus, memory; /* of the hardware; bytes */
 	GHashTable *domains;  /* domain name -> struct host_domain */
+	GHashTable *dhcp;     /* "mac ip" of the entries that its DHCP server has; telling it costs half a second */
 	struct event *retry;
 	unsigned step;        /* of the preparation */
 };

@@ -297,6 +297,22 @@ controllers_resync(struct daemon *daemon)
 
 /* --- hosts --------------------------------------------------------------------------------------------------------- */
 
+/* Agents that came while nobody listened are not told again. */
+static void
+ask_agents(struct daemon *daemon, struct host *host)
+{
+	GHashTableIter iter;
+	void *value;
+
+	g_hash_table_iter_init(&iter, host->domains);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const struct host_domain *d = value;
+		const struct object *object = store_get(daemon->store, KIND_VMI, d->namespace, d->vmi);
+		if (host_domain_is_active(d) && object != NULL && strcmp(object->uid, d->uid) == 0)
+			vmi_agent_changed(daemon, host, object);
+	}
+}
+
 void
 controllers_host_changed(struct daemon *daemon, struct host *host)
 {
@@ -306,6 +322,7 @@ controllers_host_changed(struct daemon *daemon, struct host *host)
 	if (host->state != HOST_READY)
 		return;
 	addresses_sync(daemon, host);
+	ask_agents(daemon, host);
 	wake_capacity(daemon);
 	controllers_resync(daemon);
 }

@@ -36,6 +36,7 @@ struct life {
 	bool last;                /* the last step was sent */
 	GPtrArray *paths;         /* char *, one a volume, in their order */
 	char *path;               /* of the volume under way, as the host told it */
+	char *mac, *ip;           /* of the interface under way */
 };
 
 static struct life *
@@ -61,6 +62,8 @@ life_free(struct life *l)
 	g_free(l->uid);
 	g_free(l->host);
 	g_free(l->path);
+	g_free(l->mac);
+	g_free(l->ip);
 	g_free(l);
 }
 
@@ -130,13 +133,22 @@ anonymous_file(const GByteArray *bytes, struct error *err)
 	return fd;
 }
 
+/* 0: the DHCP server has the entry already. */
 static int
 step_interface(struct life *l, const struct interface *i, struct job_step *step, struct error *err)
 {
 	const struct address *a = address_ensure(l->daemon, l->namespace, l->name, i->name, i->mac_address, err);
 
+	struct host *host = host_find(l->daemon, l->host);
+
 	if (a == NULL)
 		return -1;
+	if (host != NULL && addresses_dhcp_has(host, a->mac, a->ip))
+		return 0;
+	g_free(l->mac);
+	g_free(l->ip);
+	l->mac = g_strdup(a->mac);
+	l->ip = g_strdup(a->ip);
 	step->verb = "network-host-set";
 	step->args = json_pack("{s:s,s:s,s:s,s:s}", "network", l->daemon->config->network->name, "mac", a->mac, "ip", a->ip, "name",
 	    l->name);
@@ -272,9 +284,11 @@ start_next(void *context, struct job_step *step, struct error *err)
 		return error_set(err, ECANCELED, "the instance is being deleted");
 	if (l->path != NULL)
 		g_ptr_array_add(l->paths, g_steal_pointer(&l->path));
-	if (l->interface < vmi->spec->domain->devices->interfaces.count) {
+	while (l->interface < vmi->spec->domain->devices->interfaces.count) {
 		const struct interface *i = (const struct interface *)vmi->spec->domain->devices->interfaces.items + l->interface++;
-		return step_interface(l, i, step, err);
+		int r = step_interface(l, i, step, err);
+		if (r != 0)
+			return r;
 	}
 	for (const struct volume *v; (v = volume_at(vmi, l->volume)) != NULL;) {
 		l->volume++;
@@ -294,6 +308,8 @@ start_took(void *context, const char *verb, json_t *result)
 	struct life *l = context;
 	struct host *host = host_find(l->daemon, l->host);
 
+	if (strcmp(verb, "network-host-set") == 0 && host != NULL)
+		addresses_dhcp_note(host, l->mac, l->ip);
 	if (g_str_has_prefix(verb, "volume-"))
 		l->path = g_strdup(path_string(result, "path"));
 	if (strcmp(verb, "domain-start") == 0 && host != NULL)
