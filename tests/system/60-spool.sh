@@ -132,7 +132,7 @@ test_one_bad_document_applies_none_and_the_last_good_version_stays() {
   { cm pair1 old; echo ---; cm pair2 old; } | drop pair.yaml
   await 10 '[ "$(field cm/pair1 .data.k)" = old ] && [ "$(field cm/pair2 .data.k)" = old ]'
   { cm pair1 new; echo ---; cm pair2 new | sed s/ConfigMap/Konfig/; } | drop pair.yaml
-  await 10 'sv spool | grep -F pair.yaml | grep -qF ":6:7"'
+  await 10 'sv spool | grep -F pair.yaml | grep -qF ":7:7:"'
   same old "$(field cm/pair1 .data.k)"; same old "$(field cm/pair2 .data.k)"
   { cm pair1 new; echo ---; cm pair2 new; } | drop pair.yaml
   await 10 '[ "$(field cm/pair1 .data.k)" = new ] && [ "$(field cm/pair2 .data.k)" = new ]'

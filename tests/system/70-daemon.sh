@@ -56,7 +56,7 @@ test_sighup_looks_at_the_spool_and_reads_the_configuration() {
   local p; p=$(daemon_pid)
   host sed -i 's/^  memory: 1$/  memory: 3/' "$S/solovirtd.yaml"
   host kill -HUP "$p"
-  await 10 'daemon_log | tail -n 20 | grep -qiE "reload|SIGHUP"'
+  await 10 'daemon_log | tail -n 20 | grep -q "configuration was read again"'
   await 5 'sv version'
   same "$p" "$(daemon_pid)"
 }
@@ -81,7 +81,7 @@ test_bad_configurations_are_refused_with_their_place() {
   local out
   printf 'spoolDirectory: /x\ntrahs: 1h\n' | host tee "$S/bad.yaml" >/dev/null
   out=$(host timeout 20 "$BUILD/solovirtd" --config "$S/bad.yaml" 2>&1) && return 1
-  grep -qF 'bad.yaml:2:1' <<<"$out" && grep -q trash <<<"$out" || { echo "$out"; return 1; }
+  grep -qE 'bad.yaml:2:[0-9]+: .*"trash"' <<<"$out" || { echo "$out"; return 1; }
   refute 'host timeout 20 "$BUILD/solovirtd" --config /nonexistent'
 }
 test_libvirtd_restart_is_survived() {

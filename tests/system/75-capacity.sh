@@ -13,7 +13,7 @@ test_too_much_memory_waits_and_says_the_numbers() {
   blocked fat 'memory.*900'
   refute '[ "$(phase fat)" = Running ]'
   await 10 'sv spool | grep -F fat.yaml'
-  await 10 'status_file fat.yaml | grep -qi memory'
+  await 10 'status_file fat.yaml | grep -q Unschedulable'
 }
 test_a_smaller_demand_is_then_placed() {
   edit fat.yaml 's/guest: 900Gi/guest: 96Mi/'
