@@ -414,33 +414,17 @@ put_status(struct vm_look *l, const struct disk_view *disks, struct error *err)
 
 /* --- deletion ------------------------------------------------------------------------------------------------------ */
 
-static void
-on_log_removed(void *arg, json_t *result, const struct error *error)
-{
-	(void)arg;
-	(void)result;
-	(void)error;
-}
-
-/* The console's log goes with the machine. */
-static void
-remove_log(struct vm_look *l)
-{
-	g_autofree char *path = vmi_console_log(l->object->namespace, l->object->name);
-
-	for (guint i = 0; i < l->daemon->hosts->len; i++)
-		host_call(l->daemon->hosts->pdata[i], "log-remove", json_pack("{s:s}", "path", path), -1, HOST_DEADLINE_ACTION,
-		    on_log_removed, NULL);
-}
-
 /* The instance first; then the machine may go, and what it owns follows. */
 static int
 finish(struct vm_look *l, struct error *err)
 {
 	if (l->instance != NULL)
 		return l->vmi->head.meta->deletion_timestamp != 0 ? 0 : stop_instance(l, err);
-	addresses_release(l->daemon, l->object->namespace, l->object->name);
-	remove_log(l);
+	/* An instance that was orphaned runs on, with its address and its log. */
+	if (store_get(l->daemon->store, KIND_VMI, l->object->namespace, l->object->name) == NULL) {
+		addresses_release(l->daemon, l->object->namespace, l->object->name);
+		vmi_log_remove(l->daemon, l->object->namespace, l->object->name);
+	}
 	return objects_set_finalizer(l->daemon, l->object, kinds[KIND_VM].finalizer, false, err);
 }
 
@@ -456,6 +440,15 @@ is_ours(const struct object *instance, const struct object *vm)
 	return false;
 }
 
+/* The machine waits until the name is free. */
+static int
+refuse_namesake(struct vm_look *l, struct error *err)
+{
+	controllers_await(l->daemon, l->object, KIND_VMI, l->object->namespace, l->object->name);
+	note_failure(l, "FailedCreate", "an instance of this name exists that is not this machine's: delete or rename it");
+	return objects_set_status(l->daemon, l->object, l->status, err);
+}
+
 static int
 reconcile(struct vm_look *l, struct error *err)
 {
@@ -465,7 +458,7 @@ reconcile(struct vm_look *l, struct error *err)
 	l->instance = store_get(l->daemon->store, KIND_VMI, l->object->namespace, l->object->name);
 	if (l->instance != NULL && !is_ours(l->instance, l->object)) {
 		if (l->vm->head.meta->deletion_timestamp == 0)
-			return error_set(err, EEXIST, "an instance of this name exists that is not this machine's");
+			return refuse_namesake(l, err);
 		l->instance = NULL;
 	}
 	l->vmi = l->instance == NULL ? NULL : l->instance->value;
