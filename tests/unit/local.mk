@@ -24,6 +24,7 @@ unit_programs = \
 	tests/unit/test_scheduler \
 	tests/unit/test_seed \
 	tests/unit/test_selector \
+	tests/unit/test_spool \
 	tests/unit/test_spool_plan \
 	tests/unit/test_spool_scan \
 	tests/unit/test_store \
