@@ -60,7 +60,7 @@ diagnostics_add(struct diagnostics *list, enum severity severity, enum cause cau
 
 	if (document != NULL) {
 		place.file = document->file;
-		document_mark(document, field, &place.line, &place.column);
+		(cause == CAUSE_UNKNOWN ? document_key_mark : document_mark)(document, field, &place.line, &place.column);
 	}
 	va_start(ap, format);
 	put_vprintf(list, &place, format, ap);

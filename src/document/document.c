@@ -11,14 +11,16 @@
 
 static bool emit_document(struct reader *reader, struct document *document);
 
-/* A mark is a line and a column packed in a table's pointer. */
-enum { HALF = sizeof(uintptr_t) * 4 };
-#define HALF_MOST (((uintptr_t)1 << HALF) - 1)
+/* A mark is a line, the value's column and its key's column (0: none), packed in a table's pointer; 21 bits of 64 hold
+ * every place in a text of DOCUMENT_BYTES. */
+enum { PART = sizeof(uintptr_t) * 8 / 3 };
+#define PART_MOST (((uintptr_t)1 << PART) - 1)
 
 static gpointer
-mark_pack(unsigned line, unsigned column)
+mark_pack(unsigned line, unsigned column, unsigned key_column)
 {
-	return (gpointer)(MIN((uintptr_t)line, HALF_MOST) << HALF | MIN((uintptr_t)column, HALF_MOST));
+	return (gpointer)(MIN((uintptr_t)line, PART_MOST) << 2 * PART | MIN((uintptr_t)column, PART_MOST) << PART |
+	    MIN((uintptr_t)key_column, PART_MOST));
 }
 
 /* Keyed and not linear: with g_str_hash() a small hostile text could make every path collide with every other. */
@@ -85,8 +87,21 @@ document_mark(const struct document *document, const char *path, unsigned *line,
 			return false;
 		place[path_parent(place)] = '\0';
 	}
-	*line = (unsigned)((uintptr_t)mark >> HALF);
-	*column = (unsigned)((uintptr_t)mark & HALF_MOST);
+	*line = (unsigned)((uintptr_t)mark >> 2 * PART);
+	*column = (unsigned)((uintptr_t)mark >> PART & PART_MOST);
+	return true;
+}
+
+bool
+document_key_mark(const struct document *document, const char *path, unsigned *line, unsigned *column)
+{
+	gpointer mark = document->marks == NULL ? NULL : g_hash_table_lookup(document->marks, path);
+	unsigned key_column = (unsigned)((uintptr_t)mark & PART_MOST);
+
+	if (!document_mark(document, path, line, column))
+		return false;
+	if (key_column != 0)
+		*column = key_column;
 	return true;
 }
 
@@ -179,14 +194,14 @@ reader_warning(struct reader *reader, unsigned line, unsigned column, const char
 }
 
 void
-reader_mark(struct reader *reader, unsigned line, unsigned column)
+reader_mark(struct reader *reader, unsigned line, unsigned column, unsigned key_column)
 {
 	const GString *path = reader->path;
 
 	if (reader->mark_bytes + path->len > READER_MARKS || g_hash_table_contains(reader->marks, path->str))
 		return;
 	reader->mark_bytes += path->len;
-	g_hash_table_insert(reader->marks, g_strndup(path->str, path->len), mark_pack(line, column));
+	g_hash_table_insert(reader->marks, g_strndup(path->str, path->len), mark_pack(line, column, key_column));
 }
 
 bool

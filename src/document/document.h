@@ -48,6 +48,10 @@ struct document *document_take(json_t *root);
 /* Finds where the value at a path stood; falls back to its nearest parent.  False when nothing is known. */
 bool document_mark(const struct document *document, const char *path, unsigned *line, unsigned *column);
 
+/* Finds where the name of the member at a path stood, for what is wrong with the name itself; where that is not known (the
+ * items of a list have none), as document_mark(). */
+bool document_key_mark(const struct document *document, const char *path, unsigned *line, unsigned *column);
+
 /* Parses JSON text strictly (UTF-8, duplicates refused, integral reals become integers).  New reference, or NULL. */
 json_t *json_read(const char *text, size_t length, struct error *err);
 

@@ -17,7 +17,8 @@ struct cursor {
 	unsigned line, column;
 };
 
-static bool walk_value(struct reader *reader, struct cursor *cursor, json_t *value, unsigned depth);
+static bool walk_value(struct reader *reader, struct cursor *cursor, json_t *value, unsigned depth,
+    const struct cursor *key);
 static void write_quoted(GString *out, const char *text, size_t length);
 static void write_value(const json_t *value, GString *out);
 
@@ -149,7 +150,7 @@ walk_array(struct reader *reader, struct cursor *cursor, json_t *array, unsigned
 	json_array_foreach(array, i, item) {
 		skip_to_token(cursor);
 		path_index(reader->path, i);
-		go_on = walk_value(reader, cursor, item, depth);
+		go_on = walk_value(reader, cursor, item, depth, NULL);
 		g_string_truncate(reader->path, length);
 		if (!go_on)
 			break;
@@ -161,6 +162,7 @@ static bool
 walk_object(struct reader *reader, struct cursor *cursor, json_t *object, unsigned depth)
 {
 	size_t length = reader->path->len;
+	struct cursor key;
 	bool go_on = true;
 	const char *name;
 	json_t *value;
@@ -168,6 +170,7 @@ walk_object(struct reader *reader, struct cursor *cursor, json_t *object, unsign
 	/* jansson keeps the order of the text, and there are no duplicates in it. */
 	json_object_foreach(object, name, value) {
 		skip_to_token(cursor);
+		key = *cursor;
 		path_member(reader->path, name);
 		go_on = reader_count(reader, 0, strlen(name), cursor->line, cursor->column);
 		if (strlen(name) > DOCUMENT_KEY)
@@ -175,7 +178,7 @@ walk_object(struct reader *reader, struct cursor *cursor, json_t *object, unsign
 			    DOCUMENT_KEY) != NULL;
 		skip_string(cursor);
 		skip_to_token(cursor);
-		go_on = go_on && walk_value(reader, cursor, value, depth);
+		go_on = go_on && walk_value(reader, cursor, value, depth, &key);
 		g_string_truncate(reader->path, length);
 		if (!go_on)
 			break;
@@ -183,11 +186,12 @@ walk_object(struct reader *reader, struct cursor *cursor, json_t *object, unsign
 	return go_on;
 }
 
-/* Marks a value and all below it, going through text and tree in step.  False when a limit is broken. */
+/* Marks a value and all below it, going through text and tree in step.  key: where its name stands, or NULL.  False when a
+ * limit is broken. */
 static bool
-walk_value(struct reader *reader, struct cursor *cursor, json_t *value, unsigned depth)
+walk_value(struct reader *reader, struct cursor *cursor, json_t *value, unsigned depth, const struct cursor *key)
 {
-	reader_mark(reader, cursor->line, cursor->column);
+	reader_mark(reader, cursor->line, cursor->column, key != NULL && key->line == cursor->line ? key->column : 0);
 	if (!reader_count(reader, 1, json_string_length(value), cursor->line, cursor->column))
 		return false;
 	if (!json_is_object(value) && !json_is_array(value)) {
@@ -254,7 +258,7 @@ json_read_documents(struct reader *reader)
 		json_t *root = values->pdata[i];
 		reader_begin(reader);
 		skip_to_token(&cursor);
-		if (!walk_value(reader, &cursor, root, 0))
+		if (!walk_value(reader, &cursor, root, 0, NULL))
 			break;
 		make_whole(root);
 		if (!reader_emit(reader, json_incref(root)))

@@ -35,8 +35,9 @@ void *reader_error(struct reader *reader, enum cause cause, unsigned line, unsig
 void reader_warning(struct reader *reader, unsigned line, unsigned column, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Remembers where the value being read stands; the first place stays. */
-void reader_mark(struct reader *reader, unsigned line, unsigned column);
+/* Remembers where the value being read stands, and in which column of that line its key does (0: it has none there); the
+ * first place stays. */
+void reader_mark(struct reader *reader, unsigned line, unsigned column, unsigned key_column);
 
 /* Counts values and the bytes of their text.  False, and an error, when it is too much. */
 bool reader_count(struct reader *reader, unsigned nodes, size_t bytes, unsigned line, unsigned column);

@@ -92,7 +92,7 @@ read_document(struct yaml *yaml)
 	yaml->serial = 0;
 	if (!next_event(yaml, &event))
 		return false;
-	reader_mark(yaml->reader, PLACE(&event));
+	reader_mark(yaml->reader, PLACE(&event), 0);
 	root = read_node(yaml, &event);
 	if (root == NULL)
 		return false;
@@ -286,7 +286,7 @@ read_sequence(struct yaml *yaml, const yaml_event_t *start)
 			break;
 		if (more) {
 			path_index(path, json_array_size(array));
-			reader_mark(yaml->reader, PLACE(&event));
+			reader_mark(yaml->reader, PLACE(&event), 0);
 			item = read_node(yaml, &event);
 			g_string_truncate(path, length);
 		}
@@ -334,8 +334,9 @@ mark_member(struct reader *reader, const yaml_event_t *key, const yaml_event_t *
 {
 	bool empty = value->type == YAML_SCALAR_EVENT && value->data.scalar.length == 0 &&
 	    value->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	const yaml_event_t *place = empty || value->start_mark.line > key->start_mark.line ? key : value;
 
-	reader_mark(reader, PLACE(empty || value->start_mark.line > key->start_mark.line ? key : value));
+	reader_mark(reader, PLACE(place), COLUMN(key->start_mark));
 }
 
 /* Reads the value of a key whose name is already on the path. */
@@ -441,7 +442,7 @@ apply_merge(struct yaml *yaml, json_t *object, const json_t *merge, const yaml_e
 		if (json_object_get(object, name) != NULL)
 			continue;
 		path_member(path, name);
-		reader_mark(yaml->reader, line, column);
+		reader_mark(yaml->reader, line, column, 0);
 		g_string_truncate(path, length);
 		json_object_set_nocheck(object, name, value);
 	}

@@ -40,11 +40,13 @@ START_TEST(looks_places_up)
 	diagnostics_add(&list, SEVERITY_ERROR, CAUSE_REQUIRED, documents->pdata[0], "spec.a.c.d", "is missing");
 	diagnostics_add(&list, SEVERITY_WARNING, CAUSE_INVALID, documents->pdata[0], "", "hm");
 	diagnostics_add(&list, SEVERITY_ERROR, CAUSE_INVALID, NULL, "spec", "from the API");
-	ck_assert_uint_eq(list.errors, 3);
+	diagnostics_add(&list, SEVERITY_ERROR, CAUSE_UNKNOWN, documents->pdata[0], "spec.a.b", "who?");
+	ck_assert_uint_eq(list.errors, 4);
 	errors = diagnostics_format(&list, SEVERITY_ERROR);
 	ck_assert_str_eq(errors, "x.yaml:3:10: spec.a.b: 1 is bad\n"
 				 "x.yaml:3:6: spec.a.c.d: is missing\n"
-				 "spec: from the API");
+				 "spec: from the API\n"
+				 "x.yaml:3:7: spec.a.b: who?");
 	warnings = diagnostics_format(&list, SEVERITY_WARNING);
 	ck_assert_str_eq(warnings, "x.yaml:1:1: hm");
 }

@@ -287,6 +287,50 @@ START_TEST(knows_places)
 }
 END_TEST
 
+/* The places of names; where there is none, those of values. */
+static const struct {
+	const char *path;
+	unsigned line, column;
+} key_marks[] = {
+	{ "", 2, 1 },
+	{ "kind", 2, 1 },
+	{ "spec", 3, 1 },
+	{ "spec.h\xc3\xa9llo", 4, 3 },
+	{ "spec.h\xc3\xa9llo.a", 4, 11 },
+	{ "spec.h\xc3\xa9llo.b", 4, 17 },
+	{ "spec.h\xc3\xa9llo.b[1]", 4, 24 },
+	{ "spec.disks[0]", 6, 5 },
+	{ "spec.disks[0].size", 7, 5 },
+	{ "spec.empty", 10, 3 },
+	{ "spec['x.y/z']", 14, 3 },
+	{ "spec['x.y/z'].p", 15, 9 },
+	{ "spec.disks[1].size.more", 9, 5 },
+	{ "absent", 2, 1 },
+};
+
+START_TEST(knows_places_of_names)
+{
+	unsigned line = 0, column = 0;
+
+	ck_assert_int_eq(read_text(marked), 0);
+	ck_assert(document_key_mark(document(0), key_marks[_i].path, &line, &column));
+	ck_assert_msg(line == key_marks[_i].line && column == key_marks[_i].column, "%s: %u:%u", key_marks[_i].path, line,
+	    column);
+}
+END_TEST
+
+START_TEST(knows_places_of_names_in_json)
+{
+	unsigned line = 0, column = 0;
+
+	ck_assert_int_eq(read_text("{\"a\": {\"b\" :[1],\n\"c\":\n2}}"), 0);
+	ck_assert(document_key_mark(document(0), "a.b", &line, &column) && line == 1 && column == 8);
+	ck_assert(document_key_mark(document(0), "a.b[0]", &line, &column) && line == 1 && column == 14);
+	ck_assert(document_key_mark(document(0), "a.c", &line, &column) && line == 3 && column == 1);
+	ck_assert(document_mark(document(0), "a.b", &line, &column) && line == 1 && column == 13);
+}
+END_TEST
+
 /* What a counter of columns could stumble over. */
 static const char json_text[] =
     "\xef\xbb\xbf{\"a\": 1,\n"
@@ -370,6 +414,7 @@ START_TEST(takes_a_tree)
 	unsigned line, column;
 
 	ck_assert(!document_mark(taken, "a", &line, &column));
+	ck_assert(!document_key_mark(taken, "a", &line, &column));
 	document_free(taken);
 	document_free(NULL);
 }
@@ -730,6 +775,8 @@ suite(void)
 	tcase_add_test(tc, reads_on_behind_a_bad_document);
 	tcase_add_test(tc, hints_at_slips);
 	tcase_add_loop_test(tc, knows_places, 0, G_N_ELEMENTS(marks));
+	tcase_add_loop_test(tc, knows_places_of_names, 0, G_N_ELEMENTS(key_marks));
+	tcase_add_test(tc, knows_places_of_names_in_json);
 	tcase_add_loop_test(tc, reads_json, 0, G_N_ELEMENTS(json_marks));
 	tcase_add_loop_test(tc, counts_documents, 0, G_N_ELEMENTS(counts));
 	tcase_add_test(tc, unrolls_lists);
