@@ -116,7 +116,7 @@ run_ensure(struct host_call *call, struct error *err)
 	g_autoptr(virNetwork) network = NULL;
 	const char *name, *bridge, *cidr;
 	char gateway[INET_ADDRSTRLEN];
-	int prefix;
+	int prefix = 0;
 
 	if (host_args(call, err, "{s:s,s:s,s:s}", "network", &name, "bridge", &bridge, "cidr", &cidr) < 0 ||
 	    read_cidr(cidr, gateway, &prefix, err) < 0)

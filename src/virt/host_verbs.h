@@ -52,7 +52,7 @@
 enum {
 	HOST_DEADLINE_QUERY = 20000,
 	HOST_DEADLINE_ACTION = 60000,
-	HOST_DEADLINE_START = 120000,
+	HOST_DEADLINE_START = 300000, /* a libvirtd that may not open /dev/kvm probes QEMU for two minutes first; a hung one is found by keep-alive */
 };
 
 #endif
