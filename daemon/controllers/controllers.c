@@ -181,7 +181,7 @@ controllers_pace_set(struct daemon *daemon, const struct object *object, int64_t
 	return first;
 }
 
-void
+unsigned
 controllers_pace_fail(struct daemon *daemon, const struct object *object, int64_t first_ms, int64_t most_ms)
 {
 	struct pace *p = pace_get(daemon, object);
@@ -191,6 +191,7 @@ controllers_pace_fail(struct daemon *daemon, const struct object *object, int64_
 		ms *= 2;
 	p->failures++;
 	p->due = clock_monotonic_ms() + MIN(ms, most_ms);
+	return p->failures;
 }
 
 void

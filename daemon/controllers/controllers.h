@@ -38,8 +38,8 @@ bool controllers_job_is_running(struct daemon *daemon, const struct object *obje
 /* An object's pace: how long it must wait before its controller acts on the outside again.  Lost at a restart. */
 int64_t controllers_pace_left(struct daemon *daemon, const struct object *object); /* ms; 0: it may act */
 bool controllers_pace_set(struct daemon *daemon, const struct object *object, int64_t ms); /* true: the first since it was cleared */
-/* After a failure: first, then twice as long each time, up to most. */
-void controllers_pace_fail(struct daemon *daemon, const struct object *object, int64_t first_ms, int64_t most_ms);
+/* After a failure: first, then twice as long each time, up to most.  Returns how many there were in a row. */
+unsigned controllers_pace_fail(struct daemon *daemon, const struct object *object, int64_t first_ms, int64_t most_ms);
 void controllers_pace_clear(struct daemon *daemon, const struct object *object);
 
 /* One controller.  The object is kept alive during the call.  -1: it is tried again later, with growing delays, and err is

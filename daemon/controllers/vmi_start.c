@@ -26,7 +26,11 @@
 #include "src/virt/host_verbs.h"
 #include "storage/seed.h"
 
-enum { START_AGAIN_MS = 2000, START_AGAIN_MOST_MS = 60000 /* between starts that fail */ };
+enum {
+	START_AGAIN_MS = 1000, /* between starts that fail; doubles */
+	START_AGAIN_MOST_MS = 60000,
+	START_TRIES = 3, /* then the instance has failed, and its machine makes another one after a while */
+};
 
 /* Either job. */
 struct life {
@@ -316,23 +320,46 @@ start_took(void *context, const char *verb, json_t *result)
 		host_domain_note(host, result);
 }
 
+/* What a later try may find otherwise without anybody's doing. */
+static bool
+is_passing(const struct error *error)
+{
+	static const int passing[] = { EAGAIN, ECANCELED, EHOSTDOWN, ETIMEDOUT, ECONNRESET };
+	bool found = false;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(passing); i++)
+		found |= error->code == passing[i];
+	return found;
+}
+
+static void
+start_failed(struct life *l, const struct object *object, const struct error *error)
+{
+	unsigned failures = controllers_pace_fail(l->daemon, object, START_AGAIN_MS, START_AGAIN_MOST_MS);
+	struct vmi_status *status = vmi_status_copy(object);
+	struct error err = { 0 };
+
+	condition_set(&status->conditions, "Synchronized", false, "Synchronizing with the Domain failed.", error->text,
+	    daemon_now(l->daemon));
+	daemon_event(l->daemon, object, "Warning", "SyncFailed", "%s", error->text);
+	if (failures >= START_TRIES && !is_passing(error)) {
+		vmi_phase_set(l->daemon, status, VMI_FAILED);
+		g_free(status->reason);
+		status->reason = g_strdup("FailedStart");
+	}
+	if (vmi_status_put(l->daemon, object, status, &err) != 0)
+		log_object(LOG_LEVEL_WARNING, "VirtualMachineInstance", l->namespace, l->name, "%s", err.text);
+}
+
 /* A start that failed is told in the Synchronized condition, and tried again with growing delays. */
 static void
 start_done(void *context, const struct error *error)
 {
 	struct life *l = context;
 	const struct object *object = life_object(l);
-	struct error err = { 0 };
 
-	if (object != NULL && error != NULL && error->code != ECANCELED && error->code != EHOSTDOWN) {
-		struct vmi_status *status = vmi_status_copy(object);
-		condition_set(&status->conditions, "Synchronized", false, "Synchronizing with the Domain failed.", error->text,
-		    daemon_now(l->daemon));
-		daemon_event(l->daemon, object, "Warning", "SyncFailed", "%s", error->text);
-		controllers_pace_fail(l->daemon, object, START_AGAIN_MS, START_AGAIN_MOST_MS);
-		if (vmi_status_put(l->daemon, object, status, &err) != 0)
-			log_object(LOG_LEVEL_WARNING, "VirtualMachineInstance", l->namespace, l->name, "%s", err.text);
-	}
+	if (object != NULL && error != NULL && error->code != ECANCELED && error->code != EHOSTDOWN)
+		start_failed(l, object, error);
 	life_free(l);
 }
 
