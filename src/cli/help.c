@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/api/kinds.h"
 #include "src/cli/cli.h"
 #include "src/cli/commands.h"
 #include "src/document/diagnostic.h"
@@ -15,6 +16,7 @@ static void print_overview(void);
 static void print_options(const struct option_row *rows);
 static void print_wrapped(const char *text, int indent, int column);
 static void print_manual(void);
+static void print_fields(void);
 static void manual_command(const struct command *command);
 static void manual_options(const struct option_row *rows);
 static void manual_text(const char *text);
@@ -23,6 +25,7 @@ static char *option_title(const struct option_row *row);
 
 static const struct option_row options[] = {
 	{ .name = "man", .help = "The reference of all commands as man(7) source." },
+	{ .name = "fields", .help = "The reference of all kinds' fields as man(7) source." },
 	OPTION_END,
 };
 
@@ -43,6 +46,10 @@ run(struct cli *cli, const struct arguments *arguments)
 	(void)cli;
 	if (arguments_flag(arguments, "man", false)) {
 		print_manual();
+		return EXIT_DONE;
+	}
+	if (arguments_flag(arguments, "fields", false)) {
+		print_fields();
 		return EXIT_DONE;
 	}
 	if (arguments->words->len == 0) {
@@ -161,6 +168,36 @@ print_manual(void)
 	for (size_t i = 0; commands[i] != NULL; i++)
 		if (!commands[i]->hidden)
 			manual_command(commands[i]);
+}
+
+/* apiVersion, kind and metadata, the first rows of every kind, are told once. */
+static void
+print_kind(const struct kind *kind)
+{
+	struct schema own = *kind->schema;
+
+	while (own.fields->name != NULL && own.fields->sub != &object_meta_schema)
+		own.fields++;
+	own.fields += own.fields->name != NULL;
+	printf(".SH ");
+	manual_text(kind->name);
+	manual_text(kind->doc);
+	printf("Its apiVersion is\n.BR %s .\n", kind_api_version(kind));
+	printf("It is called %s, %s", kind->plural, kind->singular);
+	for (size_t i = 0; i < G_N_ELEMENTS(kind->short_names) && kind->short_names[i] != NULL; i++)
+		printf(", %s", kind->short_names[i]);
+	puts(kind->namespaced ? "." : ", and is in no namespace.");
+	schema_manual(&own, "", stdout);
+}
+
+static void
+print_fields(void)
+{
+	puts(".SH ALL KINDS\nEvery object begins with\n.BR apiVersion ,\n.B kind\nand");
+	puts(".BR metadata .");
+	schema_manual(&object_meta_schema, "metadata", stdout);
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		print_kind(&kinds[i]);
 }
 
 static void
