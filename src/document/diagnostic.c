@@ -51,6 +51,19 @@ diagnostics_clear(struct diagnostics *list)
 	list->errors = 0;
 }
 
+/* A field that is wrong already is there: it is not missing as well. */
+static bool
+is_wrong_already(const struct diagnostics *list, const struct diagnostic *place)
+{
+	for (guint i = 0; i < list->items->len; i++) {
+		const struct diagnostic *item = list->items->pdata[i];
+		if (item->severity == SEVERITY_ERROR && item->line == place->line && item->column == place->column &&
+		    strcmp(item->field, place->field) == 0 && g_strcmp0(item->file, place->file) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 diagnostics_add(struct diagnostics *list, enum severity severity, enum cause cause, const struct document *document,
     const char *field, const char *format, ...)
@@ -62,6 +75,8 @@ diagnostics_add(struct diagnostics *list, enum severity severity, enum cause cau
 		place.file = document->file;
 		(cause == CAUSE_UNKNOWN ? document_key_mark : document_mark)(document, field, &place.line, &place.column);
 	}
+	if (cause == CAUSE_REQUIRED && is_wrong_already(list, &place))
+		return;
 	va_start(ap, format);
 	put_vprintf(list, &place, format, ap);
 	va_end(ap);

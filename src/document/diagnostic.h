@@ -34,7 +34,8 @@ void diagnostics_init(struct diagnostics *list);
 void diagnostics_clear(struct diagnostics *list);
 
 /* Adds one; the place is looked up in document (may be NULL) by the field's path: the field's own mark, else its nearest
- * parent's; for CAUSE_UNKNOWN that of the field's name. */
+ * parent's; for CAUSE_UNKNOWN that of the field's name.
+ * CAUSE_REQUIRED about a field that is wrong already is left out. */
 void diagnostics_add(struct diagnostics *list, enum severity severity, enum cause cause, const struct document *document,
     const char *field, const char *format, ...) __attribute__((format(printf, 6, 7)));
 

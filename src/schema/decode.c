@@ -60,14 +60,32 @@ describe(const json_t *value)
 	}
 }
 
+/* What would make the value right, where that can be told. */
+static const char *
+advice(const struct schema_field *f, const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	if (f->type == SCHEMA_STRING && !json_is_array(value) && !json_is_object(value))
+		return "; put it in quotes";
+	if ((f->type == SCHEMA_LIST || f->type == SCHEMA_STRINGS) && !json_is_array(value))
+		return "; begin each item with \"- \"";
+	if (f->type == SCHEMA_INT && text != NULL && *text != '\0' && text[strspn(text, "0123456789")] == '\0')
+		return "; remove the quotes";
+	if (f->type <= SCHEMA_TRISTATE && (g_strcmp0(text, "true") == 0 || g_strcmp0(text, "false") == 0))
+		return "; remove the quotes";
+	return "";
+}
+
 static int
 wrong_type(struct decoding *d, const struct schema_field *f, const json_t *value)
 {
 	g_autofree char *found = describe(value);
-	bool quote = f->type == SCHEMA_STRING && !json_is_array(value) && !json_is_object(value);
+	g_autofree char *words = f->type == SCHEMA_ENUM ? g_strjoinv(", ", (char **)(uintptr_t)&f->words[1]) : NULL;
 
-	return complain(d, CAUSE_INVALID, "must be %s, but is %s%s", schema_types[f->type].written, found,
-	    quote ? "; put it in quotes" : "");
+	if (words != NULL)
+		return complain(d, CAUSE_NOT_SUPPORTED, "must be one of %s, but is %s", words, found);
+	return complain(d, CAUSE_INVALID, "must be %s, but is %s%s", schema_types[f->type].written, found, advice(f, value));
 }
 
 /* Which JSON types each field type takes; numbers are handed on as text so that there is one way to read them. */
@@ -136,9 +154,11 @@ strings_decode(struct decoding *d, const struct schema_field *f, const json_t *v
 	*at = g_new0(char *, json_array_size(value) + 1);
 	json_array_foreach (value, i, item) {
 		path_index(d->path, i);
-		if (!json_is_string(item))
-			r = complain(d, CAUSE_INVALID, "must be a string");
-		else if (f->check != NULL && f->check(json_string_value(item), &err) != 0)
+		if (!json_is_string(item)) {
+			g_autofree char *found = describe(item);
+			r = complain(d, CAUSE_INVALID, "must be a string, but is %s", found);
+		}
+		if (json_is_string(item) && f->check != NULL && f->check(json_string_value(item), &err) != 0)
 			r = complain(d, CAUSE_INVALID, "%s", err.text);
 		(*at)[i] = g_strdup(json_is_string(item) ? json_string_value(item) : "");
 		g_string_truncate(d->path, length);
@@ -274,7 +294,8 @@ field_decode(struct decoding *d, const struct schema_field *f, const json_t *val
 		if ((f->flags & FIELD_REQUIRED) == 0)
 			return 0;
 		path_member(d->path, f->name);
-		r = complain(d, CAUSE_REQUIRED, "is required: %s", schema_types[f->type].written);
+		r = complain(d, CAUSE_REQUIRED, "is required: %s (%.*s)", schema_types[f->type].written, (int)strlen(f->doc) - 1,
+		    f->doc);
 		g_string_truncate(d->path, length);
 		return r;
 	}
@@ -299,7 +320,8 @@ unknown_field(struct decoding *d, const struct schema *schema, const char *name)
 	int r;
 
 	for (const struct schema_field *f = schema->fields; f->name != NULL; f++)
-		g_ptr_array_add(names, (char *)(uintptr_t)f->name);
+		if (f->policy != POLICY_REFUSE)
+			g_ptr_array_add(names, (char *)(uintptr_t)f->name);
 	g_ptr_array_add(names, NULL);
 	near = nearest_word(name, (const char *const *)names->pdata);
 	path_member(d->path, name);
@@ -316,7 +338,7 @@ static int
 oneof_check(struct decoding *d, const struct schema *schema, const json_t *tree)
 {
 	g_autoptr(GString) all = g_string_new(NULL), given = g_string_new(NULL);
-	unsigned count = 0;
+	unsigned count = 0, most = 0;
 
 	for (const struct schema_field *f = schema->fields; f->name != NULL; f++) {
 		const json_t *value = json_object_get(tree, f->name);
@@ -324,7 +346,7 @@ oneof_check(struct decoding *d, const struct schema *schema, const json_t *tree)
 		if ((f->flags & FIELD_ONEOF) == 0)
 			continue;
 		if (f->policy == POLICY_HONOUR)
-			g_string_append_printf(all, "%s%s", all->len == 0 ? "" : ", ", f->name);
+			g_string_append_printf(all, "%s%s", most++ == 0 ? "" : ", ", f->name);
 		if (value == NULL || json_is_null(value))
 			continue;
 		g_string_append_printf(given, "%s%s", count++ == 0 ? "" : " and ", f->name);
@@ -332,7 +354,7 @@ oneof_check(struct decoding *d, const struct schema *schema, const json_t *tree)
 	if (count > 1)
 		return complain(d, CAUSE_INVALID, "%s exclude each other: write one of them", given->str);
 	if (count == 0 && schema->exactly_one)
-		return complain(d, CAUSE_REQUIRED, "one of %s must be written", all->str);
+		return complain(d, CAUSE_REQUIRED, "%s%s must be written", most == 1 ? "" : "one of ", all->str);
 	return 0;
 }
 

@@ -61,7 +61,8 @@ no_such_path(const struct schema *schema, const char *path, struct error *err)
 	g_auto(GStrv) steps = g_strsplit(path, ".", -1);
 
 	for (char **step = steps; *step != NULL; step++) {
-		const struct schema_field *f = schema == NULL ? NULL : schema_row(schema, *step, strlen(*step));
+		size_t length = strcspn(*step, "[");
+		const struct schema_field *f = schema == NULL ? NULL : schema_row(schema, *step, length);
 		g_autoptr(GPtrArray) names = g_ptr_array_new();
 		const char *near;
 
@@ -73,8 +74,10 @@ no_such_path(const struct schema *schema, const char *path, struct error *err)
 			g_ptr_array_add(names, (char *)(uintptr_t)f->name);
 		g_ptr_array_add(names, NULL);
 		near = nearest_word(*step, (const char *const *)names->pdata);
-		return error_set(err, ENOENT, "field \"%s\" does not exist in %s%s%s", *step,
-		    schema == NULL ? "a plain value" : schema->name, near == NULL ? "" : "; did you mean ", near == NULL ? "" : near);
+		if (near != NULL)
+			return error_set(err, ENOENT, "field \"%s\" does not exist in %s; did you mean %s?", *step, schema->name, near);
+		return error_set(err, ENOENT, "field \"%s\" does not exist in %s", *step,
+		    schema == NULL ? "a plain value" : schema->name);
 	}
 	return error_set(err, ENOENT, "\"%s\" does not exist", path);
 }
