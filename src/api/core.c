@@ -6,6 +6,9 @@
 
 #include "src/api/core.h"
 #include "src/api/rows.h"
+#include "src/base/error.h"
+#include "src/document/diagnostic.h"
+#include "src/document/path.h"
 
 static const struct schema_field secret_rows[] = {
 	HEAD_ROWS(struct secret),
@@ -15,7 +18,35 @@ static const struct schema_field secret_rows[] = {
 	{ TRISTATE("immutable", struct secret, immutable), .doc = "Its data may not change." },
 	{ 0 },
 };
-SCHEMA(secret_schema, struct secret, "Secret", "Data that is not shown.", secret_rows);
+static void
+check_values(const struct schema_map *map, const char *field, const struct document *document,
+    struct diagnostics *diagnostics)
+{
+	struct error err = { 0 };
+
+	for (size_t i = 0; i < map->count; i++) {
+		g_autoptr(GString) path = g_string_new(field);
+
+		if (check_base64(map->entries[i].value, &err) == 0)
+			continue;
+		path_member(path, map->entries[i].name);
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, path->str, "%s", err.text);
+	}
+}
+
+static void
+secret_check(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics)
+{
+	const struct secret *secret = object;
+	unsigned before = diagnostics->errors;
+
+	(void)path;
+	check_values(&secret->data, "data", document, diagnostics);
+	if (diagnostics->errors > before && secret->string_data.count == 0)
+		diagnostics_add(diagnostics, SEVERITY_WARNING, CAUSE_INVALID, document, "data",
+		    "holds values in base64: write plain ones under stringData");
+}
+SCHEMA(secret_schema, struct secret, "Secret", "Data that is not shown.", secret_rows, .check = secret_check);
 
 static const struct schema_field config_map_rows[] = {
 	HEAD_ROWS(struct config_map),
@@ -24,7 +55,23 @@ static const struct schema_field config_map_rows[] = {
 	{ TRISTATE("immutable", struct config_map, immutable), .doc = "Its data may not change." },
 	{ 0 },
 };
-SCHEMA(config_map_schema, struct config_map, "ConfigMap", "Data.", config_map_rows);
+static void
+config_map_check(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics)
+{
+	const struct config_map *map = object;
+
+	(void)path;
+	check_values(&map->binary_data, "binaryData", document, diagnostics);
+	for (size_t i = 0; i < map->binary_data.count; i++) {
+		g_autoptr(GString) key = g_string_new("binaryData");
+
+		if (schema_map_get(&map->data, map->binary_data.entries[i].name) == NULL)
+			continue;
+		path_member(key, map->binary_data.entries[i].name);
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_DUPLICATE, document, key->str, "is also written under data");
+	}
+}
+SCHEMA(config_map_schema, struct config_map, "ConfigMap", "Data.", config_map_rows, .check = config_map_check);
 
 static const struct schema_field node_spec_rows[] = {
 	{ STRING("providerID", struct node_spec, provider_id), .doc = "The host's libvirt URI." },

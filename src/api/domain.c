@@ -24,7 +24,7 @@ static const struct schema_field cpu_rows[] = {
 	{ INT("cores", struct cpu, cores), .max = 512, .doc = "Cores in a socket." },
 	{ INT("threads", struct cpu, threads), .max = 512, .doc = "Threads in a core." },
 	{ INT("maxSockets", struct cpu, max_sockets), .max = 512, .doc = "Sockets that may be plugged in later." },
-	{ STRING("model", struct cpu, model), .max = 64, .doc = "host-model, host-passthrough or a model that libvirt knows." },
+	{ STRING("model", struct cpu, model), .max = 64, .doc = "A model that libvirt knows, host-model or host-passthrough." },
 	{ LIST("features", struct cpu, features, &cpu_feature_schema), .key = "name", .doc = "CPU flags beyond the model." },
 	{ REFUSED("dedicatedCpuPlacement", LATER) },
 	{ REFUSED("isolateEmulatorThread", LATER) },

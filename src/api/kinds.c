@@ -7,7 +7,9 @@
 #include "src/api/core.h"
 #include "src/api/kinds.h"
 #include "src/api/vm.h"
+#include "src/base/error.h"
 #include "src/document/document.h"
+#include "src/document/path.h"
 
 #define KUBEVIRT "kubevirt.io"
 
@@ -38,7 +40,7 @@ const struct kind kinds[KIND_COUNT] = {
 	    .prepare = secret_prepare, .check_change = secret_check_change },
 	[KIND_CONFIG_MAP] = { .group = "", .version = "v1", .name = "ConfigMap", .plural = "configmaps", .singular = "configmap",
 	    .short_names = { "cm" }, .namespaced = true, .schema = &config_map_schema, .columns = config_map_columns,
-	    .doc = "Data." },
+	    .doc = "Data.", .check_change = config_map_check_change },
 	[KIND_NODE] = { .group = "", .version = "v1", .name = "Node", .plural = "nodes", .singular = "node", .short_names = { "no" },
 	    .has_status = true, .schema = &node_schema, .status_schema = &node_status_schema, .columns = node_columns,
 	    .doc = "A libvirt host." },
@@ -161,12 +163,30 @@ kind_of_document(const struct document *document, struct diagnostics *diagnostic
 	return NULL;
 }
 
+/* What rows cannot say of a map: rules for its values. */
+static void
+check_labels(const struct document *document, const struct meta *meta, struct diagnostics *diagnostics)
+{
+	struct error err = { 0 };
+
+	for (size_t i = 0; i < meta->labels.count; i++) {
+		g_autoptr(GString) path = g_string_new("metadata.labels");
+
+		if (check_label_value(meta->labels.entries[i].value, &err) == 0)
+			continue;
+		path_member(path, meta->labels.entries[i].name);
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, path->str, "%s", err.text);
+	}
+}
+
 /* Metadata that a user must or must not write. */
 static void
 check_meta(const struct kind *kind, const struct document *document, const struct meta *meta, struct diagnostics *diagnostics)
 {
-	if (meta->name == NULL && meta->generate_name == NULL)
-		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, "metadata.name", "is required");
+	if (meta->name == NULL && path_find(document->root, "metadata.generateName") == NULL)
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, "metadata.name",
+		    "is required: what the %s is called", kind->name);
+	check_labels(document, meta, diagnostics);
 	if (!kind->namespaced && meta->namespace != NULL)
 		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_FORBIDDEN, document, "metadata.namespace",
 		    "a %s is in no namespace: remove it", kind->name);

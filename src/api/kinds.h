@@ -72,5 +72,7 @@ void claim_prepare(json_t *tree);
 void secret_prepare(json_t *tree);
 void claim_check_change(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics);
 void secret_check_change(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics);
+void config_map_check_change(const void *old, const void *new, const struct document *document,
+    struct diagnostics *diagnostics);
 
 #endif

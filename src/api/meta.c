@@ -1,11 +1,13 @@
 /* Metadata and conditions: rows and small helpers. */
 #include "config.h"
 
+#include <errno.h>
 #include <glib.h>
 #include <string.h>
 
 #include "src/api/meta.h"
 #include "src/api/rows.h"
+#include "src/base/error.h"
 
 static const struct schema_field owner_reference_rows[] = {
 	{ STRING("apiVersion", struct owner_reference, api_version), .flags = FIELD_REQUIRED, .doc = "Version of the owner's kind." },
@@ -20,10 +22,22 @@ static const struct schema_field owner_reference_rows[] = {
 static SCHEMA(owner_reference_schema, struct owner_reference, "OwnerReference",
     "An object whose removal takes this one along.", owner_reference_rows);
 
+/* What is added ends in letters, so that the stem may end in "-" or ".". */
+static int
+check_name_stem(const char *text, struct error *err)
+{
+	g_autofree char *name = g_strconcat(text, "x", NULL);
+
+	if (check_dns_subdomain(name, NULL) == 0)
+		return 0;
+	return error_set(err, EINVAL,
+	    "\"%.80s\" is not the beginning of a name: a-z, 0-9, - and ., beginning with a letter or digit", text);
+}
+
 static const struct schema_field meta_rows[] = {
 	{ STRING("name", struct meta, name), .max = 253, .check = check_dns_subdomain,
 	  .doc = "Name, unique among the kind's objects in the namespace." },
-	{ STRING("generateName", struct meta, generate_name), .max = 253,
+	{ STRING("generateName", struct meta, generate_name), .max = 253, .check = check_name_stem,
 	  .doc = "Beginning of a name that is completed at random when name is not given." },
 	{ STRING("namespace", struct meta, namespace), .check = check_dns_label, .doc = "Namespace; default when not given." },
 	{ STRING("uid", struct meta, uid), .doc = "Identity over time and space; given at creation." },

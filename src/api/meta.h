@@ -53,6 +53,8 @@ bool condition_is_true(const struct schema_list *conditions, const char *type);
 int check_dns_label(const char *text, struct error *err);
 int check_dns_subdomain(const char *text, struct error *err);
 int check_label_name(const char *text, struct error *err); /* also annotation keys: prefix/name */
+int check_label_value(const char *text, struct error *err);
+int check_base64(const char *text, struct error *err); /* never quotes the text: it may be a secret */
 int check_config_key(const char *text, struct error *err); /* data keys: [-._a-zA-Z0-9]+ */
 int check_mac(const char *text, struct error *err);
 int check_uuid(const char *text, struct error *err);

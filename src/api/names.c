@@ -16,9 +16,9 @@ is_lower_alnum(char c)
 }
 
 static bool
-is_dns_label(const char *text, size_t length)
+is_dns_part(const char *text, size_t length)
 {
-	if (length == 0 || length > 63 || !is_lower_alnum(text[0]) || !is_lower_alnum(text[length - 1]))
+	if (length == 0 || !is_lower_alnum(text[0]) || !is_lower_alnum(text[length - 1]))
 		return false;
 	for (size_t i = 0; i < length; i++)
 		if (!is_lower_alnum(text[i]) && text[i] != '-')
@@ -29,7 +29,7 @@ is_dns_label(const char *text, size_t length)
 int
 check_dns_label(const char *text, struct error *err)
 {
-	if (is_dns_label(text, strlen(text)))
+	if (strlen(text) <= 63 && is_dns_part(text, strlen(text)))
 		return 0;
 	return error_set(err, EINVAL,
 	    "\"%.80s\" is not a DNS label: at most 63 of a-z, 0-9 and -, beginning and ending with a letter or digit", text);
@@ -44,7 +44,7 @@ check_dns_subdomain(const char *text, struct error *err)
 	for (;;) {
 		size_t length = strcspn(p, ".");
 
-		good = good && is_dns_label(p, length);
+		good = good && is_dns_part(p, length);
 		p += length;
 		if (*p++ == '\0')
 			break;
@@ -77,6 +77,34 @@ check_label_name(const char *text, struct error *err)
 		return 0;
 	return error_set(err, EINVAL,
 	    "\"%.80s\" is not a label or annotation name: [prefix/]name with at most 63 letters, digits, -, _ and .", text);
+}
+
+int
+check_label_value(const char *text, struct error *err)
+{
+	if (*text == '\0' || is_qualified_part(text))
+		return 0;
+	return error_set(err, EINVAL,
+	    "\"%.80s\" is not a label value: at most 63 letters, digits, -, _ and ., beginning and ending with a letter or "
+	    "digit", text);
+}
+
+/* As Go's encoding/base64 reads it: padded to fours, line breaks between. */
+int
+check_base64(const char *text, struct error *err)
+{
+	size_t count = 0, padding = 0;
+
+	for (; *text != '\0'; text++) {
+		if (*text == '\n' || *text == '\r')
+			continue;
+		if (*text == '=' ? ++padding > 2 : padding > 0 || (!g_ascii_isalnum(*text) && *text != '+' && *text != '/'))
+			return error_set(err, EINVAL, "is not base64");
+		count++;
+	}
+	if (count % 4 == 0)
+		return 0;
+	return error_set(err, EINVAL, "is not base64: its length must be a multiple of 4 (padded with =)");
 }
 
 int

@@ -183,15 +183,43 @@ claim_check_change(const void *old, const void *new, const struct document *docu
 		    "a disk can grow but not shrink");
 }
 
+static bool
+is_same_map(const struct schema_map *a, const struct schema_map *b)
+{
+	bool same = a->count == b->count;
+
+	for (size_t i = 0; same && i < a->count; i++)
+		same = g_strcmp0(a->entries[i].value, schema_map_get(b, a->entries[i].name)) == 0;
+	return same;
+}
+
+/* What is immutable stays so: neither its data changes nor the word itself. */
+static void
+check_immutable(const char *kind, enum tristate was, enum tristate is, bool same, const struct document *document,
+    struct diagnostics *diagnostics)
+{
+	if (was == TRISTATE_TRUE && is != TRISTATE_TRUE)
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_FORBIDDEN, document, "immutable",
+		    "may not be unset: delete the %s and create it anew", kind);
+	if (was == TRISTATE_TRUE && !same)
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_FORBIDDEN, document, "data",
+		    "may not change: the %s is immutable", kind);
+}
+
 void
 secret_check_change(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics)
 {
 	const struct secret *was = old, *is = new;
-	bool same = was->data.count == is->data.count;
 
-	for (size_t i = 0; same && i < was->data.count; i++)
-		same = g_strcmp0(was->data.entries[i].value, schema_map_get(&is->data, was->data.entries[i].name)) == 0;
-	if (was->immutable == TRISTATE_TRUE && !same)
-		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_FORBIDDEN, document, "data",
-		    "may not change: the Secret is immutable");
+	check_immutable("Secret", was->immutable, is->immutable, is_same_map(&was->data, &is->data), document, diagnostics);
+}
+
+void
+config_map_check_change(const void *old, const void *new, const struct document *document,
+    struct diagnostics *diagnostics)
+{
+	const struct config_map *was = old, *is = new;
+	bool same = is_same_map(&was->data, &is->data) && is_same_map(&was->binary_data, &is->binary_data);
+
+	check_immutable("ConfigMap", was->immutable, is->immutable, same, document, diagnostics);
 }

@@ -77,7 +77,8 @@ check_templates(const struct vm_spec *spec, const struct document *document, con
 		g_autofree char *name = g_strconcat(field, ".metadata.name", NULL);
 
 		if (t->metadata->name == NULL)
-			diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, name, "is required");
+			diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, name,
+			    "is required: what the DataVolume is called");
 		else if (!g_hash_table_add(seen, t->metadata->name))
 			diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_DUPLICATE, document, name, "\"%s\" is used by an earlier template", t->metadata->name);
 		else if (!is_referenced(spec, t->metadata->name))

@@ -103,18 +103,17 @@ inline_check(const char *text, bool base64, const char *field, const struct docu
 {
 	g_autofree char *where = g_strdup_printf("%s.%s", path, field);
 	g_autofree guchar *bytes = NULL;
+	struct error err = { 0 };
 	gsize length = text == NULL ? 0 : strlen(text);
 
 	if (text == NULL)
 		return;
-	if (base64) {
-		size_t clean = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\n");
-		bytes = g_base64_decode(text, &length);
-		if (text[clean] != '\0' || (length == 0 && *text != '\0')) {
-			diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, where, "is not base64");
-			return;
-		}
+	if (base64 && check_base64(text, &err) != 0) {
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, where, "%s", err.text);
+		return;
 	}
+	if (base64)
+		bytes = g_base64_decode(text, &length);
 	if (length > CLOUD_INIT_INLINE)
 		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, where,
 		    "is %zu bytes long: at most %d are allowed here; put it into a Secret and name that in secretRef", length,

@@ -14,6 +14,7 @@ unit_programs = \
 	tests/unit/test_image \
 	tests/unit/test_import \
 	tests/unit/test_kvm_probe \
+	tests/unit/test_kinds \
 	tests/unit/test_ledger \
 	tests/unit/test_patch \
 	tests/unit/test_path \
@@ -22,6 +23,7 @@ unit_programs = \
 	tests/unit/test_rest_stream \
 	tests/unit/test_rest_watch \
 	tests/unit/test_scheduler \
+	tests/unit/test_schema \
 	tests/unit/test_seed \
 	tests/unit/test_selector \
 	tests/unit/test_spool \
