@@ -20,6 +20,8 @@
 /* Start-failure back-off, as KubeVirt counts it: 10 s times the square of the count, at most 300 s. */
 enum { BACKOFF_FIRST_MS = 10000, BACKOFF_MOST_MS = 300000, BACKOFF_JITTER_MS = 5000 };
 
+#define FAILED_START "FailedStart" /* reason of the Failure condition */
+
 /* One look at a machine. */
 struct vm_look {
 	struct daemon *daemon;
@@ -261,6 +263,27 @@ stop_instance(struct vm_look *l, struct error *err)
 	return 0;
 }
 
+/* Why the instance did not start, kept by the machine when the instance is gone. */
+static void
+tell_failed_start(struct vm_look *l)
+{
+	const struct condition *c = condition_find(&l->vmi->status->conditions, "Synchronized");
+	const char *why = c == NULL || c->message == NULL ? "the instance ended before it ran" : c->message;
+
+	note_failure(l, FAILED_START, why);
+	daemon_event(l->daemon, l->object, "Warning", FAILED_START, "%s", why);
+}
+
+/* What went wrong last time is forgotten, but not why starts fail. */
+static void
+forget_failure(struct vm_look *l)
+{
+	const struct condition *c = condition_find(&l->status->conditions, "Failure");
+
+	if (l->status->start_failure == NULL || c == NULL || g_strcmp0(c->reason, FAILED_START) != 0)
+		condition_remove(&l->status->conditions, "Failure");
+}
+
 /* An instance that ended without ever having run counts; one that runs ends the counting. */
 static void
 count_failures(struct vm_look *l)
@@ -275,17 +298,53 @@ count_failures(struct vm_look *l)
 		*f = NULL;
 		return;
 	}
-	if (l->vmi == NULL || !vmi_is_final(l->vmi))
+	/* One that was deleted before it ran did not fail to start. */
+	if (l->vmi == NULL || !vmi_is_final(l->vmi) || l->vmi->head.meta->deletion_timestamp != 0)
 		return;
 	if (*f == NULL)
 		*f = schema_new(sub);
 	if (g_strcmp0((*f)->last_failed_vmi_uid, l->instance->uid) == 0)
 		return;
 	n = ++(*f)->consecutive_fail_count;
+	tell_failed_start(l);
 	g_free((*f)->last_failed_vmi_uid);
 	(*f)->last_failed_vmi_uid = g_strdup(l->instance->uid);
 	(*f)->retry_after_timestamp = daemon_now(l->daemon) +
 	    MIN(BACKOFF_FIRST_MS * n * n + g_random_int_range(0, BACKOFF_JITTER_MS), BACKOFF_MOST_MS);
+}
+
+/* The instance has the spec that the template now asks for. */
+static bool
+is_as_wanted(const struct vm_look *l)
+{
+	json_t *wanted = instance_tree(l, l->vmi->spec->start_strategy == START_PAUSED), *is = object_tree(l->instance);
+	bool same;
+
+	vmi_prepare(wanted);
+	same = json_equal(json_object_get(wanted, "spec"), json_object_get(is, "spec"));
+	json_decref(wanted);
+	json_decref(is);
+	return same;
+}
+
+static void
+request_start(struct vm_look *l)
+{
+	struct state_change_request *start = schema_list_add(&l->status->state_change_requests, request_schema());
+
+	start->action = STATE_CHANGE_START;
+}
+
+/* An instance that still waits for its host or its disks has nothing to lose: a changed template replaces it.  (KubeVirt leaves it
+ * waiting; but whoever mends a file expects it to count.) */
+static bool
+is_outdated_and_waiting(const struct vm_look *l)
+{
+	const char *made = l->vmi == NULL ? NULL : schema_map_get(&l->vmi->head.meta->annotations, "kubevirt.io/vm-generation");
+
+	if (made == NULL || l->vmi->status->phase > VMI_PENDING || l->vmi->head.meta->deletion_timestamp != 0)
+		return false;
+	return g_ascii_strtoll(made, NULL, 10) != l->vm->head.meta->generation && !is_as_wanted(l);
 }
 
 static int
@@ -298,14 +357,17 @@ act(struct vm_look *l, struct error *err)
 		.exists = l->vmi != NULL, .deleting = l->vmi != NULL && l->vmi->head.meta->deletion_timestamp != 0,
 		.phase = l->vmi == NULL ? VMI_UNSET : (enum vmi_phase)l->vmi->status->phase };
 	enum vm_action action = vm_plan(&situation);
-	struct state_change_request *start;
 
+	if (action == VM_KEEP && is_outdated_and_waiting(l)) {
+		if ((situation.strategy == RUN_MANUAL || situation.strategy == RUN_RERUN_ON_FAILURE) &&
+		    l->status->state_change_requests.count == 0)
+			request_start(l);
+		return stop_instance(l, err);
+	}
 	/* What depends on a change of strategy or on a failure that is then gone must outlast this look. */
 	if ((action == VM_STOP_AND_REQUEST || (action == VM_START && situation.strategy == RUN_RERUN_ON_FAILURE)) &&
-	    l->status->state_change_requests.count == 0) {
-		start = schema_list_add(&l->status->state_change_requests, request_schema());
-		start->action = STATE_CHANGE_START;
-	}
+	    l->status->state_change_requests.count == 0)
+		request_start(l);
 	if (action == VM_START)
 		return start_instance(l, err);
 	return action == VM_KEEP ? 0 : stop_instance(l, err);
@@ -373,7 +435,6 @@ check_restart(struct vm_look *l)
 {
 	const char *made = l->vmi == NULL ? NULL : schema_map_get(&l->vmi->head.meta->annotations, "kubevirt.io/vm-generation");
 	int64_t generation = made == NULL ? 0 : g_ascii_strtoll(made, NULL, 10);
-	json_t *wanted, *is;
 	bool same;
 
 	l->status->observed_generation = generation;
@@ -382,12 +443,7 @@ check_restart(struct vm_look *l)
 		condition_remove(&l->status->conditions, "RestartRequired");
 		return;
 	}
-	wanted = instance_tree(l, l->vmi->spec->start_strategy == START_PAUSED);
-	is = object_tree(l->instance);
-	vmi_prepare(wanted);
-	same = json_equal(json_object_get(wanted, "spec"), json_object_get(is, "spec"));
-	json_decref(wanted);
-	json_decref(is);
+	same = is_as_wanted(l);
 	if (same)
 		condition_remove(&l->status->conditions, "RestartRequired");
 	else
@@ -472,7 +528,7 @@ reconcile(struct vm_look *l, struct error *err)
 	if (l->vm->head.meta->deletion_timestamp == 0 && r == 0) {
 		trim_requests(l);
 		count_failures(l);
-		condition_remove(&l->status->conditions, "Failure");
+		forget_failure(l);
 		r = act(l, err);
 	} else if (r != 0) {
 		note_failure(l, "FailedCreate", err->text);
