@@ -17,6 +17,7 @@
 #include "daemon/host.h"
 #include "daemon/objects.h"
 #include "src/api/vm.h"
+#include "src/base/clock.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/base/quantity.h"
@@ -531,12 +532,13 @@ void
 storage_class_ensure(struct daemon *daemon)
 {
 	g_autofree char *uid = g_uuid_string_random();
+	char now[CLOCK_TEXT_SIZE];
 	json_t *tree;
 
 	if (store_count(daemon->store, KIND_STORAGE_CLASS) > 0)
 		return;
-	tree = json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s}},s:s,s:s,s:s,s:b}", "apiVersion", "storage.k8s.io/v1", "kind", "StorageClass",
-	    "metadata", "name", "local", "uid", uid, "annotations", "storageclass.kubernetes.io/is-default-class", "true", "provisioner",
+	tree = json_pack("{s:s,s:s,s:{s:s,s:s,s:s,s:{s:s}},s:s,s:s,s:s,s:b}", "apiVersion", "storage.k8s.io/v1", "kind", "StorageClass",
+	    "metadata", "name", "local", "uid", uid, "creationTimestamp", clock_format(daemon_now(daemon), now), "annotations", "storageclass.kubernetes.io/is-default-class", "true", "provisioner",
 	    LOCAL_PROVISIONER, "reclaimPolicy", "Delete", "volumeBindingMode", "Immediate", "allowVolumeExpansion", 1);
 	if (store_put(daemon->store, &kinds[KIND_STORAGE_CLASS], tree, NULL) == NULL)
 		log_warning("the StorageClass \"local\" cannot be stored");

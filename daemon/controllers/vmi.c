@@ -119,8 +119,8 @@ schedule(struct daemon *daemon, const struct object *object, struct error *err)
 	struct host *host = NULL;
 	char why[512] = "";
 
+	condition_set(&status->conditions, "Ready", false, "GuestNotRunning", "Guest VM is not reported as running", now);
 	if (!vmi_volumes_are_ready(daemon, object, &node, &reason, why, sizeof(why))) {
-		condition_set(&status->conditions, "Ready", false, "GuestNotRunning", "Guest VM is not reported as running", now);
 		condition_set(&status->conditions, "Synchronized", false, reason, why, now);
 		if (strcmp(reason, "FailedPvcNotFound") == 0)
 			daemon_event(daemon, object, "Normal", reason, "%s", why);
@@ -130,7 +130,6 @@ schedule(struct daemon *daemon, const struct object *object, struct error *err)
 	condition_remove(&status->conditions, "Synchronized");
 	if (host == NULL) {
 		controllers_await_capacity(daemon, object);
-		condition_set(&status->conditions, "Ready", false, "GuestNotRunning", "Guest VM is not reported as running", now);
 		if (condition_set(&status->conditions, "PodScheduled", false, "Unschedulable", why, now))
 			daemon_event(daemon, object, "Warning", "FailedScheduling", "%s", why);
 		return vmi_status_put(daemon, object, status, err);
