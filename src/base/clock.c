@@ -2,7 +2,9 @@
 #include "config.h"
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "src/base/clock.h"
@@ -40,9 +42,33 @@ clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])
 	return text;
 }
 
+/* GLib takes all of ISO 8601; RFC 3339 leaves one form: "2026-01-31T08:30:00", a fraction or none, a zone. */
+static bool
+is_rfc3339(const char *text)
+{
+	static const char shape[] = "0000-00-00T00:00:00", zone[] = "00:00";
+
+	for (const char *s = shape; *s != '\0'; s++, text++)
+		if (*s == '0' ? !g_ascii_isdigit(*text) : *text != *s)
+			return false;
+	if (*text == '.')
+		text += 1 + strspn(text + 1, "0123456789");
+	if (*text == 'Z')
+		return text[1] == '\0';
+	if (*text != '+' && *text != '-')
+		return false;
+	text++;
+	for (const char *s = zone; *s != '\0'; s++, text++)
+		if (*s == '0' ? !g_ascii_isdigit(*text) : *text != *s)
+			return false;
+	return *text == '\0';
+}
+
 int64_t
 clock_parse(const char *text)
 {
+	if (!is_rfc3339(text))
+		return -1;
 	g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
 	g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(text, utc);
 
