@@ -7,26 +7,15 @@
 #include <string.h>
 
 #include "net/ledger.h"
+#include "src/api/meta.h"
 #include "src/base/error.h"
 
 enum {
-	PREFIX_LEAST = 8,
-	PREFIX_MOST = 30,
 	RESERVED = 3,          /* of every subnet: its own address, the gateway, the broadcast address */
 	MAC_TRIES = 1 << 10,   /* derived MACs that are tried; with 24 bits of room the second is hardly ever needed */
 };
 
 /* --- subnets ------------------------------------------------------------------------------------------------------ */
-
-static int
-parse_prefix(const char *text, unsigned *prefix)
-{
-	char rest;
-
-	if (!g_ascii_isdigit(text[0]) || sscanf(text, "%2u%c", prefix, &rest) != 1)
-		return -1;
-	return *prefix < PREFIX_LEAST || *prefix > PREFIX_MOST ? -1 : 0;
-}
 
 static void
 format_ip(uint32_t ip, char text[16])
@@ -39,21 +28,15 @@ format_ip(uint32_t ip, char text[16])
 int
 subnet_parse(const char *cidr, struct subnet *subnet, struct error *err)
 {
-	g_auto(GStrv) parts = g_strsplit(cidr, "/", 2);
-	struct in_addr in;
+	char address[INET_ADDRSTRLEN];
 	unsigned prefix;
+	struct in_addr in;
 
-	if (parts[0] == NULL || parts[1] == NULL || inet_pton(AF_INET, parts[0], &in) != 1 ||
-	    parse_prefix(parts[1], &prefix) < 0)
-		return error_set(
-		    err, EINVAL, "\"%s\" is not an IPv4 subnet such as 192.168.77.0/24 (from /8 to /30)", cidr);
+	if (check_subnet(cidr, err) != 0)
+		return -1;
+	sscanf(cidr, "%15[0-9.]/%2u", address, &prefix);
+	inet_pton(AF_INET, address, &in);
 	uint32_t ip = ntohl(in.s_addr), mask = UINT32_MAX << (32 - prefix);
-	if ((ip & ~mask) != 0) {
-		char right[16];
-		format_ip(ip & mask, right);
-		return error_set(
-		    err, EINVAL, "\"%s\" is an address inside a subnet; the subnet is %s/%u", cidr, right, prefix);
-	}
 	*subnet = (struct subnet){.network = ip, .mask = mask, .gateway = ip + 1};
 	return 0;
 }

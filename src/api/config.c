@@ -50,7 +50,7 @@ static SCHEMA(pool_schema, struct config_pool, "Pool", "Where disks of the class
 static const struct schema_field network_rows[] = {
 	{ STRING("name", struct config_network, name), .dflt = "solovirt", .check = check_dns_label, .doc = "Name of the libvirt network." },
 	{ STRING("bridge", struct config_network, bridge), .dflt = "solovirt0", .min = 1, .max = 15, .doc = "Its bridge on the host." },
-	{ STRING("cidr", struct config_network, cidr), .dflt = "192.168.77.0/24", .doc = "Its subnet." },
+	{ STRING("cidr", struct config_network, cidr), .dflt = "192.168.77.0/24", .check = check_subnet, .doc = "Its subnet." },
 	{ 0 },
 };
 static SCHEMA(network_schema_, struct config_network, "Network", "The default network.", network_rows);

@@ -59,5 +59,6 @@ int check_config_key(const char *text, struct error *err); /* data keys: [-._a-z
 int check_mac(const char *text, struct error *err);
 int check_uuid(const char *text, struct error *err);
 int check_absolute_path(const char *text, struct error *err);
+int check_subnet(const char *text, struct error *err); /* IPv4, from /8 to /30, no bits behind the prefix */
 
 #endif

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <glib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "src/api/meta.h"
@@ -148,4 +149,22 @@ check_absolute_path(const char *text, struct error *err)
 	if (text[0] == '/' && text[1] != '\0' && !g_strv_contains((const char *const *)parts, ".."))
 		return 0;
 	return error_set(err, EINVAL, "\"%.80s\" is not an absolute path without \"..\"", text);
+}
+
+int
+check_subnet(const char *text, struct error *err)
+{
+	g_auto(GStrv) parts = g_strsplit(text, "/", 2);
+	struct in_addr in, right;
+	char rest, address[INET_ADDRSTRLEN];
+	unsigned prefix;
+
+	if (parts[0] == NULL || parts[1] == NULL || inet_pton(AF_INET, parts[0], &in) != 1 || !g_ascii_isdigit(parts[1][0]) ||
+	    sscanf(parts[1], "%2u%c", &prefix, &rest) != 1 || prefix < 8 || prefix > 30)
+		return error_set(err, EINVAL, "\"%.40s\" is not an IPv4 subnet such as 192.168.77.0/24 (from /8 to /30)", text);
+	right.s_addr = htonl(ntohl(in.s_addr) & UINT32_MAX << (32 - prefix));
+	if (right.s_addr == in.s_addr)
+		return 0;
+	inet_ntop(AF_INET, &right, address, sizeof(address));
+	return error_set(err, EINVAL, "\"%s\" is an address inside a subnet; the subnet is %s/%u", text, address, prefix);
 }
