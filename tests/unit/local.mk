@@ -7,6 +7,8 @@ unit_programs = \
 	tests/unit/test_cli_outline \
 	tests/unit/test_cli_resource \
 	tests/unit/test_cli_websocket \
+	tests/unit/test_clock \
+	tests/unit/test_config \
 	tests/unit/test_diagnostic \
 	tests/unit/test_document \
 	tests/unit/test_domain_xml \
@@ -19,6 +21,7 @@ unit_programs = \
 	tests/unit/test_patch \
 	tests/unit/test_path \
 	tests/unit/test_quantity \
+	tests/unit/test_queue \
 	tests/unit/test_rest \
 	tests/unit/test_rest_stream \
 	tests/unit/test_rest_watch \
@@ -30,6 +33,7 @@ unit_programs = \
 	tests/unit/test_spool_plan \
 	tests/unit/test_spool_scan \
 	tests/unit/test_store \
+	tests/unit/test_vm_plan \
 	tests/unit/test_websocket
 check_PROGRAMS += $(unit_programs) tests/unit/worker_echo
 TESTS += $(unit_programs)
