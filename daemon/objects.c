@@ -303,6 +303,7 @@ update_status(struct daemon *daemon, const struct document *document, const char
 {
 	const struct kind *kind = kind_of_document(document, diagnostics);
 	const json_t *status = json_object_get(document->root, "status");
+	const char *name = path_string(document->root, "metadata.name");
 	const struct object *current, *object = NULL;
 	json_t *tree;
 	void *value;
@@ -311,10 +312,16 @@ update_status(struct daemon *daemon, const struct document *document, const char
 		error_set(err, EOPNOTSUPP, "the object has no status that could be set");
 		return NULL;
 	}
+	if (name == NULL) {
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, "metadata.name",
+		    "is required: what the %s is called", kind->name);
+		invalid(kind, "", diagnostics, err);
+		return NULL;
+	}
 	current = store_get(daemon->store, kind_id(kind), kind->namespaced ? (namespace == NULL ? "default" : namespace) : "",
-	    path_string(document->root, "metadata.name"));
+	    name);
 	if (current == NULL) {
-		error_set(err, ENOENT, "%s \"%s\" not found", kind_resource(kind), path_string(document->root, "metadata.name"));
+		error_set(err, ENOENT, "%s \"%s\" not found", kind_resource(kind), name);
 		return NULL;
 	}
 	value = g_malloc0(kind->status_schema->size);

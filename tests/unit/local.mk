@@ -19,6 +19,7 @@ unit_programs = \
 	tests/unit/test_kinds \
 	tests/unit/test_ledger \
 	tests/unit/test_patch \
+	tests/unit/test_objects \
 	tests/unit/test_path \
 	tests/unit/test_quantity \
 	tests/unit/test_queue \
