@@ -19,7 +19,7 @@ static const struct schema_field secret_rows[] = {
 	{ 0 },
 };
 static void
-check_values(const struct schema_map *map, const char *field, const struct document *document,
+check_values(const struct schema_map *map, const char *field, const char *plain, const struct document *document,
     struct diagnostics *diagnostics)
 {
 	struct error err = { 0 };
@@ -30,7 +30,8 @@ check_values(const struct schema_map *map, const char *field, const struct docum
 		if (check_base64(map->entries[i].value, &err) == 0)
 			continue;
 		path_member(path, map->entries[i].name);
-		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, path->str, "%s", err.text);
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, path->str, "%s; plain text goes under %s",
+		    err.text, plain);
 	}
 }
 
@@ -38,13 +39,9 @@ static void
 secret_check(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics)
 {
 	const struct secret *secret = object;
-	unsigned before = diagnostics->errors;
 
 	(void)path;
-	check_values(&secret->data, "data", document, diagnostics);
-	if (diagnostics->errors > before && secret->string_data.count == 0)
-		diagnostics_add(diagnostics, SEVERITY_WARNING, CAUSE_INVALID, document, "data",
-		    "holds values in base64: write plain ones under stringData");
+	check_values(&secret->data, "data", "stringData", document, diagnostics);
 }
 SCHEMA(secret_schema, struct secret, "Secret", "Data that is not shown.", secret_rows, .check = secret_check);
 
@@ -61,7 +58,7 @@ config_map_check(const void *object, const struct document *document, const char
 	const struct config_map *map = object;
 
 	(void)path;
-	check_values(&map->binary_data, "binaryData", document, diagnostics);
+	check_values(&map->binary_data, "binaryData", "data", document, diagnostics);
 	for (size_t i = 0; i < map->binary_data.count; i++) {
 		g_autoptr(GString) key = g_string_new("binaryData");
 

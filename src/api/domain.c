@@ -45,7 +45,7 @@ static SCHEMA(memory_schema, struct memory, "Memory", "Memory of the guest.", me
 
 static const struct schema_field resource_list_rows[] = {
 	{ QUANTITY("memory", struct resource_list, memory), .min = 0, .max = INT64_C(1) << 46, .doc = "Bytes of memory." },
-	{ MILLI("cpu", struct resource_list, cpu), .min = 0, .max = 1 << 24, .doc = "Processors." },
+	{ MILLI("cpu", struct resource_list, cpu), .min = 0, .max = 16384 * 1000, .doc = "Processors." },
 	{ IGNORED("ephemeral-storage", "Disks have sizes of their own.") },
 	{ 0 },
 };

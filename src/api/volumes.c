@@ -109,7 +109,8 @@ inline_check(const char *text, bool base64, const char *field, const struct docu
 	if (text == NULL)
 		return;
 	if (base64 && check_base64(text, &err) != 0) {
-		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, where, "%s", err.text);
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, where, "%s; plain text goes under %.*s", err.text,
+		    (int)(strlen(field) - strlen("Base64")), field);
 		return;
 	}
 	if (base64)

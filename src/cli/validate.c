@@ -93,7 +93,8 @@ check_all(const struct cli *cli, const GPtrArray *documents, struct diagnostics 
 	}
 }
 
-/* The spool refuses both files that define one object; here they may be meant for different daemons: a warning. */
+/* The spool refuses a file that defines an object twice, and both of two files; those may be meant for different daemons
+ * here: a warning. */
 static void
 check_double(const struct cli *cli, const struct kind *kind, const struct document *document, GHashTable *seen,
     struct diagnostics *diagnostics)
@@ -108,12 +109,19 @@ check_double(const struct cli *cli, const struct kind *kind, const struct docume
 	key = g_strdup_printf(
 	    "%s/%s/%s", kind_resource(kind), kind->namespaced ? ns != NULL ? ns : cli->namespace : "", name);
 	other = g_hash_table_lookup(seen, key);
-	if (other != NULL)
+	if (other != NULL && strcmp(other->file, document->file) == 0) {
+		unsigned line = 0, column = 0;
+
+		document_mark(other, "metadata.name", &line, &column);
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_DUPLICATE, document, "metadata.name",
+		    "%s \"%s\" is defined twice in this file; the first is in line %u", kind->name, name, line);
+	} else if (other != NULL) {
 		diagnostics_add(diagnostics, SEVERITY_WARNING, CAUSE_DUPLICATE, document, "metadata.name",
 		    "%s \"%s\" is also defined in %s; in one spool both would be refused", kind->name, name,
 		    other->file);
-	else
+	} else {
 		g_hash_table_insert(seen, g_steal_pointer(&key), (gpointer)(uintptr_t)document);
+	}
 }
 
 static void

@@ -20,7 +20,10 @@ const char *const cause_names[] = {
 
 static const char *const severity_names[] = { [SEVERITY_ERROR] = "error", [SEVERITY_WARNING] = "warning" };
 
-enum { WORD_MOST = 64 /* characters of a word that is compared */ };
+enum {
+	WORD_MOST = 64,  /* characters of a word that is compared */
+	FIELD_MOST = 160 /* bytes of a path in a line for people; an honest one has half of that */
+};
 
 static void put_vprintf(struct diagnostics *list, struct diagnostic *place, const char *format, va_list ap)
     __attribute__((format(printf, 3, 0)));
@@ -128,7 +131,9 @@ diagnostic_format(const struct diagnostic *diagnostic)
 	}
 	if (text->len > 0)
 		g_string_append(text, ": ");
-	if (diagnostic->field[0] != '\0')
+	if (strlen(diagnostic->field) > FIELD_MOST)
+		g_string_append_printf(text, "%.*s...: ", FIELD_MOST, diagnostic->field);
+	else if (diagnostic->field[0] != '\0')
 		g_string_append_printf(text, "%s: ", diagnostic->field);
 	g_string_append(text, diagnostic->message);
 	return g_string_free(text, FALSE);

@@ -311,7 +311,8 @@ key_name(struct yaml *yaml, const yaml_event_t *event)
 	struct scalar scalar = { .type = SCALAR_STRING };
 
 	if (event->type != YAML_SCALAR_EVENT)
-		return reader_error(yaml->reader, CAUSE_INVALID, PLACE(event), "a key must be a word");
+		return reader_error(yaml->reader, CAUSE_INVALID, PLACE(event),
+		    "a key must be a word; a text that begins with { or [ needs quotes");
 	if (event->data.scalar.plain_implicit && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
 		scalar_resolve(text, &scalar);
 	name = scalar_key(text, &scalar);
@@ -493,6 +494,7 @@ static const struct {
 	    "is the indentation right? A text that holds \": \" needs quotes" },
 	{ "found character that cannot start any token", "a text that begins with @ ` or % needs quotes" },
 	{ "could not find expected ':'", "is a \":\" or a closing quote missing?" },
+	{ "found unexpected end of stream", "is the closing quote missing?" },
 	{ "did not find expected key", "is the indentation right, or a quote missing?" },
 	{ "did not find expected '-' indicator", "is the indentation right?" },
 	{ "did not find expected ',' or '}'", "is a comma or a brace missing?" },

@@ -77,6 +77,19 @@ advice(const struct schema_field *f, const json_t *value)
 	return "";
 }
 
+/* "with fields such as guest, maxGuest": what an object consists of. */
+static char *
+fields(const struct schema *schema)
+{
+	GString *text = g_string_new(NULL);
+	unsigned count = 0;
+
+	for (const struct schema_field *f = schema->fields; f->name != NULL && count < 3; f++)
+		if (f->policy == POLICY_HONOUR)
+			g_string_append_printf(text, "%s%s", count++ == 0 ? " with fields such as " : ", ", f->name);
+	return g_string_free(text, FALSE);
+}
+
 static int
 wrong_type(struct decoding *d, const struct schema_field *f, const json_t *value)
 {
@@ -366,9 +379,9 @@ object_decode(struct decoding *d, const struct schema *schema, const json_t *tre
 	json_t *value;
 
 	if (!json_is_object(tree)) {
-		g_autofree char *found = describe(tree);
+		g_autofree char *found = describe(tree), *parts = fields(schema);
 		schema_set_defaults(schema, object);
-		return complain(d, CAUSE_INVALID, "must be an object, but is %s", found);
+		return complain(d, CAUSE_INVALID, "must be an object%s, but is %s", parts, found);
 	}
 	json_object_foreach ((json_t *)(uintptr_t)tree, name, value)
 		if (schema_row(schema, name, strlen(name)) == NULL)

@@ -172,7 +172,7 @@ static const struct {
 						  "t.yaml:3:1: tags (!...) are not understood; write the key alone" },
 	{ "~: a", "t.yaml:1:1: a key is missing or is not a word" },
 	{ "? \n: a", "t.yaml:1:2: a key is missing or is not a word" },
-	{ "? [1, 2]\n: a", "t.yaml:1:3: a key must be a word" },
+	{ "? [1, 2]\n: a", "t.yaml:1:3: a key must be a word; a text that begins with { or [ needs quotes" },
 	{ "a: *b", "t.yaml:1:4: a: nothing before *b is called &b" },
 	{ "a: &a [1, *a]", "t.yaml:1:11: a[1]: *a stands inside &a itself" },
 	{ "a: &a {b: {c: *a}}", "t.yaml:1:15: a.b.c: *a stands inside &a itself" },
@@ -196,7 +196,7 @@ static const struct {
 		   "a text that begins with @ ` or % needs quotes" },
 	{ "a: [1\n", "t.yaml:2:1: syntax: did not find expected ',' or ']' while parsing a flow sequence of line 1; is a comma "
 		     "or a bracket missing?" },
-	{ "a: \"b\n", "t.yaml:2:1: syntax: found unexpected end of stream while scanning a quoted scalar of line 1" },
+	{ "a: \"b\n", "t.yaml:2:1: syntax: found unexpected end of stream while scanning a quoted scalar of line 1; is the closing quote missing?" },
 	{ "a: 1\n b: 2\n", "t.yaml:2:3: syntax: mapping values are not allowed in this context; is the indentation right? A text "
 			   "that holds \": \" needs quotes" },
 	{ "{\"a\": 1, \"b\": 2, \"a\": 3}", "t.yaml:1:18: a: is written twice; the first is in line 1" },

@@ -201,16 +201,16 @@ static const struct {
 	{ "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, annotations: {a b: x}}}", "metadata.annotations.a b: \"a b\" "
 	  "is not a label or annotation name: [prefix/]name with at most 63 letters, digits, -, _ and ." },
 	{ "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, status: {anything: 1}}", "" },
-	{ "{apiVersion: v1, kind: ConfigMap, metadata: a}", "metadata: must be an object, but is the string \"a\"\n"
+	{ "{apiVersion: v1, kind: ConfigMap, metadata: a}", "metadata: must be an object with fields such as name, generateName, namespace, but is the string \"a\"\n"
 	  "metadata.name: is required: what the ConfigMap is called" },
 	{ "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {a/b: x}}",
 	  "data.a/b: \"a/b\" is not a data key: at most 253 letters, digits, -, _ and ." },
 	{ "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {k: x}, binaryData: {k: eA==}}",
 	  "binaryData.k: is also written under data" },
-	{ "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, binaryData: {k: \"%\"}}", "binaryData.k: is not base64" },
-	{ "{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {k: pass word}}", "data.k: is not base64" },
+	{ "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, binaryData: {k: \"%\"}}", "binaryData.k: is not base64; plain text goes under data" },
+	{ "{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {k: pass word}}", "data.k: is not base64; plain text goes under stringData" },
 	{ "{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {k: abc}}",
-	  "data.k: is not base64: its length must be a multiple of 4 (padded with =)" },
+	  "data.k: is not base64: its length must be a multiple of 4 (padded with =); plain text goes under stringData" },
 	{ "{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {k: \"YWI=\\n\", l: \"\"}, stringData: {m: abc}}", "" },
 };
 
@@ -339,7 +339,8 @@ static const struct {
 	  V ".cloudInitNoCloud: userData, userDataBase64 and secretRef exclude each other: write one of them" },
 	{ VOLUME("cloudInitConfigDrive: {networkData: a, networkDataSecretRef: {name: s}}"),
 	  V ".cloudInitConfigDrive: networkData, networkDataBase64 and networkDataSecretRef exclude each other: write one of them" },
-	{ VOLUME("cloudInitNoCloud: {userDataBase64: \"#cloud-config\"}"), V ".cloudInitNoCloud.userDataBase64: is not base64" },
+	{ VOLUME("cloudInitNoCloud: {userDataBase64: \"#cloud-config\"}"), V ".cloudInitNoCloud.userDataBase64: is not base64; plain text "
+	  "goes under userData" },
 };
 
 START_TEST(checks_instances)

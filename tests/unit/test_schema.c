@@ -245,14 +245,14 @@ static const struct {
 	{ "papers: {Pass: 1}", "papers.Pass: must be a string, but is the number 1; put it in quotes" },
 	{ "papers: {pass: x}", "papers.pass: \"pass\" does not begin with a capital" },
 	{ "sails: {name: a}", "sails: must be a list of objects, but is an object; begin each item with \"- \"" },
-	{ "sails: [a]", "sails[0]: must be an object, but is the string \"a\"" },
+	{ "sails: [a]", "sails[0]: must be an object with fields such as name, area, but is the string \"a\"" },
 	{ "sails: [{area: 1}]", "sails[0].name: is required: a string (Its name)" },
 	{ "sails: [{name: a}, {name: b, area: 901}]",
 	    "sails[1].area: 901 is out of range: it must be from 1 to 900" },
 	{ "sails: [{name: a}, {name: b}, {name: a}]",
 	    "sails[2].name: \"a\" is used by an earlier item: each needs its own" },
 	{ "sails: [{name: a}, {name: b}, {name: c}, {name: d}]", "sails: has 4 items: at most 3 are allowed" },
-	{ "engine: fast", "engine: must be an object, but is the string \"fast\"" },
+	{ "engine: fast", "engine: must be an object with fields such as power, loud, but is the string \"fast\"" },
 	{ "engine: {power: 101}", "engine.loud: must be true of such power" },
 	{ "engine: {pwoer: 1}", "engine.pwoer: no such field; did you mean \"power\"?" },
 	{ "engine: {zzz: 1}", "engine.zzz: no such field in Engine (\"solovirt explain\" lists them)" },
@@ -321,7 +321,7 @@ START_TEST(refuses_what_is_no_object)
 	json_t *tree = json_pack("[i]", 1);
 
 	ck_assert_int_eq(schema_decode(&ship_schema, tree, NULL, "spec", &ship, &diagnostics), -1);
-	assert_told(SEVERITY_ERROR, "spec: must be an object, but is a list");
+	assert_told(SEVERITY_ERROR, "spec: must be an object with fields such as afloat, armed, masts, but is a list");
 	ck_assert_ptr_nonnull(ship.engine);
 	json_decref(tree);
 }
