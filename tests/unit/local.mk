@@ -12,6 +12,7 @@ unit_programs = \
 	tests/unit/test_diagnostic \
 	tests/unit/test_document \
 	tests/unit/test_domain_xml \
+	tests/unit/test_errors \
 	tests/unit/test_http \
 	tests/unit/test_image \
 	tests/unit/test_import \
@@ -45,4 +46,4 @@ AM_CFLAGS += $(CHECK_CFLAGS)
 AM_TESTS_ENVIRONMENT = SOLOVIRT_LIBEXEC='$(abs_top_builddir)' SOLOVIRT_SOURCE='$(abs_top_srcdir)' \
 	SOLOVIRT_BUILD='$(abs_top_builddir)' \
 	ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1; export SOLOVIRT_LIBEXEC SOLOVIRT_SOURCE SOLOVIRT_BUILD ASAN_OPTIONS UBSAN_OPTIONS;
-EXTRA_DIST += tests/unit/rest_fixture.h
+EXTRA_DIST += tests/unit/rest_fixture.h tests/golden
