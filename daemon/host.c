@@ -18,6 +18,8 @@
 enum { HOST_RETRY_MS = 5000 /* after a step of the preparation failed */ };
 
 static void host_step(struct host *host);
+static void calls_go(struct host *host);
+static void calls_cancel(struct host *host);
 
 /* --- domains ------------------------------------------------------------------------------------------------------- */
 
@@ -244,7 +246,8 @@ on_event(void *owner, const char *event, json_t *args)
 	if (strcmp(event, "domain") != 0 || what == NULL)
 		return;
 	g_autofree char *copy = g_strdup(name);
-	if (strcmp(what, "undefined") == 0) {
+	/* A definition that was removed under a running guest leaves the guest running. */
+	if (strcmp(what, "undefined") == 0 && g_strcmp0(path_string(args, "state"), "shutoff") == 0) {
 		controllers_domain_changed(host->daemon, host, copy, what);
 		host_domain_forget(host, copy);
 		return;
@@ -273,11 +276,11 @@ is_local(const char *uri)
 }
 
 static void
-host_free(void *pointer)
+host_free(struct host *host)
 {
-	struct host *host = pointer;
-
+	calls_cancel(host);
 	worker_free(host->worker);
+	g_queue_free(host->calls);
 	event_free(host->retry);
 	g_hash_table_destroy(host->domains);
 	g_hash_table_destroy(host->dhcp);
@@ -304,6 +307,7 @@ host_new(struct daemon *daemon, const struct config_host *config)
 	host->local = is_local(config->uri);
 	host->domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, domain_free);
 	host->dhcp = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	host->calls = g_queue_new();
 	host->retry = evtimer_new(daemon->base, on_retry, host);
 	host->problem = g_strdup("its worker is being started");
 	host->worker = worker_new(daemon->base, &host_class, arguments, host);
@@ -313,7 +317,7 @@ host_new(struct daemon *daemon, const struct config_host *config)
 struct host *
 host_find(struct daemon *daemon, const char *name)
 {
-	for (guint i = 0; name != NULL && i < daemon->hosts->len; i++) {
+	for (guint i = 0; name != NULL && daemon->hosts != NULL && i < daemon->hosts->len; i++) {
 		struct host *host = daemon->hosts->pdata[i];
 		if (strcmp(host->name, name) == 0)
 			return host;
@@ -321,18 +325,29 @@ host_find(struct daemon *daemon, const char *name)
 	return NULL;
 }
 
+/* Out of the list first: what its last calls are answered with must not find it any more. */
+static void
+host_drop(struct daemon *daemon, struct host *host)
+{
+	guint index;
+
+	if (g_ptr_array_find(daemon->hosts, host, &index))
+		g_ptr_array_steal_index(daemon->hosts, index);
+	host_free(host);
+}
+
 void
 hosts_start(struct daemon *daemon)
 {
 	if (daemon->hosts == NULL)
-		daemon->hosts = g_ptr_array_new_with_free_func(host_free);
+		daemon->hosts = g_ptr_array_new();
 	for (guint i = 0; i < daemon->hosts->len; i++)
 		((struct host *)daemon->hosts->pdata[i])->configured = false;
 	SCHEMA_EACH (struct config_host, config, &daemon->config->hosts) {
 		struct host *host = host_find(daemon, config->name);
 
 		if (host != NULL && strcmp(host->uri, config->uri) != 0) {
-			g_ptr_array_remove(daemon->hosts, host);
+			host_drop(daemon, host);
 			host = NULL;
 		}
 		if (host == NULL) {
@@ -341,13 +356,15 @@ hosts_start(struct daemon *daemon)
 			controllers_host_changed(daemon, host);
 		}
 		host->configured = true;
+		host->emulation_wanted = config->emulation;
 	}
 }
 
 void
 hosts_stop(struct daemon *daemon)
 {
-	g_clear_pointer(&daemon->hosts, g_ptr_array_unref);
+	while (daemon->hosts != NULL && daemon->hosts->len > 0)
+		host_drop(daemon, daemon->hosts->pdata[daemon->hosts->len - 1]);
 }
 
 void
@@ -361,7 +378,7 @@ host_allocatable(const struct host *host, int64_t *cpu, int64_t *memory)
 
 /* --- calls --------------------------------------------------------------------------------------------------------- */
 
-/* A call that waits for the commit. */
+/* A call that waits for the commit, then for a lane, then for its answer. */
 struct waiting_call {
 	struct daemon *daemon;
 	char *host; /* by name: it may be gone by then */
@@ -372,6 +389,53 @@ struct waiting_call {
 	worker_reply *reply;
 	void *arg;
 };
+
+static void
+call_end(struct waiting_call *w, json_t *result, const struct error *error)
+{
+	w->reply(w->arg, result, error);
+	json_decref(w->args);
+	if (w->fd >= 0)
+		close(w->fd);
+	g_free(w->host);
+	g_free(w);
+}
+
+static void
+on_answer(void *arg, json_t *result, const struct error *error)
+{
+	struct waiting_call *w = arg;
+	struct host *host = host_find(w->daemon, w->host);
+
+	if (host != NULL && host->under_way > 0)
+		host->under_way--;
+	call_end(w, result, error);
+	if (host != NULL)
+		calls_go(host);
+}
+
+/* Hands calls to the worker as long as it has lanes. */
+static void
+calls_go(struct host *host)
+{
+	struct waiting_call *w;
+
+	while (host->under_way < HOST_LANES && (w = g_queue_pop_head(host->calls)) != NULL) {
+		host->under_way++;
+		worker_call(host->worker, w->verb, g_steal_pointer(&w->args), w->fd, w->deadline, on_answer, w);
+	}
+}
+
+static void
+calls_cancel(struct host *host)
+{
+	struct error gone = { 0 };
+	struct waiting_call *w;
+
+	error_set(&gone, ECANCELED, "host %s is not used any more", host->name);
+	while ((w = g_queue_pop_head(host->calls)) != NULL)
+		call_end(w, NULL, &gone);
+}
 
 static void
 on_durable(void *arg, const struct error *error)
@@ -385,15 +449,11 @@ on_durable(void *arg, const struct error *error)
 		error = &gone;
 	}
 	if (error != NULL) {
-		json_decref(w->args);
-		w->reply(w->arg, NULL, error);
-	} else {
-		worker_call(host->worker, w->verb, w->args, w->fd, w->deadline, w->reply, w->arg);
+		call_end(w, NULL, error);
+		return;
 	}
-	if (w->fd >= 0)
-		close(w->fd);
-	g_free(w->host);
-	g_free(w);
+	g_queue_push_tail(host->calls, w);
+	calls_go(host);
 }
 
 void

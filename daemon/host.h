@@ -41,6 +41,8 @@ struct host {
 	GHashTable *domains;  /* domain name -> struct host_domain */
 	GHashTable *dhcp;     /* "mac ip" of the entries that its DHCP server has; telling it costs half a second */
 	struct event *retry;
+	GQueue *calls;        /* struct waiting_call that wait for a place at the worker */
+	unsigned under_way;   /* calls that the worker has */
 	unsigned step;        /* of the preparation */
 };
 
@@ -48,6 +50,7 @@ struct host {
 void hosts_start(struct daemon *daemon);
 void hosts_stop(struct daemon *daemon);
 
+/* The host of a name, or NULL. */
 struct host *host_find(struct daemon *daemon, const char *name);
 /* The domain of an instance, or NULL when the host has none.  Only meaningful while the host is READY. */
 const struct host_domain *host_domain_find(const struct host *host, const char *namespace, const char *name);
@@ -57,8 +60,9 @@ bool host_domain_is_active(const struct host_domain *domain);
 void host_domain_note(struct host *host, const json_t *domain);
 void host_domain_forget(struct host *host, const char *name);
 
-/* Calls the worker as soon as everything that is now in the store is durable.  As worker_call(); fd -1 or a descriptor that is
- * taken over.  deadline in ms. */
+/* Calls the worker as soon as everything that is now in the store is durable and the worker has a lane free: a deadline (ms)
+ * counts from then.  As worker_call(); fd -1 or a descriptor that is taken over. */
+enum { HOST_LANES = 4 };
 void host_call(struct host *host, const char *verb, json_t *args, int fd, int64_t deadline, worker_reply *reply, void *arg);
 
 /* Processors and memory that may be promised to instances, overcommit applied: millicores, bytes. */

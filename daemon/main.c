@@ -120,6 +120,15 @@ on_terminate(evutil_socket_t signal_number, short what, void *arg)
 	event_base_loopexit(loop->daemon->base, NULL);
 }
 
+/* Volumes and addresses are found by these names. */
+static bool
+is_same_place(const struct config *a, const struct config *b)
+{
+	return strcmp(a->pool->name, b->pool->name) == 0 && strcmp(a->pool->path, b->pool->path) == 0 &&
+	    strcmp(a->network->name, b->network->name) == 0 && strcmp(a->network->cidr, b->network->cidr) == 0 &&
+	    strcmp(a->network->bridge, b->network->bridge) == 0;
+}
+
 /* Directories and the store cannot move while we run; everything else is taken over. */
 static void
 on_hangup(evutil_socket_t signal_number, short what, void *arg)
@@ -137,8 +146,9 @@ on_hangup(evutil_socket_t signal_number, short what, void *arg)
 	}
 	if (strcmp(config->state_directory, daemon->config->state_directory) != 0 ||
 	    strcmp(config->spool_directory, daemon->config->spool_directory) != 0 ||
-	    strcmp(config->runtime_directory, daemon->config->runtime_directory) != 0 || strcmp(config->socket, daemon->config->socket) != 0) {
-		log_error("the configuration stays as it was: spoolDirectory, stateDirectory, runtimeDirectory and socket need a restart");
+	    strcmp(config->runtime_directory, daemon->config->runtime_directory) != 0 ||
+	    strcmp(config->socket, daemon->config->socket) != 0 || !is_same_place(config, daemon->config)) {
+		log_error("the configuration stays as it was: spoolDirectory, stateDirectory, runtimeDirectory, socket, pool and network need a restart");
 		config_free(config);
 		return;
 	}
@@ -147,6 +157,7 @@ on_hangup(evutil_socket_t signal_number, short what, void *arg)
 	daemon->config = config;
 	log_open("solovirtd", level_of(config->log_level));
 	hosts_start(daemon);
+	controllers_capacity_changed(daemon);
 	rest_reload(daemon);
 	spool_rescan(daemon->spool);
 	log_notice("the configuration was read again");
@@ -228,12 +239,15 @@ daemon_stop(struct daemon *daemon)
 	if (daemon->spool != NULL)
 		spool_free(daemon->spool);
 	daemon->spool = NULL;
+	/* Each answers what is under way to those that come after it. */
 	imports_stop(daemon);
-	controllers_stop(daemon);
 	hosts_stop(daemon);
+	controllers_stop(daemon);
 	if (daemon->store != NULL)
 		store_close(daemon->store);
 	rest_stop(daemon);
+	if (daemon->hosts != NULL)
+		g_ptr_array_unref(daemon->hosts);
 	g_ptr_array_unref(daemon->answers);
 	config_free(daemon->config);
 }

@@ -31,6 +31,7 @@ struct controllers {
 	GHashTable *capacity; /* keys that wait for capacity */
 	GHashTable *jobs;     /* keys with a job under way */
 	GHashTable *paces;    /* uid -> struct pace */
+	GHashTable *signals;  /* uids of instances whose guest is being asked to end */
 	struct event *resync, *trash;
 };
 
@@ -60,6 +61,8 @@ key_requeue(struct daemon *daemon, const char *key)
 void
 controllers_requeue(struct daemon *daemon, const struct object *object, int64_t delay_ms)
 {
+	if (daemon->queue == NULL)
+		return;
 	queue_add(daemon->queue, kind_id(object->kind), object->namespace, object->name, delay_ms);
 }
 
@@ -148,14 +151,15 @@ controllers_job_is_running(struct daemon *daemon, const struct object *object)
 /* --- pace ---------------------------------------------------------------------------------------------------------- */
 
 struct pace {
-	int64_t due; /* monotonic ms */
+	int64_t due, signaled; /* monotonic ms; 0: not */
 	unsigned failures;
+	bool killed; /* its guest has been cut off once */
 };
 
 int64_t
 controllers_pace_left(struct daemon *daemon, const struct object *object)
 {
-	const struct pace *p = g_hash_table_lookup(daemon->controllers->paces, object->uid);
+	const struct pace *p = daemon->controllers == NULL ? NULL : g_hash_table_lookup(daemon->controllers->paces, object->uid);
 
 	return p == NULL ? 0 : MAX(p->due - clock_monotonic_ms(), 0);
 }
@@ -172,20 +176,55 @@ pace_get(struct daemon *daemon, const struct object *object)
 	return p;
 }
 
-bool
+void
 controllers_pace_set(struct daemon *daemon, const struct object *object, int64_t ms)
 {
-	bool first = g_hash_table_lookup(daemon->controllers->paces, object->uid) == NULL;
+	if (daemon->controllers != NULL)
+		pace_get(daemon, object)->due = clock_monotonic_ms() + ms;
+}
 
-	pace_get(daemon, object)->due = clock_monotonic_ms() + ms;
+int64_t
+controllers_signaled(struct daemon *daemon, const struct object *object, int64_t now)
+{
+	struct pace *p = pace_get(daemon, object);
+
+	if (p->signaled == 0)
+		p->signaled = now;
+	return p->signaled;
+}
+
+bool
+controllers_kill_begin(struct daemon *daemon, const struct object *object)
+{
+	struct pace *p = pace_get(daemon, object);
+	bool first = !p->killed;
+
+	p->killed = true;
 	return first;
+}
+
+bool
+controllers_signal_begin(struct daemon *daemon, const struct object *object)
+{
+	return g_hash_table_add(daemon->controllers->signals, g_strdup(object->uid));
+}
+
+void
+controllers_signal_end(struct daemon *daemon, const char *uid)
+{
+	if (daemon->controllers != NULL)
+		g_hash_table_remove(daemon->controllers->signals, uid);
 }
 
 unsigned
 controllers_pace_fail(struct daemon *daemon, const struct object *object, int64_t first_ms, int64_t most_ms)
 {
-	struct pace *p = pace_get(daemon, object);
+	struct pace *p;
 	int64_t ms = first_ms;
+
+	if (daemon->controllers == NULL)
+		return 0;
+	p = pace_get(daemon, object);
 
 	for (unsigned i = 0; i < p->failures && ms < most_ms; i++)
 		ms *= 2;
@@ -197,7 +236,8 @@ controllers_pace_fail(struct daemon *daemon, const struct object *object, int64_
 void
 controllers_pace_clear(struct daemon *daemon, const struct object *object)
 {
-	g_hash_table_remove(daemon->controllers->paces, object->uid);
+	if (daemon->controllers != NULL)
+		g_hash_table_remove(daemon->controllers->paces, object->uid);
 }
 
 /* --- garbage collection -------------------------------------------------------------------------------------------- */
@@ -254,6 +294,22 @@ is_interesting(const struct object *object)
 	return reconcilers[kind_id(object->kind)] != NULL || head->meta->owner_references.count > 0;
 }
 
+/* A host was uncordoned or labelled: by a user, not by what we tell of it. */
+static bool
+node_has_changed(const struct change *change)
+{
+	const struct node *is = change->object->value, *was = change->previous == NULL ? NULL : change->previous->value;
+
+	if (was == NULL || is == NULL || was->spec->unschedulable != is->spec->unschedulable ||
+	    was->head.meta->labels.count != is->head.meta->labels.count)
+		return true;
+	for (size_t i = 0; i < is->head.meta->labels.count; i++)
+		if (g_strcmp0(schema_map_get(&was->head.meta->labels, is->head.meta->labels.entries[i].name),
+		        is->head.meta->labels.entries[i].value) != 0)
+			return true;
+	return false;
+}
+
 /* Owners look at what they own, waiters at what they wait for, dependents of a deleted object at their owners. */
 static void
 on_change(void *arg, const struct change *change)
@@ -280,6 +336,8 @@ on_change(void *arg, const struct change *change)
 		for (guint i = 0; i < owned->len; i++)
 			controllers_requeue(daemon, owned->pdata[i], 0);
 	}
+	if (object->kind == &kinds[KIND_NODE] && node_has_changed(change))
+		wake_capacity(daemon);
 	if (object->kind == &kinds[KIND_VMI] &&
 	    (change->type == CHANGE_DELETED || (head != NULL && vmi_is_final((const struct vmi *)(const void *)head))))
 		wake_capacity(daemon);
@@ -294,6 +352,12 @@ controllers_resync(struct daemon *daemon)
 			if (is_interesting(all->pdata[i]))
 				controllers_requeue(daemon, all->pdata[i], 0);
 	}
+}
+
+void
+controllers_capacity_changed(struct daemon *daemon)
+{
+	wake_capacity(daemon);
 }
 
 /* --- hosts --------------------------------------------------------------------------------------------------------- */
@@ -380,6 +444,7 @@ controllers_start(struct daemon *daemon)
 	c->awaited = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_hash_table_destroy);
 	c->capacity = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	c->jobs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	c->signals = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	c->paces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	daemon->controllers = c;
 	daemon->queue = queue_new(daemon->base, reconcile, daemon);
@@ -397,6 +462,7 @@ controllers_stop(struct daemon *daemon)
 
 	if (c == NULL)
 		return;
+	store_unsubscribe(daemon->store, daemon);
 	daemon->controllers = NULL;
 	event_free(c->resync);
 	event_free(c->trash);
@@ -406,5 +472,6 @@ controllers_stop(struct daemon *daemon)
 	g_hash_table_destroy(c->capacity);
 	g_hash_table_destroy(c->jobs);
 	g_hash_table_destroy(c->paces);
+	g_hash_table_destroy(c->signals);
 	g_free(c);
 }

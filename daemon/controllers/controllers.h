@@ -19,6 +19,8 @@ void controllers_stop(struct daemon *daemon);
 void controllers_host_changed(struct daemon *daemon, struct host *host);
 /* A domain of ours changed on a host; what: libvirt's word for the event, or "agent". */
 void controllers_domain_changed(struct daemon *daemon, struct host *host, const char *domain, const char *what);
+/* There may be more room than before: those that wait for it look again. */
+void controllers_capacity_changed(struct daemon *daemon);
 /* The store can be written again: everything is looked at anew. */
 void controllers_resync(struct daemon *daemon);
 
@@ -37,7 +39,14 @@ bool controllers_job_is_running(struct daemon *daemon, const struct object *obje
 
 /* An object's pace: how long it must wait before its controller acts on the outside again.  Lost at a restart. */
 int64_t controllers_pace_left(struct daemon *daemon, const struct object *object); /* ms; 0: it may act */
-bool controllers_pace_set(struct daemon *daemon, const struct object *object, int64_t ms); /* true: the first since it was cleared */
+void controllers_pace_set(struct daemon *daemon, const struct object *object, int64_t ms);
+/* Since when (monotonic ms) its guest has been asked to end; 0: it has not.  Noted for good by a value. */
+int64_t controllers_signaled(struct daemon *daemon, const struct object *object, int64_t now);
+/* True the first time that its guest is to be cut off. */
+bool controllers_kill_begin(struct daemon *daemon, const struct object *object);
+/* One signal to a guest at a time: true when none is under way; end it by uid. */
+bool controllers_signal_begin(struct daemon *daemon, const struct object *object);
+void controllers_signal_end(struct daemon *daemon, const char *uid);
 /* After a failure: first, then twice as long each time, up to most.  Returns how many there were in a row. */
 unsigned controllers_pace_fail(struct daemon *daemon, const struct object *object, int64_t first_ms, int64_t most_ms);
 void controllers_pace_clear(struct daemon *daemon, const struct object *object);

@@ -20,6 +20,7 @@
 #include "daemon/objects.h"
 #include "scheduler/scheduler.h"
 #include "src/api/core.h"
+#include "src/base/clock.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/document/diagnostic.h"
@@ -307,43 +308,61 @@ observe_stopped(struct daemon *daemon, const struct object *object, const struct
 
 /* --- ending -------------------------------------------------------------------------------------------------------- */
 
+struct signal {
+	struct daemon *daemon;
+	char *uid; /* NULL: it does not count */
+};
+
 static void
 on_signal(void *arg, json_t *result, const struct error *error)
 {
-	(void)arg;
+	struct signal *s = arg;
+
 	(void)result;
+	if (s->uid != NULL)
+		controllers_signal_end(s->daemon, s->uid);
+	g_free(s->uid);
+	g_free(s);
 	if (error != NULL && error->code != EHOSTDOWN && error->code != EBUSY && error->code != ENOENT)
 		log_warning("stopping a domain: %s", error->text);
 }
 
-/* Asks the guest to shut down until its grace is over, then cuts it off. */
+static void
+signal_domain(struct daemon *daemon, const struct object *object, struct host *host, const char *verb, bool counts)
+{
+	g_autofree char *name = domain_name(object->namespace, object->name);
+	struct signal *s = g_new0(struct signal, 1);
+
+	*s = (struct signal){ daemon, counts ? g_strdup(object->uid) : NULL };
+	host_call(host, verb, json_pack("{s:s,s:s}", "name", name, "uid", object->uid), -1, HOST_DEADLINE_ACTION, on_signal, s);
+}
+
+/*
+ * Asks the guest to shut down until its grace is over, then cuts it off.  The grace counts from the first time that it was
+ * asked, by a clock that does not jump; a daemon that starts again asks anew, so no guest is cut off unasked.
+ */
 static void
 stop_domain(struct daemon *daemon, const struct object *object, struct host *host)
 {
-	const struct vmi *vmi = object->value;
-	int64_t grace = grace_ms(object), since = daemon_now(daemon) - vmi->head.meta->deletion_timestamp;
-	g_autofree char *name = domain_name(object->namespace, object->name);
-	json_t *args;
-	bool first;
+	int64_t grace = grace_ms(object), now = clock_monotonic_ms(), since = controllers_signaled(daemon, object, now);
 
-	if (controllers_pace_left(daemon, object) > 0) {
-		controllers_requeue(daemon, object, controllers_pace_left(daemon, object));
-		return;
-	}
-	args = json_pack("{s:s,s:s}", "name", name, "uid", object->uid);
-	/* A clock that jumped back must not give a guest more time than its grace. */
-	if (grace > 0 && since < grace && since >= -1000) {
-		first = controllers_pace_set(daemon, object, MIN(SHUTDOWN_AGAIN_MS, grace - since));
-		if (first)
+	if (now - since < grace) {
+		if (since == now)
 			daemon_event(daemon, object, "Normal", "ShuttingDown", "Signaled Graceful Shutdown");
-		host_call(host, "domain-shutdown", args, -1, HOST_DEADLINE_ACTION, on_signal, NULL);
-		controllers_requeue(daemon, object, controllers_pace_left(daemon, object));
+		if (controllers_pace_left(daemon, object) == 0 && controllers_signal_begin(daemon, object)) {
+			controllers_pace_set(daemon, object, SHUTDOWN_AGAIN_MS);
+			signal_domain(daemon, object, host, "domain-shutdown", true);
+		}
+		controllers_requeue(daemon, object, MIN(SHUTDOWN_AGAIN_MS, since + grace - now));
 		return;
 	}
-	controllers_pace_set(daemon, object, SHUTDOWN_AGAIN_MS);
-	if (grace > 0)
-		daemon_event(daemon, object, "Normal", "Killing", "the guest did not shut down within %lld seconds", (long long)(grace / 1000));
-	host_call(host, "domain-destroy", args, -1, HOST_DEADLINE_ACTION, on_signal, NULL);
+	/* The first cut does not wait for the pace of the asking. */
+	if (controllers_kill_begin(daemon, object) || controllers_pace_left(daemon, object) == 0) {
+		daemon_event(daemon, object, "Normal", "Killing", "the guest is cut off: its grace of %lld seconds is over",
+		    (long long)(grace / 1000));
+		controllers_pace_set(daemon, object, SHUTDOWN_AGAIN_MS);
+		signal_domain(daemon, object, host, "domain-destroy", false);
+	}
 	controllers_requeue(daemon, object, SHUTDOWN_AGAIN_MS);
 }
 
@@ -414,11 +433,25 @@ on_final(struct daemon *daemon, const struct object *object, struct error *err)
 {
 	const struct vmi *vmi = object->value;
 	struct host *host = host_find(daemon, vmi->status->node_name);
+	const struct host_domain *domain;
 
 	if (is_clean(vmi))
 		return let_go(daemon, object, err);
-	if (host != NULL && host->state == HOST_READY)
-		vmi_clean(daemon, object, host);
+	if (host == NULL || host->state != HOST_READY)
+		return 0;
+	if (controllers_pace_left(daemon, object) > 0) {
+		controllers_requeue(daemon, object, controllers_pace_left(daemon, object));
+		return 0;
+	}
+	domain = host_domain_find(host, object->namespace, object->name);
+	/* An instance that is over has no domain that runs, whatever made it think so. */
+	if (host_domain_is_active(domain) && strcmp(domain->uid, object->uid) == 0) {
+		controllers_pace_set(daemon, object, SHUTDOWN_AGAIN_MS);
+		signal_domain(daemon, object, host, "domain-destroy", false);
+		controllers_requeue(daemon, object, SHUTDOWN_AGAIN_MS);
+		return 0;
+	}
+	vmi_clean(daemon, object, host);
 	return 0;
 }
 
@@ -462,6 +495,16 @@ take_guest_os(struct vmi_status *status, const json_t *os)
 	diagnostics_clear(&ignored);
 }
 
+/* An answer, or an agent that is not there; not a host that did not answer, and not after the end. */
+static bool
+is_told(const struct object *object, const struct error *error)
+{
+	const struct vmi *vmi = object->value;
+
+	return vmi->status->phase == VMI_RUNNING &&
+	    (error == NULL || (error->code != EHOSTDOWN && error->code != ECANCELED && error->code != ETIMEDOUT && error->code != ECONNRESET));
+}
+
 static void
 on_guest_info(void *arg, json_t *result, const struct error *error)
 {
@@ -469,10 +512,14 @@ on_guest_info(void *arg, json_t *result, const struct error *error)
 	const struct object *object = store_get(a->daemon->store, KIND_VMI, a->namespace, a->name);
 	struct error err = { 0 };
 
-	if (error == NULL && object != NULL && strcmp(object->uid, a->uid) == 0) {
+	if (object != NULL && strcmp(object->uid, a->uid) == 0 && is_told(object, error)) {
 		struct vmi_status *status = vmi_status_copy(object);
-		take_guest_os(status, json_object_get(result, "os"));
-		condition_set(&status->conditions, "AgentConnected", true, NULL, NULL, daemon_now(a->daemon));
+		if (error == NULL) {
+			take_guest_os(status, json_object_get(result, "os"));
+			condition_set(&status->conditions, "AgentConnected", true, NULL, NULL, daemon_now(a->daemon));
+		} else {
+			condition_remove(&status->conditions, "AgentConnected");
+		}
 		if (vmi_status_put(a->daemon, object, status, &err) != 0)
 			log_warning("%s", err.text);
 	}

@@ -109,6 +109,7 @@ struct host_owner {
 	char *uid, *namespace, *name; /* uid NULL: not ours */
 	int64_t epoch;
 };
+/* Frees its words. */
 void host_owner_clear(struct host_owner *owner);
 #define HOST_OWNER_AUTO __attribute__((cleanup(host_owner_clear))) struct host_owner
 
@@ -129,5 +130,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
 
 /* Registers for events on a connection of its own and starts the teller.  Takes the connection.  Once. */
 int host_events_start(virConnectPtr connection, struct error *err);
+
+/* How long the guest's agent may take for an answer: by default libvirt waits for ever, and a guest could hold our lanes. */
+enum { HOST_AGENT_SECONDS = 5 };
+/* Sets that limit; failing is no harm where there is no agent. */
+void host_agent_limit(virDomainPtr domain);
 
 #endif

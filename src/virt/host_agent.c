@@ -26,7 +26,16 @@ get_domain(struct host_call *call, struct error *err)
 
 	if (host_args(call, err, "{s:s,s:s}", "name", &name, "uid", &uid) < 0)
 		return NULL;
-	return host_domain_get(call->connection, name, uid, err);
+	virDomainPtr domain = host_domain_get(call->connection, name, uid, err);
+	if (domain != NULL)
+		host_agent_limit(domain);
+	return domain;
+}
+
+void
+host_agent_limit(virDomainPtr domain)
+{
+	virDomainAgentSetResponseTimeout(domain, HOST_AGENT_SECONDS, 0);
 }
 
 static json_t *

@@ -198,6 +198,7 @@ act_run(struct host_call *call, const struct act *act, struct error *err)
 static int
 call_shutdown(virDomainPtr domain)
 {
+	host_agent_limit(domain);
 	return virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_DEFAULT);
 }
 
@@ -216,6 +217,7 @@ call_reset(virDomainPtr domain)
 static int
 call_reboot(virDomainPtr domain)
 {
+	host_agent_limit(domain);
 	return virDomainReboot(domain, VIR_DOMAIN_REBOOT_DEFAULT);
 }
 
