@@ -177,7 +177,7 @@ open_socket(const char *path, struct error *err)
 	if (strlen(path) >= sizeof(address.sun_path))
 		return error_set(err, ENAMETOOLONG, "the socket path %s is longer than %zu bytes", path,
 		    sizeof(address.sun_path) - 1);
-	strcpy(address.sun_path, path);
+	g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
 	if (g_mkdir_with_parents(directory, 0755) < 0)
 		return error_errno(err, "cannot make the directory %s", directory);
 	if (clear_path(&address, err) < 0)

@@ -11,7 +11,9 @@ struct daemon;
 struct error;
 struct spool;
 
+/* Starts to watch the spool of the configuration.  NULL when its directories cannot be used. */
 struct spool *spool_new(struct daemon *daemon, struct error *err);
+/* Stops watching; nothing is deleted by that. */
 void spool_free(struct spool *spool);
 /* Looks again now (SIGHUP, "solovirt spool sync"). */
 void spool_rescan(struct spool *spool);

@@ -110,9 +110,11 @@ struct spool_plan {
 	int64_t next;        /* when the next deletion may be due; 0: none waits */
 };
 
+/* Decides what is to be done; pure.  The plan keeps nothing of the input. */
 struct spool_plan *spool_plan_new(const struct spool_input *input);
 void spool_plan_free(struct spool_plan *plan);
 
+/* A file without documents, and an object that a file has spoken of; both copy their words. */
 struct spool_file *spool_file_new(const char *path, enum spool_reading reading);
 /* tree's reference is stolen; may be NULL. */
 void spool_file_add(struct spool_file *file, const char *key, json_t *tree);

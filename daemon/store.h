@@ -31,6 +31,7 @@ struct object {
 	size_t length;     /* bytes of text */
 	const void *value; /* decoded struct of the kind (struct vm, ...) */
 };
+/* One more reference, and one less: the last one frees. */
 const struct object *object_ref(const struct object *object);
 void object_unref(const struct object *object);
 /* An object that is in no store (an answer to a dry run): a new reference, or NULL when the tree lacks a name or does not decode. */
@@ -118,6 +119,7 @@ struct address {
 	const char *ip, *mac; /* lower case */
 	int64_t released;     /* 0 while its owner exists; else wall ms since when it may be given to another */
 };
+/* What an owner has, or NULL; borrowed until the turn ends. */
 const struct address *store_address_get(struct store *store, const char *network, const char *owner);
 /* Inserts, or changes ip, mac or released of the same network and owner.  EEXIST when another owner has the IP or MAC in
  * that network (a released one must be removed first). */

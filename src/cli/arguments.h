@@ -29,6 +29,7 @@ struct arguments {
 	GPtrArray *words;                   /* const char * */
 };
 
+/* Nothing given so far; global: options that every verb takes. */
 void arguments_init(struct arguments *arguments, const struct option_row *global);
 void arguments_clear(struct arguments *arguments);
 

@@ -97,7 +97,7 @@ ws_answer(const char *buffer, size_t length, const uint8_t key[16], size_t *size
 	*size = (size_t)(end - buffer) + 4;
 	if (strncmp(head, "HTTP/1.1 ", 9) != 0)
 		return error_set(err, EPROTO, "the server's answer is no HTTP");
-	*status = atoi(head + 9);
+	*status = (int)g_ascii_strtoll(head + 9, NULL, 10);
 	if (*status != 101)
 		return error_set(err, EPROTO, "the server refused with HTTP status %d", *status);
 	if (header_is(head, "Sec-WebSocket-Accept", accept))

@@ -30,6 +30,7 @@ struct diagnostics {
 	unsigned errors;  /* how many of them are errors */
 };
 
+/* An empty list, and freeing what is in it. */
 void diagnostics_init(struct diagnostics *list);
 void diagnostics_clear(struct diagnostics *list);
 

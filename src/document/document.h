@@ -31,6 +31,7 @@ struct document {
 	GHashTable *marks; /* path text -> position; owned; NULL when positions are not known */
 };
 
+/* Frees a document with its tree; NULL is fine. */
 void document_free(struct document *document);
 
 /*
