@@ -52,8 +52,8 @@ set_strategy(struct daemon *daemon, const struct object *object, bool run, struc
 	const struct vm *vm = object->value;
 
 	if (vm->spec->running != TRISTATE_UNSET)
-		return patch(daemon, object, json_pack("{s:{s:b}}", "spec", "running", run), err);
-	return patch(daemon, object, json_pack("{s:{s:s}}", "spec", "runStrategy", run ? "Always" : "Halted"), err);
+		return patch(daemon, object, json_pack("{s:{s:b},s:{s:n}}", "spec", "running", run, "status", "startFailure"), err);
+	return patch(daemon, object, json_pack("{s:{s:s},s:{s:n}}", "spec", "runStrategy", run ? "Always" : "Halted", "status", "startFailure"), err);
 }
 
 static json_t *

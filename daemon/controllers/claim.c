@@ -56,6 +56,15 @@ is_filled(struct daemon *daemon, const struct object *object, char *why, size_t 
 	return false;
 }
 
+const char *
+claim_path(struct daemon *daemon, const char *namespace, const char *name)
+{
+	const struct object *object = store_get(daemon->store, KIND_CLAIM, namespace, name);
+	const struct claim *claim = object == NULL ? NULL : object->value;
+
+	return claim == NULL || claim->status->phase != CLAIM_BOUND ? NULL : annotation(claim, CLAIM_PATH);
+}
+
 bool
 claim_is_usable(struct daemon *daemon, const char *namespace, const char *name, const char **node, const char **path,
     bool *gone, char *why, size_t size)
@@ -237,7 +246,7 @@ trash_match(void *arg, const char *key, const char *value)
 	if (!g_str_has_prefix(key, s->prefix) || (entry = json_read(value, strlen(value), NULL)) == NULL)
 		return;
 	int64_t since = json_integer_value(json_object_get(entry, "since"));
-	if (g_strcmp0(path_string(entry, "source"), s->source) == 0 && g_strcmp0(path_string(entry, "class"), s->class) == 0 &&
+	if (!json_is_true(json_object_get(entry, "purging")) && g_strcmp0(path_string(entry, "source"), s->source) == 0 && g_strcmp0(path_string(entry, "class"), s->class) == 0 &&
 	    json_integer_value(json_object_get(entry, "capacity")) <= s->capacity && since >= s->since) {
 		g_free(s->key);
 		g_free(s->value);
@@ -298,13 +307,18 @@ on_purged(void *arg, json_t *result, const struct error *error)
 	g_free(p);
 }
 
+/* From here on nobody takes it back: written down before the volume goes. */
 static void
-purge(struct daemon *daemon, const char *key, const json_t *entry)
+purge(struct daemon *daemon, const char *key, json_t *entry)
 {
 	struct host *host = host_find(daemon, path_string(entry, "node"));
 	struct purging *p;
 
 	if (host == NULL || host->state != HOST_READY)
+		return;
+	json_object_set_new(entry, "purging", json_true());
+	g_autofree char *text = json_write(entry);
+	if (store_record_set(daemon->store, TRASH, key, text, NULL) != 0)
 		return;
 	p = g_new0(struct purging, 1);
 	*p = (struct purging){ daemon, g_strdup(key) };
@@ -312,21 +326,36 @@ purge(struct daemon *daemon, const char *key, const json_t *entry)
 	    -1, HOST_DEADLINE_ACTION, on_purged, p);
 }
 
+struct sweeping {
+	struct daemon *daemon;
+	GPtrArray *keys; /* of what is old enough */
+};
+
 static void
 sweep_one(void *arg, const char *key, const char *value)
 {
-	struct daemon *daemon = arg;
+	struct sweeping *s = arg;
 	json_t *entry = json_read(value, strlen(value), NULL);
 
-	if (entry != NULL && daemon_now(daemon) - json_integer_value(json_object_get(entry, "since")) >= daemon->config->trash)
-		purge(daemon, key, entry);
+	if (entry != NULL && daemon_now(s->daemon) - json_integer_value(json_object_get(entry, "since")) >= s->daemon->config->trash)
+		g_ptr_array_add(s->keys, g_strdup(key));
 	json_decref(entry);
 }
 
 void
 trash_sweep(struct daemon *daemon)
 {
-	store_record_each(daemon->store, TRASH, sweep_one, daemon);
+	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+	struct sweeping s = { daemon, keys };
+
+	store_record_each(daemon->store, TRASH, sweep_one, &s);
+	for (guint i = 0; i < keys->len; i++) {
+		const char *value = store_record_get(daemon->store, TRASH, keys->pdata[i]);
+		json_t *entry = value == NULL ? NULL : json_read(value, strlen(value), NULL);
+		if (entry != NULL)
+			purge(daemon, keys->pdata[i], entry);
+		json_decref(entry);
+	}
 }
 
 /* --- deletion ------------------------------------------------------------------------------------------------------ */
@@ -391,7 +420,8 @@ is_kept(struct daemon *daemon, const struct claim *claim)
 static bool
 has_data(const struct claim *claim)
 {
-	return annotation(claim, CLAIM_SOURCE) == NULL || g_strcmp0(annotation(claim, CLAIM_POPULATED), "true") == 0;
+	return annotation(claim, CLAIM_SOURCE) == NULL || g_strcmp0(annotation(claim, CLAIM_POPULATED), "true") == 0 ||
+	    g_strcmp0(annotation(claim, CLAIM_RESTORED), "true") == 0;
 }
 
 static int
@@ -401,8 +431,19 @@ finish(struct daemon *daemon, const struct object *object, struct error *err)
 	struct host *host = host_find(daemon, annotation(claim, CLAIM_NODE));
 	g_autofree char *volume = g_strconcat("pvc-", object->uid, NULL);
 
+	const struct object *filler = store_get(daemon->store, KIND_DATA_VOLUME, object->namespace, object->name);
+
 	if (find_user(daemon, object) != NULL)
 		return 0;
+	/* An import still makes its volume anew: it ends first. */
+	if (filler != NULL && controllers_job_is_running(daemon, filler)) {
+		controllers_requeue(daemon, object, AGAIN_FIRST_MS);
+		return 0;
+	}
+	if (controllers_pace_left(daemon, object) > 0) {
+		controllers_requeue(daemon, object, controllers_pace_left(daemon, object));
+		return 0;
+	}
 	if (claim->status->phase == CLAIM_BOUND && is_kept(daemon, claim))
 		return objects_set_finalizer(daemon, object, kinds[KIND_CLAIM].finalizer, false, err);
 	if (claim->status->phase == CLAIM_BOUND && daemon->config->trash > 0 && has_data(claim)) {
@@ -414,8 +455,12 @@ finish(struct daemon *daemon, const struct object *object, struct error *err)
 		return objects_set_finalizer(daemon, object, kinds[KIND_CLAIM].finalizer, false, err);
 	if (host == NULL || host->state != HOST_READY)
 		return 0;
-	volume_call(daemon, object, host, "volume-delete", claim->spec->volume_name == NULL ? volume : claim->spec->volume_name, 0, NULL,
-	    on_deleted);
+	/* Only a volume that came back from the trash has another claim's name. */
+	if (g_strcmp0(annotation(claim, CLAIM_RESTORED), "true") == 0 && claim->spec->volume_name != NULL) {
+		g_free(volume);
+		volume = g_strdup(claim->spec->volume_name);
+	}
+	volume_call(daemon, object, host, "volume-delete", volume, 0, NULL, on_deleted);
 	return 0;
 }
 

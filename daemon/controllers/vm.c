@@ -132,6 +132,9 @@ look_at_disk(struct vm_look *l, const char *name, struct disk_view *view)
 	controllers_await(l->daemon, l->object, KIND_CLAIM, l->object->namespace, name);
 	if (claim_is_usable(l->daemon, l->object->namespace, name, &node, &path, &gone, why, sizeof(why)))
 		return;
+	/* The instance is made all the same, and tells what it misses. */
+	if (gone)
+		return;
 	if (*l->wait == '\0')
 		g_strlcpy(l->wait, why, sizeof(l->wait));
 	view->failed |= dv != NULL && (dv->status->phase == DATA_VOLUME_FAILED ||
@@ -219,7 +222,8 @@ backoff_left(const struct vm_look *l)
 {
 	const struct start_failure *f = l->status->start_failure;
 
-	return f == NULL ? 0 : MAX(f->retry_after_timestamp - daemon_now(l->daemon), 0);
+	/* A clock that jumped back must not make the wait longer than it ever is. */
+	return f == NULL ? 0 : CLAMP(f->retry_after_timestamp - daemon_now(l->daemon), 0, BACKOFF_MOST_MS);
 }
 
 static int
@@ -263,6 +267,15 @@ stop_instance(struct vm_look *l, struct error *err)
 	return 0;
 }
 
+/* Strategies under which a failed start is tried again. */
+static bool
+starts_by_itself(const struct vm *vm)
+{
+	enum run_strategy strategy = vm_run_strategy(vm);
+
+	return strategy == RUN_ALWAYS || strategy == RUN_RERUN_ON_FAILURE || strategy == RUN_ONCE;
+}
+
 /* Why the instance did not start, kept by the machine when the instance is gone. */
 static void
 tell_failed_start(struct vm_look *l)
@@ -293,7 +306,7 @@ count_failures(struct vm_look *l)
 	int64_t n;
 
 	schema_find(&vm_status_schema, "startFailure", &sub);
-	if (l->vmi != NULL && vmi_phase_was(l->vmi->status, VMI_RUNNING)) {
+	if ((l->vmi != NULL && vmi_phase_was(l->vmi->status, VMI_RUNNING)) || !starts_by_itself(l->vm)) {
 		schema_free(sub, *f);
 		*f = NULL;
 		return;
@@ -381,7 +394,7 @@ printable_status(const struct vm_look *l, const struct disk_view *disks)
 {
 	const struct vmi *vmi = l->vmi;
 	bool live = vmi != NULL && !vmi_is_final(vmi);
-	bool wants = vm_run_strategy(l->vm) == RUN_ALWAYS || vm_run_strategy(l->vm) == RUN_RERUN_ON_FAILURE || vm_run_strategy(l->vm) == RUN_ONCE;
+	bool wants = starts_by_itself(l->vm);
 	const struct condition *scheduled = vmi == NULL ? NULL : condition_find(&vmi->status->conditions, "PodScheduled");
 	const struct condition *sync = vmi == NULL ? NULL : condition_find(&vmi->status->conditions, "Synchronized");
 	const struct {
@@ -470,6 +483,62 @@ put_status(struct vm_look *l, const struct disk_view *disks, struct error *err)
 
 /* --- deletion ------------------------------------------------------------------------------------------------------ */
 
+/* The console's log goes with the machine, from every host that answers; then the machine goes. */
+struct farewell {
+	struct daemon *daemon;
+	char *namespace, *name, *uid;
+	unsigned left; /* answers that are still to come */
+};
+
+static int
+let_go(struct daemon *daemon, const struct object *object, struct error *err)
+{
+	addresses_release(daemon, object->namespace, object->name);
+	return objects_set_finalizer(daemon, object, kinds[KIND_VM].finalizer, false, err);
+}
+
+static void
+on_log_removed(void *arg, json_t *result, const struct error *error)
+{
+	struct farewell *f = arg;
+	const struct object *object;
+	struct error err = { 0 };
+
+	(void)result;
+	(void)error; /* a log that cannot be removed keeps no machine */
+	if (--f->left > 0)
+		return;
+	controllers_job_end(f->daemon, KIND_VM, f->namespace, f->name);
+	object = store_get(f->daemon->store, KIND_VM, f->namespace, f->name);
+	if (object != NULL && strcmp(object->uid, f->uid) == 0 && let_go(f->daemon, object, &err) != 0)
+		log_object(LOG_LEVEL_WARNING, "VirtualMachine", f->namespace, f->name, "%s", err.text);
+	g_free(f->namespace);
+	g_free(f->name);
+	g_free(f->uid);
+	g_free(f);
+}
+
+static int
+remove_logs(struct vm_look *l, struct error *err)
+{
+	g_autofree char *path = vmi_console_log(l->object->namespace, l->object->name);
+	g_autoptr(GPtrArray) ready = g_ptr_array_new();
+	struct farewell *f;
+
+	for (guint i = 0; i < l->daemon->hosts->len; i++)
+		if (((struct host *)l->daemon->hosts->pdata[i])->state == HOST_READY)
+			g_ptr_array_add(ready, l->daemon->hosts->pdata[i]);
+	if (ready->len == 0)
+		return let_go(l->daemon, l->object, err);
+	if (!controllers_job_begin(l->daemon, l->object))
+		return 0;
+	f = g_new0(struct farewell, 1);
+	*f = (struct farewell){ l->daemon, g_strdup(l->object->namespace), g_strdup(l->object->name), g_strdup(l->object->uid), ready->len };
+	for (guint i = 0; i < ready->len; i++)
+		host_call(ready->pdata[i], "log-remove", json_pack("{s:s}", "path", path), -1, HOST_DEADLINE_ACTION, on_log_removed, f);
+	return 0;
+}
+
 /* The instance first; then the machine may go, and what it owns follows. */
 static int
 finish(struct vm_look *l, struct error *err)
@@ -477,11 +546,9 @@ finish(struct vm_look *l, struct error *err)
 	if (l->instance != NULL)
 		return l->vmi->head.meta->deletion_timestamp != 0 ? 0 : stop_instance(l, err);
 	/* An instance that was orphaned runs on, with its address and its log. */
-	if (store_get(l->daemon->store, KIND_VMI, l->object->namespace, l->object->name) == NULL) {
-		addresses_release(l->daemon, l->object->namespace, l->object->name);
-		vmi_log_remove(l->daemon, l->object->namespace, l->object->name);
-	}
-	return objects_set_finalizer(l->daemon, l->object, kinds[KIND_VM].finalizer, false, err);
+	if (store_get(l->daemon->store, KIND_VMI, l->object->namespace, l->object->name) != NULL)
+		return objects_set_finalizer(l->daemon, l->object, kinds[KIND_VM].finalizer, false, err);
+	return remove_logs(l, err);
 }
 
 /* An instance of the same name that another owner made is not ours. */

@@ -31,7 +31,5 @@ int vmi_cleaned(struct daemon *daemon, const struct object *object, struct error
 
 /* File on the host to which the guest's console is logged.  g_free(). */
 char *vmi_console_log(const char *namespace, const char *name);
-/* Removes it from every host: the machine is gone. */
-void vmi_log_remove(struct daemon *daemon, const char *namespace, const char *name);
 
 #endif

@@ -37,7 +37,7 @@ struct life {
 	struct daemon *daemon;
 	char *namespace, *name, *uid, *host;
 	size_t interface, volume; /* how far it is */
-	bool last;                /* the last step was sent */
+	bool last, log;           /* the last step was sent; the log is gone */
 	GPtrArray *paths;         /* char *, one a volume, in their order */
 	char *path;               /* of the volume under way, as the host told it */
 	char *mac, *ip;           /* of the interface under way */
@@ -226,14 +226,12 @@ host_disk_ready(struct life *l, const struct host_disk *h, struct error *err)
 static int
 volume_path(struct life *l, const struct volume *v, struct error *err)
 {
-	const char *claim = v->data_volume != NULL ? v->data_volume->name : NULL, *node, *path;
-	bool gone = false;
-	char why[256];
+	const char *claim = v->data_volume != NULL ? v->data_volume->name : NULL, *path = NULL;
 
 	if (v->persistent_volume_claim != NULL)
 		claim = v->persistent_volume_claim->claim_name;
-	if (claim != NULL && !claim_is_usable(l->daemon, l->namespace, claim, &node, &path, &gone, why, sizeof(why)))
-		return error_set(err, EAGAIN, "volume %s: %s", v->name, why);
+	if (claim != NULL && (path = claim_path(l->daemon, l->namespace, claim)) == NULL)
+		return error_set(err, EAGAIN, "volume %s: PVC %s/%s is not bound any more", v->name, l->namespace, claim);
 	if (claim == NULL && v->host_disk == NULL)
 		return error_set(err, EOPNOTSUPP, "volume %s: its source is not supported", v->name);
 	if (v->host_disk != NULL && host_disk_ready(l, v->host_disk, err) != 0)
@@ -346,6 +344,7 @@ start_failed(struct life *l, const struct object *object, const struct error *er
 		vmi_phase_set(l->daemon, status, VMI_FAILED);
 		g_free(status->reason);
 		status->reason = g_strdup("FailedStart");
+		controllers_pace_clear(l->daemon, object);
 	}
 	if (vmi_status_put(l->daemon, object, status, &err) != 0)
 		log_object(LOG_LEVEL_WARNING, "VirtualMachineInstance", l->namespace, l->name, "%s", err.text);
@@ -401,6 +400,14 @@ clean_next(void *context, struct job_step *step, struct error *err)
 		step->args = json_pack("{s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", file);
 		return 1;
 	}
+	/* The console's log goes with the machine; an instance that stands alone is its own machine. */
+	if (vmi != NULL && !l->log && vmi->head.meta->deletion_timestamp != 0 && vmi->head.meta->owner_references.count == 0) {
+		g_autofree char *path = vmi_console_log(l->namespace, l->name);
+		l->log = true;
+		step->verb = "log-remove";
+		step->args = json_pack("{s:s}", "path", path);
+		return 1;
+	}
 	return 0;
 }
 
@@ -428,7 +435,7 @@ clean_done(void *context, const struct error *error)
 		if (error->code != EHOSTDOWN)
 			log_object(LOG_LEVEL_WARNING, "VirtualMachineInstance", l->namespace, l->name, "cleaning up: %s", error->text);
 		if (object != NULL)
-			controllers_requeue(l->daemon, object, 2000);
+			controllers_pace_fail(l->daemon, object, START_AGAIN_MS, START_AGAIN_MOST_MS);
 	} else if (object != NULL) {
 		r = vmi_cleaned(l->daemon, object, &err);
 	}

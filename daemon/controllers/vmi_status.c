@@ -8,7 +8,6 @@
 #include "daemon/controllers/vmi.h"
 #include "daemon/objects.h"
 #include "src/document/diagnostic.h"
-#include "src/virt/host_verbs.h"
 
 struct vmi_status *
 vmi_status_copy(const struct object *object)
@@ -62,24 +61,6 @@ char *
 vmi_console_log(const char *namespace, const char *name)
 {
 	return g_strdup_printf("/var/log/libvirt/qemu/%s_%s.console.log", namespace, name);
-}
-
-static void
-on_log_removed(void *arg, json_t *result, const struct error *error)
-{
-	(void)arg;
-	(void)result;
-	(void)error;
-}
-
-void
-vmi_log_remove(struct daemon *daemon, const char *namespace, const char *name)
-{
-	g_autofree char *path = vmi_console_log(namespace, name);
-
-	for (guint i = 0; i < daemon->hosts->len; i++)
-		host_call(daemon->hosts->pdata[i], "log-remove", json_pack("{s:s}", "path", path), -1, HOST_DEADLINE_ACTION, on_log_removed,
-		    NULL);
 }
 
 /* --- what a start waits for ---------------------------------------------------------------------------------------- */
