@@ -28,9 +28,17 @@ struct import {
 	bool over;
 };
 
+static struct imports *imports_get(struct daemon *daemon);
+
 struct imports {
 	GHashTable *by_uid; /* uid -> struct import */
 };
+
+bool
+imports_have_room(struct daemon *daemon)
+{
+	return g_hash_table_size(imports_get(daemon)->by_uid) < IMPORTS_MOST;
+}
 
 static struct imports *
 imports_get(struct daemon *daemon)
@@ -137,6 +145,22 @@ make_scratch(const char *path, struct error *err)
 	if (geteuid() == 0 && chown(path, NOBODY, NOBODY) != 0)
 		return error_errno(err, "cannot give %s to the import worker", path);
 	return chmod(path, 0700) == 0 ? 0 : error_errno(err, "cannot close %s", path);
+}
+
+/* Scratch space of an earlier life. */
+void
+imports_start(struct daemon *daemon)
+{
+	g_autofree char *all = g_build_filename(daemon->config->state_directory, "import", NULL);
+	GDir *dir = g_dir_open(all, 0, NULL);
+	const char *name;
+
+	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+		g_autofree char *path = g_build_filename(all, name, NULL);
+		remove_directory(path);
+	}
+	if (dir != NULL)
+		g_dir_close(dir);
 }
 
 int

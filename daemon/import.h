@@ -3,6 +3,7 @@
 #define SOLOVIRT_DAEMON_IMPORT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "daemon/daemon.h"
 
@@ -23,6 +24,10 @@ struct import_request {
 int import_start(struct daemon *daemon, const struct import_request *request, struct error *err);
 /* Ends it; done is called with ECANCELED before this returns.  Nothing when there is none. */
 void import_cancel(struct daemon *daemon, const char *uid);
+/* True when another import may be started. */
+bool imports_have_room(struct daemon *daemon);
+/* Removes what an earlier life left; call it before the first import. */
+void imports_start(struct daemon *daemon);
 bool import_is_running(struct daemon *daemon, const char *uid);
 void imports_stop(struct daemon *daemon);
 

@@ -222,6 +222,7 @@ daemon_start(struct daemon *daemon, struct error *err)
 	daemon->store = store_open(daemon->config->state_directory, daemon->base, err);
 	if (daemon->store == NULL)
 		return -1;
+	imports_start(daemon);
 	hosts_start(daemon);
 	controllers_start(daemon);
 	for (guint i = 0; i < daemon->hosts->len; i++)

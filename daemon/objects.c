@@ -6,6 +6,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "daemon/controllers/claim.h"
 #include "daemon/daemon.h"
 #include "daemon/objects.h"
 #include "src/base/clock.h"
@@ -17,6 +18,19 @@
 /* Fields of metadata that only the daemon writes. */
 static const char *const own_fields[] = { "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
 	"generation", "resourceVersion" };
+
+/* What only controllers write, by kind: a user's document neither sets it nor, by leaving it out, removes it. */
+static const struct {
+	enum kind_id kind;
+	const char *path;
+} own_paths[] = {
+	{ KIND_CLAIM, "metadata.annotations['" CLAIM_NODE "']" },
+	{ KIND_CLAIM, "metadata.annotations['" CLAIM_PATH "']" },
+	{ KIND_CLAIM, "metadata.annotations['" CLAIM_SOURCE "']" },
+	{ KIND_CLAIM, "metadata.annotations['" CLAIM_POPULATED "']" },
+	{ KIND_CLAIM, "metadata.annotations['" CLAIM_RESTORED "']" },
+	{ KIND_CLAIM, "spec.volumeName" },
+};
 
 /* The first error as the sentence of the whole. */
 static int
@@ -87,6 +101,9 @@ admit(const struct document *document, const char *namespace, const struct kind 
 		json_decref(tree);
 		return NULL;
 	}
+	for (size_t i = 0; i < G_N_ELEMENTS(own_paths); i++)
+		if (own_paths[i].kind == kind_id(*kind_out))
+			path_remove(tree, own_paths[i].path);
 	if ((*kind_out)->prepare != NULL)
 		(*kind_out)->prepare(tree);
 	return tree;
@@ -218,9 +235,27 @@ is_same_spec(const json_t *old, const json_t *new)
 	return same;
 }
 
+/* A replacement that does not speak of owners or of the controller's finalizer leaves them as they are. */
+static void
+carry_controllers(const struct kind *kind, const json_t *was, json_t *is)
+{
+	json_t *finalizers = json_object_get(was, "finalizers"), *given = json_object_get(is, "finalizers");
+	size_t i;
+	json_t *item;
+
+	if (json_object_get(is, "ownerReferences") == NULL && json_object_get(was, "ownerReferences") != NULL)
+		json_object_set_new(is, "ownerReferences", json_deep_copy(json_object_get(was, "ownerReferences")));
+	json_array_foreach (finalizers, i, item) {
+		if (kind->finalizer == NULL || g_strcmp0(json_string_value(item), kind->finalizer) != 0 || given != NULL)
+			continue;
+		json_object_set_new(is, "finalizers", json_pack("[s]", kind->finalizer));
+		return;
+	}
+}
+
 /* What a replacement takes over from what it replaces. */
 static void
-carry_over(const json_t *old, json_t *new)
+carry_over(const struct kind *kind, const json_t *old, json_t *new)
 {
 	json_t *was = json_object_get(old, "metadata"), *is = json_object_get(new, "metadata");
 	json_t *status = json_object_get(old, "status");
@@ -234,6 +269,12 @@ carry_over(const json_t *old, json_t *new)
 	}
 	if (status != NULL)
 		json_object_set_new(new, "status", json_deep_copy(status));
+	carry_controllers(kind, was, is);
+	for (size_t i = 0; i < G_N_ELEMENTS(own_paths); i++) {
+		json_t *value = own_paths[i].kind == kind_id(kind) ? path_find(old, own_paths[i].path) : NULL;
+		if (value != NULL)
+			path_set(new, own_paths[i].path, json_deep_copy(value));
+	}
 	if (!is_same_spec(old, new))
 		json_object_set_new(is, "generation", json_integer(generation + 1));
 }
@@ -289,7 +330,7 @@ update_main(struct daemon *daemon, const struct document *document, const char *
 		return NULL;
 	}
 	old = object_tree(current);
-	carry_over(old, tree);
+	carry_over(kind, old, tree);
 	if (check_current(current, document, err) == 0 && check_change(current, old, tree, document, diagnostics, err) == 0)
 		object = store_changed(daemon, current, tree, dry_run, err);
 	json_decref(old);
@@ -384,11 +425,14 @@ check_preconditions(const struct object *target, const struct delete_options *op
 	return 0;
 }
 
-/* Marks the object; a later call may only shorten the grace that an earlier one gave. */
+/* Marks the object; a later call may only shorten the grace that an earlier one gave, or that the object has by itself. */
 static void
 mark_deleted(struct daemon *daemon, json_t *tree, int64_t grace)
 {
 	json_t *given = path_find(tree, "metadata.deletionGracePeriodSeconds");
+
+	if (given == NULL)
+		given = path_find(tree, "spec.terminationGracePeriodSeconds");
 
 	if (path_find(tree, "metadata.deletionTimestamp") == NULL) {
 		set_time(tree, "metadata.deletionTimestamp", daemon_now(daemon));

@@ -212,6 +212,8 @@ carry_all(struct spool *spool, struct spool_known *known, const struct spool_ste
 		unsigned before = diagnostics->errors;
 		if (carry_outs[action->type](&carrying, action, &err) == 0)
 			continue;
+		if (err.code == ESTALE)
+			return 1;
 		failed++;
 		if (diagnostics->errors == before)
 			diagnostics_add_at(diagnostics, SEVERITY_ERROR, step->path, 0, 0, "%s: %s", action->key, err.text);
@@ -287,6 +289,12 @@ spool_apply_step(struct spool *spool, const struct spool_step *step)
 		return;
 	diagnostics_init(&fresh);
 	int rc = carry_all(spool, known, step, true, &fresh);
+	/* An object changed since the plan was made: that is no mistake of the file's.  The next plan sees it. */
+	if (rc > 0) {
+		spool->again = true;
+		diagnostics_clear(&fresh);
+		return;
+	}
 	if (rc == 0) {
 		diagnostics_clear(&fresh);
 		diagnostics_init(&fresh);

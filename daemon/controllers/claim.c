@@ -56,6 +56,16 @@ is_filled(struct daemon *daemon, const struct object *object, char *why, size_t 
 	return false;
 }
 
+/* A DataVolume is about to make the claim; one that has done its work makes no other. */
+static bool
+is_coming(struct daemon *daemon, const char *namespace, const char *name)
+{
+	const struct object *object = store_get(daemon->store, KIND_DATA_VOLUME, namespace, name);
+	const struct data_volume *dv = object == NULL ? NULL : object->value;
+
+	return dv != NULL && dv->status->phase != DATA_VOLUME_SUCCEEDED;
+}
+
 const char *
 claim_path(struct daemon *daemon, const char *namespace, const char *name)
 {
@@ -72,7 +82,7 @@ claim_is_usable(struct daemon *daemon, const char *namespace, const char *name, 
 	const struct object *object = store_get(daemon->store, KIND_CLAIM, namespace, name);
 	const struct claim *claim = object == NULL ? NULL : object->value;
 
-	*gone = claim == NULL && store_get(daemon->store, KIND_DATA_VOLUME, namespace, name) == NULL;
+	*gone = claim == NULL && !is_coming(daemon, namespace, name);
 	if (claim == NULL) {
 		g_snprintf(why, size, *gone ? "PVC %s/%s does not exist, waiting for it to appear" : "PVC %s/%s is not made yet", namespace,
 		    name);

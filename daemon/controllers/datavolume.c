@@ -111,14 +111,12 @@ claim_tree(const struct object *object)
 {
 	const struct data_volume *dv = object->value;
 	json_t *tree = object_tree(object), *spec, *claim;
-	g_autofree char *sum = source_sum(object);
 
 	spec = json_deep_copy(path_find(tree, dv->spec->pvc != NULL ? "spec.pvc" : "spec.storage"));
 	if (!json_is_array(json_object_get(spec, "accessModes")))
 		json_object_set_new(spec, "accessModes", json_pack("[s]", "ReadWriteOnce"));
-	claim = json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s},s:[{s:s,s:s,s:s,s:s,s:b,s:b}]},s:o}", "apiVersion", "v1", "kind",
-	    "PersistentVolumeClaim", "metadata", "name", object->name, "namespace", object->namespace, "annotations", CLAIM_SOURCE, sum,
-	    "ownerReferences", "apiVersion", kind_api_version(object->kind), "kind", object->kind->name, "name", object->name, "uid",
+	claim = json_pack("{s:s,s:s,s:{s:s,s:s,s:[{s:s,s:s,s:s,s:s,s:b,s:b}]},s:o}", "apiVersion", "v1", "kind",
+	    "PersistentVolumeClaim", "metadata", "name", object->name, "namespace", object->namespace, "ownerReferences", "apiVersion", kind_api_version(object->kind), "kind", object->kind->name, "name", object->name, "uid",
 	    object->uid, "controller", 1, "blockOwnerDeletion", 1, "spec", spec);
 	json_decref(tree);
 	return claim;
@@ -128,13 +126,19 @@ static int
 create_claim(struct daemon *daemon, const struct object *object, struct error *err)
 {
 	struct document *document = document_take(claim_tree(object));
+	g_autofree char *sum = source_sum(object);
+	json_t *patch = json_pack("{s:{s:{s:s}}}", "metadata", "annotations", CLAIM_SOURCE, sum);
 	struct diagnostics diagnostics;
+	const struct object *claim;
 	int r;
 
+	/* What fills it is a controller's word: users cannot write it, so it comes second, in the same transaction. */
 	diagnostics_init(&diagnostics);
-	r = objects_create(daemon, document, object->namespace, false, &diagnostics, err) == NULL ? -1 : 0;
+	claim = objects_create(daemon, document, object->namespace, false, &diagnostics, err);
+	r = claim == NULL || objects_patch(daemon, claim, patch, err) == NULL ? -1 : 0;
 	diagnostics_clear(&diagnostics);
 	document_free(document);
+	json_decref(patch);
 	if (r != 0)
 		return r;
 	return enter(daemon, object, DATA_VOLUME_PENDING, "N/A", "Pending", "the claim is being bound", err);
@@ -167,7 +171,7 @@ succeed(struct daemon *daemon, const struct object *object, const struct object 
 
 struct filling {
 	struct daemon *daemon;
-	char *namespace, *name, *uid;
+	char *namespace, *name, *uid, *claim; /* claim: uid of the one that is filled */
 	int64_t told; /* monotonic ms: when progress was stored last */
 };
 
@@ -177,6 +181,7 @@ filling_free(struct filling *f)
 	g_free(f->namespace);
 	g_free(f->name);
 	g_free(f->uid);
+	g_free(f->claim);
 	g_free(f);
 }
 
@@ -236,15 +241,18 @@ on_imported(void *arg, json_t *result, const struct error *error)
 
 	if (object != NULL && error != NULL && error->code != ECANCELED)
 		import_failed(f->daemon, object, error);
+	/* Another claim that took the name in the meantime is not the one that was filled. */
+	if (claim != NULL && strcmp(claim->uid, f->claim) != 0)
+		claim = NULL;
+	if (object != NULL)
+		controllers_requeue(f->daemon, object, 1000);
 	if (object != NULL && error == NULL && claim != NULL) {
 		g_autofree char *message = g_strdup_printf("Import Complete: %s%s image of %lld MiB",
 		    path_string(result, "format") == NULL ? "" : path_string(result, "format"),
 		    path_string(result, "compression") == NULL || *path_string(result, "compression") == '\0' ? "" : " (compressed)",
 		    (long long)(json_integer_value(json_object_get(result, "virtualSize")) >> 20));
-		if (succeed(f->daemon, object, claim, message, &err) != 0) {
+		if (succeed(f->daemon, object, claim, message, &err) != 0)
 			log_object(LOG_LEVEL_WARNING, "DataVolume", f->namespace, f->name, "%s", err.text);
-			controllers_requeue(f->daemon, object, 1000);
-		}
 	}
 	filling_free(f);
 }
@@ -287,12 +295,13 @@ import_args(struct daemon *daemon, const struct object *object, int64_t capacity
 }
 
 static int
-begin_import(struct daemon *daemon, const struct object *object, const char *path, int64_t capacity, struct error *err)
+begin_import(struct daemon *daemon, const struct object *object, const struct object *claim, const char *path, int64_t capacity,
+    struct error *err)
 {
 	struct filling *f = g_new0(struct filling, 1);
 	struct import_request request = { .uid = object->uid, .target = path, .progress = on_progress, .done = on_imported, .arg = f };
 
-	*f = (struct filling){ daemon, g_strdup(object->namespace), g_strdup(object->name), g_strdup(object->uid), 0 };
+	*f = (struct filling){ daemon, g_strdup(object->namespace), g_strdup(object->name), g_strdup(object->uid), g_strdup(claim->uid), 0 };
 	request.args = import_args(daemon, object, capacity, err);
 	if (request.args == NULL || import_start(daemon, &request, err) != 0) {
 		filling_free(f);
@@ -323,6 +332,18 @@ renewing_end(struct renewing *r)
 	g_free(r);
 }
 
+/* The claim whose volume is made anew, or NULL when it is on its way out. */
+static const struct object *
+renewing_claim(const struct renewing *r)
+{
+	const struct object *object = store_get(r->daemon->store, KIND_CLAIM, r->namespace, r->name);
+	const struct claim *claim = object == NULL ? NULL : object->value;
+
+	if (claim == NULL || claim->head.meta->deletion_timestamp != 0 || g_strcmp0(claim->spec->volume_name, r->volume) != 0)
+		return NULL;
+	return object;
+}
+
 static void
 on_fresh(void *arg, json_t *result, const struct error *error)
 {
@@ -332,11 +353,14 @@ on_fresh(void *arg, json_t *result, const struct error *error)
 	int rc = error == NULL ? 0 : -1;
 
 	if (object != NULL && strcmp(object->uid, r->uid) == 0) {
+		const struct object *claim = renewing_claim(r);
+		if (rc == 0 && claim == NULL)
+			rc = error_set(&err, ECANCELED, "the claim is gone");
 		if (rc == 0)
-			rc = begin_import(r->daemon, object, path_string(result, "path"), r->capacity, &err);
+			rc = begin_import(r->daemon, object, claim, path_string(result, "path"), r->capacity, &err);
 		if (rc != 0 && err.code == EAGAIN)
 			controllers_pace_set(r->daemon, object, QUEUE_FULL_MS);
-		else if (rc != 0 && err.code != EHOSTDOWN)
+		else if (rc != 0 && err.code != EHOSTDOWN && err.code != ECANCELED)
 			import_failed(r->daemon, object, &err);
 	}
 	renewing_end(r);
@@ -352,7 +376,9 @@ on_gone(void *arg, json_t *result, const struct error *error)
 	(void)result;
 	if (host == NULL)
 		error_set(&err, EHOSTDOWN, "host %s is not configured any more", r->host);
-	if (error != NULL || host == NULL) {
+	else if (renewing_claim(r) == NULL)
+		error_set(&err, ECANCELED, "the claim is gone");
+	if (error != NULL || err.code != 0) {
 		on_fresh(r, NULL, error == NULL ? &err : error);
 		return;
 	}
@@ -367,10 +393,12 @@ renew(struct daemon *daemon, const struct object *object, const struct claim *cl
 	struct host *host = host_find(daemon, schema_map_get(&claim->head.meta->annotations, CLAIM_NODE));
 	struct renewing *r;
 
-	if (host == NULL || host->state != HOST_READY)
+	if (host == NULL || host->state != HOST_READY || claim->head.meta->deletion_timestamp != 0)
 		return 0;
 	if (!host->local)
 		return enter(daemon, object, DATA_VOLUME_FAILED, "N/A", "Error", "imports to other hosts than this one are not built yet", err);
+	if (controllers_pace_left(daemon, object) == 0 && !imports_have_room(daemon))
+		controllers_pace_set(daemon, object, QUEUE_FULL_MS);
 	if (controllers_pace_left(daemon, object) > 0) {
 		controllers_requeue(daemon, object, controllers_pace_left(daemon, object));
 		return 0;
@@ -383,6 +411,16 @@ renew(struct daemon *daemon, const struct object *object, const struct claim *cl
 	host_call(host, "volume-delete", json_pack("{s:s,s:s}", "pool", daemon->config->pool->name, "volume", r->volume), -1,
 	    HOST_DEADLINE_ACTION, on_gone, r);
 	return 0;
+}
+
+/* Another DataVolume's import into it never ended. */
+static bool
+is_half_filled(const struct claim *claim)
+{
+	const struct schema_map *a = &claim->head.meta->annotations;
+
+	return schema_map_get(a, CLAIM_SOURCE) != NULL && g_strcmp0(schema_map_get(a, CLAIM_POPULATED), "true") != 0 &&
+	    g_strcmp0(schema_map_get(a, CLAIM_RESTORED), "true") != 0;
 }
 
 /* --- the controller ------------------------------------------------------------------------------------------------ */
@@ -422,8 +460,13 @@ data_volume_reconcile(struct daemon *daemon, const struct object *object, struct
 		return create_claim(daemon, object, err);
 	if (!is_owned_by(claim, object->uid)) {
 		/* An earlier one's claim that is on its way out makes room; somebody else's is used as it is. */
-		if (claim->head.meta->deletion_timestamp != 0 || claim->head.meta->owner_references.count > 0)
+		if (claim->head.meta->deletion_timestamp != 0)
 			return enter(daemon, object, DATA_VOLUME_PENDING, "N/A", "Pending", "a claim of this name is being deleted", err);
+		if (claim->head.meta->owner_references.count > 0)
+			return enter(daemon, object, DATA_VOLUME_PENDING, "N/A", "Pending", "a claim of this name belongs to something else", err);
+		if (is_half_filled(claim))
+			return enter(daemon, object, DATA_VOLUME_FAILED, "N/A", "Error",
+			    "a claim of this name was left half filled by an earlier import: delete it", err);
 		return enter(daemon, object, DATA_VOLUME_SUCCEEDED, "N/A", "Completed", "a claim of this name was there and is used as it is", err);
 	}
 	if (claim->status->phase != CLAIM_BOUND) {
