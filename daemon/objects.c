@@ -235,7 +235,10 @@ is_same_spec(const json_t *old, const json_t *new)
 	return same;
 }
 
-/* A replacement that does not speak of owners or of the controller's finalizer leaves them as they are. */
+/*
+ * A replacement written from a manifest does not speak of owners or of the controller's finalizer and leaves them as they
+ * are.  One that was made from the object itself (it has the uid) and leaves them out means it: so a user ends the waiting.
+ */
 static void
 carry_controllers(const struct kind *kind, const json_t *was, json_t *is)
 {
@@ -243,6 +246,8 @@ carry_controllers(const struct kind *kind, const json_t *was, json_t *is)
 	size_t i;
 	json_t *item;
 
+	if (json_object_get(is, "uid") != NULL)
+		return;
 	if (json_object_get(is, "ownerReferences") == NULL && json_object_get(was, "ownerReferences") != NULL)
 		json_object_set_new(is, "ownerReferences", json_deep_copy(json_object_get(was, "ownerReferences")));
 	json_array_foreach (finalizers, i, item) {
@@ -261,6 +266,7 @@ carry_over(const struct kind *kind, const json_t *old, json_t *new)
 	json_t *status = json_object_get(old, "status");
 	json_int_t generation = json_integer_value(json_object_get(was, "generation"));
 
+	carry_controllers(kind, was, is);
 	for (size_t i = 0; i < G_N_ELEMENTS(own_fields); i++) {
 		json_t *value = json_object_get(was, own_fields[i]);
 		json_object_del(is, own_fields[i]);
@@ -269,7 +275,6 @@ carry_over(const struct kind *kind, const json_t *old, json_t *new)
 	}
 	if (status != NULL)
 		json_object_set_new(new, "status", json_deep_copy(status));
-	carry_controllers(kind, was, is);
 	for (size_t i = 0; i < G_N_ELEMENTS(own_paths); i++) {
 		json_t *value = own_paths[i].kind == kind_id(kind) ? path_find(old, own_paths[i].path) : NULL;
 		if (value != NULL)

@@ -66,7 +66,7 @@ EOC
 host_new() { testbed down; rm -rf "${WORK:?}/${P:?}"*; }
 
 scenario_up() {
-  rm -rf "$S"; mkdir -p "$S"
+  rm -rf "$S"; mkdir -p "$S"; : >"$WORK/solovirtd.log"
   # one host serves all scenarios; another only for another kind of /dev
   if [ "$(cat "$WORK/kvm" 2>/dev/null)" != "$KVM" ] || ! host true 2>/dev/null; then
     host_new

@@ -397,7 +397,10 @@ START_TEST(a_user_may_end_the_waiting)
 	const struct object *left = NULL;
 
 	ck_assert_int_eq(DELETE(create(VM("", "Halted")), &left, -1), 0);
+	/* A plain manifest that does not speak of finalizers leaves the controller's alone. */
 	assert_at(update(VM("", "Halted")), "metadata.deletionTimestamp", "\"2026-01-02T03:04:05Z\"");
+	ck_assert_ptr_nonnull(find(KIND_VM, "web"));
+	assert_at(update(VM(",\"finalizers\":[]", "Halted")), "metadata.deletionTimestamp", "\"2026-01-02T03:04:05Z\"");
 	ck_assert_ptr_null(find(KIND_VM, "web"));
 	turn();
 }
