@@ -9,6 +9,7 @@
 #include "daemon/controllers/controllers.h"
 #include "daemon/host.h"
 #include "daemon/store.h"
+#include "src/base/clock.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/document/path.h"
@@ -87,6 +88,8 @@ host_set_state(struct host *host, enum host_state state, const char *problem)
 		g_free(host->problem);
 		host->problem = g_strdup(problem);
 	}
+	if ((host->state == HOST_READY) != (state == HOST_READY))
+		host->since = clock_monotonic_ms();
 	host->state = state;
 	if (!changed)
 		return;
@@ -310,6 +313,7 @@ host_new(struct daemon *daemon, const struct config_host *config)
 	host->calls = g_queue_new();
 	host->retry = evtimer_new(daemon->base, on_retry, host);
 	host->problem = g_strdup("its worker is being started");
+	host->since = clock_monotonic_ms();
 	host->worker = worker_new(daemon->base, &host_class, arguments, host);
 	return host;
 }

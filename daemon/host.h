@@ -33,6 +33,7 @@ struct host {
 	bool configured;      /* false: gone from the configuration at a reload */
 	struct worker *worker;
 	enum host_state state;
+	int64_t since;        /* monotonic ms: when it became READY, or ceased to be */
 	char *problem;        /* why it is not READY, or NULL */
 	bool emulation;       /* guests run without KVM */
 	char *emulation_reason;

@@ -384,6 +384,8 @@ controllers_host_changed(struct daemon *daemon, struct host *host)
 	if (daemon->controllers == NULL)
 		return;
 	node_update(daemon, host);
+	if (host->state == HOST_DOWN)
+		controllers_resync(daemon);
 	if (host->state != HOST_READY)
 		return;
 	addresses_sync(daemon, host);

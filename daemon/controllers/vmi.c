@@ -30,6 +30,7 @@
 
 enum {
 	SHUTDOWN_AGAIN_MS = 5000, /* a power button pressed before the guest listens is lost */
+	SILENCE_MS = 10000,       /* a worker that starts again is back before */
 };
 
 /* --- scheduling ---------------------------------------------------------------------------------------------------- */
@@ -397,6 +398,28 @@ vmi_cleaned(struct daemon *daemon, const struct object *object, struct error *er
 
 /* --- the controller ------------------------------------------------------------------------------------------------ */
 
+/* Nothing is known of a host that does not answer: its domains may run.  After a while the instance says so. */
+static int
+observe_silence(struct daemon *daemon, const struct object *object, const struct host *host, struct error *err)
+{
+	const struct vmi *vmi = object->value;
+	int64_t left = host == NULL ? 0 : host->since + SILENCE_MS - clock_monotonic_ms();
+	struct vmi_status *status;
+
+	if (vmi->status->phase != VMI_RUNNING)
+		return 0;
+	if (left > 0) {
+		controllers_requeue(daemon, object, left);
+		return 0;
+	}
+	g_autofree char *why = g_strdup_printf("host %s does not answer: %s", vmi->status->node_name,
+	    host == NULL ? "it is not configured any more" : host->problem == NULL ? "it is being prepared" : host->problem);
+	status = vmi_status_copy(object);
+	if (condition_set(&status->conditions, "Ready", false, "NodeNotReady", why, daemon_now(daemon)))
+		daemon_event(daemon, object, "Warning", "NodeUnresponsive", "%s", why);
+	return vmi_status_put(daemon, object, status, err);
+}
+
 static int
 on_assigned(struct daemon *daemon, const struct object *object, struct error *err)
 {
@@ -405,9 +428,8 @@ on_assigned(struct daemon *daemon, const struct object *object, struct error *er
 	const struct host_domain *domain;
 	bool deleted = vmi->head.meta->deletion_timestamp != 0, was_running = vmi_phase_was(vmi->status, VMI_RUNNING);
 
-	/* Nothing is known of a host that does not answer: its domains may run. */
 	if (host == NULL || host->state != HOST_READY)
-		return 0;
+		return observe_silence(daemon, object, host, err);
 	domain = host_domain_find(host, object->namespace, object->name);
 	if (domain != NULL && strcmp(domain->uid, object->uid) != 0)
 		domain = NULL;
