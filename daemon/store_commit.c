@@ -90,6 +90,8 @@ store_commit_now(struct store *store)
 	store->armed = false;
 	event_del(store->deadline);
 	int rc = commit(store, ops, now, &err);
+	if (rc == 0 && ops->len > 0)
+		store_backup_changed(store);
 	if (rc == 0)
 		publish(store, ops, now);
 	for (guint i = 0; i < waiters->len; i++) {

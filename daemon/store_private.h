@@ -25,7 +25,7 @@ enum {
 	STORE_LOG_KEEP_MS = 3600 * 1000,
 	STORE_WAL_PAGES = 1000,       /* write-ahead log that is worth a checkpoint */
 	STORE_BALLAST = 8 << 20,      /* bytes in reserve for a full disk */
-	STORE_BACKUP_MS = 3600 * 1000,
+	STORE_BACKUP_MS = 60 * 1000, /* after a change */
 	STORE_BACKUPS = 24,           /* how many are kept */
 	STORE_VERSION_JUMP = 1000000000 /* after a restore: no version of the lost tail is ever given out again */
 };
@@ -164,6 +164,8 @@ void store_backup_init(struct store *store);
 void store_backup_clear(struct store *store);
 /* Starts one now, in steps; nothing happens while one is under way. */
 void store_backup_start(struct store *store);
+/* Something was committed: it is to be in a backup before long. */
+void store_backup_changed(struct store *store);
 /* Makes one and waits for it: before a migration, after a restore. */
 int store_backup_now(struct store_db *db, const char *directory, struct error *err);
 /* Names of the backups, newest first; free with g_ptr_array_unref(). */

@@ -660,8 +660,9 @@ START_TEST(backups_are_made_in_steps_and_pruned)
 
 	g_autofree char *folder = g_build_filename(directory, "backup", NULL);
 	g_mkdir(folder, 0700);
-	for (int i = 0; i < STORE_BACKUPS + 5; i++) {
-		g_autofree char *old = g_strdup_printf("%s/solovirt-2020-01-02T03-04-%02dZ.db", folder, i);
+	/* Three in each of many hours: one an hour is enough. */
+	for (int i = 0; i < 3 * (STORE_BACKUPS + 5); i++) {
+		g_autofree char *old = g_strdup_printf("%s/solovirt-2020-01-%02dT03-04-%02dZ.db", folder, i / 3 + 1, i % 3);
 		g_file_set_contents(old, "x", 1, NULL);
 	}
 	for (int i = 0; i < 2000; i++) {
@@ -680,6 +681,8 @@ START_TEST(backups_are_made_in_steps_and_pruned)
 		ck_assert_int_lt(g_get_monotonic_time() - start, 20000000);
 	} while (backups->len != STORE_BACKUPS);
 	ck_assert(strstr(backups->pdata[0], "solovirt-2020") == NULL);
+	ck_assert(g_str_has_suffix(backups->pdata[1], "solovirt-2020-01-29T03-04-02Z.db"));
+	ck_assert(g_str_has_suffix(backups->pdata[2], "solovirt-2020-01-28T03-04-02Z.db"));
 }
 END_TEST
 
