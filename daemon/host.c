@@ -79,6 +79,8 @@ host_domain_is_active(const struct host_domain *domain)
 
 /* --- preparation --------------------------------------------------------------------------------------------------- */
 
+static const char being_prepared[] = "is being prepared";
+
 static void
 host_set_state(struct host *host, enum host_state state, const char *problem)
 {
@@ -93,8 +95,13 @@ host_set_state(struct host *host, enum host_state state, const char *problem)
 	host->state = state;
 	if (!changed)
 		return;
-	if (problem != NULL)
+	if (problem != NULL && problem != being_prepared && g_strcmp0(problem, host->told) != 0) {
 		log_warning("host %s: %s", host->name, problem);
+		g_free(host->told);
+		host->told = g_strdup(problem);
+	}
+	if (state == HOST_READY)
+		g_clear_pointer(&host->told, g_free);
 	controllers_host_changed(host->daemon, host);
 }
 
@@ -230,7 +237,7 @@ on_state(void *owner, const char *reason)
 	}
 	host->step = 0;
 	g_hash_table_remove_all(host->dhcp);
-	host_set_state(host, HOST_PREPARING, "is being prepared");
+	host_set_state(host, HOST_PREPARING, being_prepared);
 	host_step(host);
 }
 
@@ -290,6 +297,7 @@ host_free(struct host *host)
 	json_decref(host->facts);
 	g_free(host->emulation_reason);
 	g_free(host->problem);
+	g_free(host->told);
 	g_free(host->name);
 	g_free(host->uri);
 	g_free(host);

@@ -35,6 +35,7 @@ struct host {
 	enum host_state state;
 	int64_t since;        /* monotonic ms: when it became READY, or ceased to be */
 	char *problem;        /* why it is not READY, or NULL */
+	char *told;           /* the problem that was logged last, so that retries do not fill the log */
 	bool emulation;       /* guests run without KVM */
 	char *emulation_reason;
 	json_t *facts;        /* answer to host-info, or NULL */
