@@ -1,0 +1,226 @@
+"""One test bed: a host in namespaces with libvirt, an image server beside it, and the daemon that gets killed.
+
+Everything here runs inside of the host's namespaces (crash.py enters them), so paths and processes are the host's.
+"""
+import contextlib, ctypes, glob, http.client, json, mmap, os, re, shutil, signal, socket, sqlite3, struct, subprocess, time
+import xml.etree.ElementTree as ElementTree
+
+PATIENCE = float(os.environ.get("PATIENCE", "1"))
+CALLS = ["write", "pwrite", "writev", "send", "sendmsg", "fsync", "fdatasync", "rename", "unlink", "connect", "ftruncate", "open",
+         "mkdir", "rmdir", "any"]
+WHENS = ["before", "after", "half"]
+LOGS = "/var/log/libvirt/qemu"
+
+
+class Died(Exception):
+    """The daemon did not answer: what was asked of it may have been done or not."""
+
+
+class Connection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=20 * PATIENCE)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Daemon:
+    """solovirtd, to be started, killed and asked."""
+
+    def __init__(self, build, killat, directory):
+        self.build, self.killat, self.dir = build, killat, directory
+        self.socket = f"{directory}/run/sock"
+        self.process = self.connection = None
+        self.log = open(f"{directory}.log", "ab")
+        self.order_path = f"{directory}.order"
+        with open(self.order_path, "wb") as f:
+            f.write(bytes(20))
+        with open(self.order_path, "r+b") as f:
+            self.order = mmap.mmap(f.fileno(), 20)
+
+    def configure(self, host, trash):
+        for name in ("spool", "state", "run", "pool"):
+            os.makedirs(f"{self.dir}/{name}", exist_ok=True)
+        with open(f"{self.dir}/solovirtd.yaml", "w") as f:
+            json.dump({"spoolDirectory": f"{self.dir}/spool", "stateDirectory": f"{self.dir}/state",
+                       "runtimeDirectory": f"{self.dir}/run", "socket": self.socket, "trash": trash,
+                       "spool": {"scanInterval": "300ms", "settle": "20ms", "deleteDelay": "100ms", "holdCount": 1000000},
+                       "hosts": [{"name": host, "uri": "qemu:///system", "emulation": "always"}],
+                       "overcommit": {"cpu": "1000", "memory": "100"},
+                       "pool": {"name": "solovirt", "path": f"{self.dir}/pool"},
+                       "network": {"name": "solovirt", "bridge": "solovirt0", "cidr": "192.168.77.0/24"}}, f)
+
+    def arm(self, call=None, at=0, when="before"):
+        """Orders the end; without arguments takes the order back."""
+        self.order[:20] = struct.pack("5I", CALLS.index(call) if call else 0, at, WHENS.index(when), 0, 0)
+        if call:
+            self.order[12:16] = struct.pack("I", 1)
+
+    def start(self):
+        environment = dict(os.environ, LD_PRELOAD=self.killat, SOLOVIRT_KILL_FILE=self.order_path)
+        self.log.write(f"---- start {time.time():.3f}\n".encode())
+        self.log.flush()
+        self.process = subprocess.Popen([f"{self.build}/solovirtd", "--config", f"{self.dir}/solovirtd.yaml"], env=environment,
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True)
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def wait_dead(self, seconds):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        return not self.alive()
+
+    def kill(self, number=signal.SIGKILL):
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        self.process.wait(60 * PATIENCE)
+        self.disconnect()
+
+    def disconnect(self):
+        if self.connection is not None:
+            self.connection.close()
+        self.connection = None
+
+    def ask(self, method, path, body=None, content="application/json"):
+        """(code, tree); ConnectionRefusedError or FileNotFoundError when nobody was there, Died when nobody answered."""
+        if self.connection is None:
+            self.connection = Connection(self.socket)
+            try:
+                self.connection.connect()
+            except OSError as error:
+                self.connection = None
+                raise ConnectionRefusedError from error
+        try:
+            self.connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": content})
+            answer = self.connection.getresponse()
+            text = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.disconnect()
+            raise Died(str(error)) from error
+        return answer.status, json.loads(text) if text else None
+
+    def tail(self, lines=25):
+        with open(f"{self.dir}.log", "rb") as f:
+            f.seek(max(0, os.fstat(f.fileno()).st_size - 20000))
+            return [re.sub(r"^time=[^T]*T([^Z]*)Z level=(\w+) program=\S+ ", r"\1 \2 ", line)[:300]
+                    for line in f.read().decode(errors="replace").splitlines()[-lines:]]
+
+
+# ------------------------------------------------------------------ what libvirt says
+
+def virsh(*commands):
+    """Output of each command; one process for all."""
+    script = "; echo @@@; ".join(commands)
+    run = subprocess.run(["virsh", "-q", "-c", "qemu:///system", script], capture_output=True, text=True, timeout=120 * PATIENCE)
+    return [part.strip("\n") for part in run.stdout.split("@@@")]
+
+
+class Domain:
+    def __init__(self, name, state, xml):
+        root = ElementTree.fromstring(xml)
+        self.name, self.state, self.id = name, state, int(root.get("id", "-1"))
+        metadata = root.find("metadata")
+        texts = {} if metadata is None else {e.tag.rpartition("}")[2]: e for e in metadata.iter()}
+        self.uid = next((e.get("uid") or e.text for t, e in texts.items() if e.get("uid") or t == "uid"), None)
+        self.macs = {e.get("address") for e in root.findall("devices/interface/mac")}
+        self.disks = {e.get("file") for e in root.findall("devices/disk/source")}
+
+
+def domains():
+    names, network, volumes = virsh("list --all", "net-dumpxml solovirt", "vol-list solovirt")
+    found = [line.split(None, 2)[1:] for line in names.splitlines() if line.strip()]
+    xmls = virsh(*[f"dumpxml {name}" for name, _ in found]) if found else []
+    hosts = set()
+    if network.strip():
+        hosts = {(e.get("mac"), e.get("ip")) for e in ElementTree.fromstring(network).iter("host")}
+    # where the worker keeps the entries in files: mac_ip
+    hosts |= {tuple(os.path.basename(path).split("_", 1)) for path in glob.glob("/var/lib/libvirt/dnsmasq/solovirt.solovirt/*")}
+    listed = {line.split()[0] for line in volumes.splitlines() if line.strip()}
+    return {name: Domain(name, state, xml) for (name, state), xml in zip(found, xmls) if xml.strip()}, hosts, listed
+
+
+class EventLog:
+    """Libvirt's own account of what started and stopped, kept by a process that outlives every daemon."""
+
+    def __init__(self, path):
+        self.path = path
+        self.process = subprocess.Popen(["virsh", "-c", "qemu:///system", "event", "--loop", "--timestamp", "--event", "lifecycle"],
+                                        stdin=subprocess.DEVNULL, stdout=open(path, "ab"), stderr=subprocess.DEVNULL)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+    def problems(self):
+        running, wrong = {}, []
+        for line in open(self.path):
+            found = re.match(r"(\S+ \S+): event 'lifecycle' for domain '?([^':]+)'?: (Started|Stopped|Crashed)\b", line)
+            if not found or found[3] == "Crashed":
+                continue
+            if running.get(found[2], False) == (found[3] == "Started"):
+                wrong.append(f"{found[2]} {found[3]} twice at {found[1]}")
+            running[found[2]] = found[3] == "Started"
+        return wrong
+
+    def starts(self):
+        count = {}
+        for line in open(self.path):
+            found = re.search(r"for domain '?([^':]+)'?: Started\b", line)
+            if found:
+                count[found[1]] = count.get(found[1], 0) + 1
+        return count
+
+
+def starts_by_uid():
+    """How often QEMU was started for each instance: the names of its own volumes tell whose it was."""
+    count = {}
+    for path in glob.glob(f"{LOGS}/*.log"):
+        if path.endswith(".console.log"):
+            continue
+        for part in open(path, errors="replace").read().split("starting up libvirt version")[1:]:
+            for uid in set(re.findall(r"/seed-([0-9a-f-]{36})-", part)):
+                count[uid] = count.get(uid, 0) + 1
+    return count
+
+
+def processes():
+    """Names of what runs on the host -> how often; zombies do not count."""
+    count = {}
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            text = open(path).read()
+            name, state = text[text.index("(") + 1:text.rindex(")")], text[text.rindex(")") + 2]
+            if state != "Z":
+                count[name] = count.get(name, 0) + 1
+    return count
+
+
+def database(directory, copy):
+    """Ledger and trash as they are on disk: (owner -> (ip, mac)), volumes in the trash."""
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(copy + suffix)
+    for suffix in ("", "-wal"):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(f"{directory}/state/solovirt.db{suffix}", copy + suffix)
+    with contextlib.closing(sqlite3.connect(copy)) as db:
+        ledger = {row[0]: (row[1], row[2]) for row in db.execute("SELECT owner, ip, mac FROM address WHERE released = 0")}
+        trash = {json.loads(row[0])["volume"] for row in db.execute("SELECT value FROM record WHERE bucket = 'trash'")}
+    return ledger, trash
+
+
+def scrub(directory):
+    """Takes everything away by hand, after a failure."""
+    names = virsh("list --all --name")[0].split()
+    virsh(*[f"destroy {n}" for n in names], *[f"undefine {n} --nvram" for n in names], "net-destroy solovirt", "net-undefine solovirt")
+    for path in glob.glob(f"{directory}/*/") + glob.glob(f"{LOGS}/*.log"):
+        shutil.rmtree(path) if path.endswith("/") and not path.endswith("/pool/") else path.endswith(".log") and os.unlink(path)
+    for path in glob.glob(f"{directory}/pool/*") + glob.glob("/var/lib/libvirt/dnsmasq/solovirt.solovirt/*"):
+        os.unlink(path)
+    virsh("pool-refresh solovirt")
