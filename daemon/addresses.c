@@ -117,16 +117,50 @@ struct telling {
 	bool set;
 };
 
+static void dhcp_call(struct host *host, const char *verb, const char *mac, const char *ip, const char *name);
+
+struct matching {
+	const char *mac, *ip;
+	char *name; /* of the machine that has the address, or NULL */
+};
+
+static void
+match_address(void *arg, const struct address *a)
+{
+	struct matching *m = arg;
+
+	if (m->name != NULL || a->released != 0 || strcmp(a->mac, m->mac) != 0 || strcmp(a->ip, m->ip) != 0)
+		return;
+	g_auto(GStrv) parts = g_strsplit(a->owner, "/", 3);
+	m->name = g_strdup(parts[1]);
+}
+
+/* The name of the machine whose address this is now, or NULL.  Caller g_free()s. */
+static char *
+user_of(struct daemon *daemon, const char *mac, const char *ip)
+{
+	struct matching m = { mac, ip, NULL };
+
+	store_address_each(daemon->store, network_name(daemon), match_address, &m);
+	return m.name;
+}
+
+/* The worker serves several calls at once, and the ledger may have changed since this one was sent: a machine that is
+ * deleted and comes back at once asks for both.  So every answer is held against the ledger, and what differs is told
+ * again. */
 static void
 on_dhcp(void *arg, json_t *result, const struct error *error)
 {
 	struct telling *t = arg;
 	struct host *host = host_find(t->daemon, t->host);
+	g_autofree char *user = error == NULL ? user_of(t->daemon, t->mac, t->ip) : NULL;
 
 	(void)result;
 	if (error != NULL && error->code != EHOSTDOWN)
 		log_warning("DHCP entries: %s", error->text);
-	if (error == NULL && host != NULL && t->set)
+	if (error == NULL && host != NULL && t->set != (user != NULL))
+		dhcp_call(host, t->set ? "network-host-remove" : "network-host-set", t->mac, t->ip, user);
+	else if (error == NULL && host != NULL && t->set)
 		addresses_dhcp_note(host, t->mac, t->ip);
 	g_free(t->host);
 	g_free(t->mac);
@@ -189,19 +223,6 @@ struct syncing {
 	char *host;
 };
 
-struct matching {
-	const char *mac, *ip;
-	bool found;
-};
-
-static void
-match_address(void *arg, const struct address *a)
-{
-	struct matching *m = arg;
-
-	m->found |= a->released == 0 && strcmp(a->mac, m->mac) == 0 && strcmp(a->ip, m->ip) == 0;
-}
-
 static void
 set_missing(void *arg, const struct address *a)
 {
@@ -223,11 +244,10 @@ on_host_list(void *arg, json_t *result, const struct error *error)
 	if (error == NULL && host != NULL) {
 		json_array_foreach (json_object_get(result, "hosts"), i, entry) {
 			const char *mac = path_string(entry, "mac"), *ip = path_string(entry, "ip");
-			struct matching m = { mac, ip, false };
 			if (mac == NULL || ip == NULL)
 				continue;
-			store_address_each(s->daemon->store, network_name(s->daemon), match_address, &m);
-			if (m.found)
+			g_autofree char *user = user_of(s->daemon, mac, ip);
+			if (user != NULL)
 				addresses_dhcp_note(host, mac, ip);
 			else
 				dhcp_call(host, "network-host-remove", mac, ip, NULL);
