@@ -3,7 +3,10 @@
  *
  *   timer --> scan in a thread --> entries taken in, a slice a turn --> plan --> files carried out, a slice a turn --> timer
  *     ^                                                                                                             |
- *     +-- inotify (quiet for "settle"), SIGHUP, "spool sync", an object that was waited for ------------------------+
+ *     +-- inotify, SIGHUP, "spool sync", an object that was waited for ----------------------------------------------+
+ *
+ * A file that was renamed into place or closed after writing is whole: it is looked at at once.  After anything else that
+ * inotify tells, the spool must first be quiet for "settle".
  */
 #include "config.h"
 
@@ -28,8 +31,9 @@ struct spool_job {
 	int told; /* eventfd: the thread is done */
 	struct event *event;
 	char *directory;
-	GHashTable *known;
-	bool first; /* the directory may be made, and marked */
+	GHashTable *known, *complete;
+	int64_t young; /* ms; see spool_scan_new() */
+	bool first;    /* the directory may be made, and marked */
 	struct spool_scan *scan;
 };
 
@@ -77,10 +81,32 @@ on_changed(void *arg)
 		spool->again = true;
 		return;
 	}
+	if (g_hash_table_size(spool->complete) > 0)
+		return; /* it is looked at in a moment anyway */
 	if (spool->first_change == 0)
 		spool->first_change = now;
 	arm(spool->quiet, CLAMP(spool->first_change + SPOOL_QUIET_MOST_MS - now, 0, quiet));
 }
+
+/* Looks at what is whole, but rests as long as the last look took: whoever never stops writing must not have all our time. */
+static void
+look_at_complete(struct spool *spool)
+{
+	arm(spool->quiet, CLAMP(spool->took, 0, spool->daemon->config->spool->settle));
+}
+
+static void
+on_complete(void *arg, const char *path)
+{
+	struct spool *spool = arg;
+	bool first = g_hash_table_size(spool->complete) == 0;
+
+	g_hash_table_add(spool->complete, g_strdup(path));
+	if (first && !is_busy(spool))
+		look_at_complete(spool);
+}
+
+static const struct spool_watch_class watch_class = { on_changed, on_complete };
 
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
@@ -108,6 +134,7 @@ job_unref(struct spool_job *job)
 		return;
 	spool_scan_free(job->scan);
 	g_hash_table_destroy(job->known);
+	g_hash_table_destroy(job->complete);
 	close(job->told);
 	g_free(job->directory);
 	g_free(job);
@@ -122,7 +149,7 @@ run_job(gpointer arg)
 		g_mkdir_with_parents(job->directory, 0755);
 		spool_scan_mark(job->directory);
 	}
-	job->scan = spool_scan_new(job->directory, job->known);
+	job->scan = spool_scan_new(job->directory, job->known, job->complete, job->young);
 	eventfd_write(job->told, 1);
 	job_unref(job);
 	return NULL;
@@ -158,6 +185,12 @@ is_root_known(struct spool *spool)
 	return store_record_get(spool->daemon->store, SPOOL_ROOT_BUCKET, "root") != NULL;
 }
 
+static GHashTable *
+path_set_new(void)
+{
+	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
 static void
 start_scan(struct spool *spool)
 {
@@ -174,6 +207,11 @@ start_scan(struct spool *spool)
 	job->told = told;
 	job->directory = g_strdup(spool->directory);
 	job->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	/* When some files are whole, nobody has waited until the others are. */
+	job->young = g_hash_table_size(spool->complete) == 0 ? SPOOL_FRESH_MS : MAX(SPOOL_FRESH_MS, spool->daemon->config->spool->settle);
+	job->complete = g_steal_pointer(&spool->complete);
+	spool->complete = path_set_new();
+	spool->began = clock_monotonic_ms();
 	job->first = spool->accept_root || !is_root_known(spool);
 	g_tree_foreach(spool->files, copy_stamp, job->known);
 	job->event = event_new(spool->daemon->base, told, EV_READ, on_scanned, spool);
@@ -325,6 +363,9 @@ finish(struct spool *spool)
 	g_clear_pointer(&spool->plan, spool_plan_free);
 	clean_records(spool);
 	arm(spool->status, 0);
+	spool->took = clock_monotonic_ms() - spool->began;
+	if (g_hash_table_size(spool->complete) > 0)
+		look_at_complete(spool);
 	if (spool->again) {
 		spool->again = false;
 		look_in(spool, MAX(spool->daemon->config->spool->settle, SPOOL_FRESH_MS));
@@ -447,7 +488,8 @@ spool_new(struct daemon *daemon, struct error *err)
 	spool->quiet = event_new(daemon->base, -1, 0, on_timer, spool);
 	spool->work = event_new(daemon->base, -1, 0, on_work, spool);
 	spool->status = event_new(daemon->base, -1, 0, on_status, spool);
-	spool->watch = spool_watch_new(daemon->base, on_changed, spool);
+	spool->complete = path_set_new();
+	spool->watch = spool_watch_new(daemon->base, &watch_class, spool);
 	remove_old_status(spool);
 	store_subscribe(daemon->store, on_object, spool);
 	look_in(spool, 0);
@@ -473,6 +515,7 @@ spool_free(struct spool *spool)
 	event_free(spool->status);
 	g_hash_table_destroy(spool->shown);
 	g_hash_table_destroy(spool->absences);
+	g_hash_table_destroy(spool->complete);
 	g_clear_pointer(&spool->files, g_tree_unref);
 	g_free(spool->directory);
 	g_free(spool->doubt);

@@ -58,6 +58,8 @@ struct spool {
 	int64_t due;             /* monotonic ms of the timer; 0: not armed */
 	int64_t first_change;    /* monotonic ms of the oldest change that waits for quiet; 0: none */
 	bool again;              /* changed while a scan was under way */
+	GHashTable *complete;    /* paths of files that became whole since the last scan began */
+	int64_t began, took;     /* monotonic ms of the look under way, ms of the last one */
 	bool accept_root;        /* the directory is the right one, whatever it looks like */
 	unsigned held;
 	char *why;               /* why they are held, or NULL */

@@ -24,6 +24,8 @@ struct walk {
 	int root;              /* descriptor of the spool */
 	uid_t owner;           /* of the spool: he decides what is in it */
 	GHashTable *known;     /* path -> stamp */
+	GHashTable *complete;  /* paths, or NULL */
+	int64_t young;         /* ms */
 	GHashTable *visited;   /* "device:inode" of folders: links may make circles */
 	struct spool_scan *scan;
 };
@@ -154,11 +156,17 @@ read_all(int fd, struct spool_entry *entry)
 
 /* The kernel's timestamps have steps: a write in the same step as our look would never show in the stamp. */
 static bool
-is_fresh(const struct spool_stamp *stamp)
+is_younger(const struct spool_stamp *stamp, int64_t ms)
 {
 	int64_t age = clock_wall_ms() - stamp->ctime / 1000000;
 
-	return age >= 0 && age < SPOOL_FRESH_MS;
+	return age >= 0 && age < ms;
+}
+
+static bool
+is_complete(const struct walk *walk, const char *path)
+{
+	return walk->complete != NULL && g_hash_table_contains(walk->complete, path);
 }
 
 static void
@@ -181,7 +189,7 @@ take_file(struct walk *walk, int fd, struct spool_entry *entry)
 	if (known != NULL && is_same_stamp(known, &entry->stamp))
 		return;
 	entry->state = SPOOL_MOVING;
-	if (is_fresh(&entry->stamp))
+	if (is_younger(&entry->stamp, walk->young) && !is_complete(walk, entry->path))
 		return;
 	if (read_all(fd, entry) < 0 || fstat(fd, &after) < 0) {
 		refuse_errno(entry, errno);
@@ -190,6 +198,8 @@ take_file(struct walk *walk, int fd, struct spool_entry *entry)
 	struct spool_stamp stamp = stamp_of(&after);
 	if (is_same_stamp(&stamp, &entry->stamp) && entry->length == (size_t)stamp.size)
 		entry->state = SPOOL_READ;
+	if (is_younger(&stamp, SPOOL_FRESH_MS))
+		entry->stamp = (struct spool_stamp) { 0 };
 }
 
 static void
@@ -358,9 +368,9 @@ look_at_root(struct walk *walk)
 }
 
 struct spool_scan *
-spool_scan_new(const char *directory, GHashTable *known)
+spool_scan_new(const char *directory, GHashTable *known, GHashTable *complete, int64_t young)
 {
-	struct walk walk = { .known = known, .scan = g_new0(struct spool_scan, 1) };
+	struct walk walk = { .known = known, .complete = complete, .young = young, .scan = g_new0(struct spool_scan, 1) };
 
 	walk.scan->entries = g_ptr_array_new_with_free_func(entry_free);
 	walk.scan->folders = g_ptr_array_new_with_free_func(g_free);

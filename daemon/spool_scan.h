@@ -15,7 +15,7 @@ enum {
 	SPOOL_DEPTH = 8,      /* folders below each other */
 	SPOOL_FILES = 20000,  /* files that are looked at */
 	SPOOL_FOLDERS = 2000, /* folders that are looked at */
-	SPOOL_FRESH_MS = 50,  /* a file that changed so shortly ago is looked at again */
+	SPOOL_FRESH_MS = 50,  /* the stamp of a file that changed so shortly ago tells nothing */
 };
 /* Made by us in a spool that we may write: an empty mount point has none. */
 #define SPOOL_MARKER ".solovirt-spool"
@@ -28,7 +28,7 @@ struct spool_stamp {
 
 enum spool_state {
 	SPOOL_SAME,    /* its stamp is the known one: not read */
-	SPOOL_READ,    /* text holds its bytes */
+	SPOOL_READ,    /* text holds its bytes; stamp is zero when it is too fresh to be relied on */
 	SPOOL_MOVING,  /* it changed just now, or while it was read: look again */
 	SPOOL_REFUSED, /* error says why it cannot be taken */
 };
@@ -51,8 +51,11 @@ struct spool_scan {
 	char *incomplete;   /* NULL, or why not everything was seen */
 };
 
-/* Looks.  known: path -> struct spool_stamp of what was read before.  Never NULL.  Any thread; may block. */
-struct spool_scan *spool_scan_new(const char *directory, GHashTable *known);
+/*
+ * Looks.  known: path -> struct spool_stamp of what was read before.  complete: paths of files that are known to be whole,
+ * or NULL; others that changed less than "young" ms ago are left for later.  Never NULL.  Any thread; may block.
+ */
+struct spool_scan *spool_scan_new(const char *directory, GHashTable *known, GHashTable *complete, int64_t young);
 void spool_scan_free(struct spool_scan *scan);
 
 /* Makes the marker when the directory may be written; no error is made of it when not. */

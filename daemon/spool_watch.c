@@ -5,6 +5,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "daemon/spool_scan.h"
 #include "daemon/spool_watch.h"
 #include "src/base/log.h"
 
@@ -17,28 +18,47 @@ enum {
 struct spool_watch {
 	int fd;
 	struct event *event;
-	GHashTable *watches; /* numbers of inotify's watches */
-	void (*changed)(void *arg);
+	GHashTable *watches; /* number of inotify's watch -> path of the folder below the spool */
+	const struct spool_watch_class *class;
 	void *arg;
 };
 
-/* What the events are about does not matter, nor whether some were lost: one event is a reason to look. */
+/* The path of a file that is whole now, or NULL.  Caller g_free()s. */
+static char *
+complete_path(const struct spool_watch *watch, const struct inotify_event *event)
+{
+	const char *folder = g_hash_table_lookup(watch->watches, GINT_TO_POINTER(event->wd));
+
+	if (folder == NULL || event->len == 0 || (event->mask & IN_ISDIR) != 0 ||
+	    (event->mask & (IN_MOVED_TO | IN_CLOSE_WRITE)) == 0 || !spool_name_is_wanted(event->name))
+		return NULL;
+	return folder[0] == '\0' ? g_strdup(event->name) : g_strconcat(folder, "/", event->name, NULL);
+}
+
+/* Whether events were lost does not matter: any one is a reason to look. */
 static void
 on_events(evutil_socket_t fd, short what, void *arg)
 {
 	struct spool_watch *watch = arg;
 	char buffer[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
-	bool any = false;
+	const struct inotify_event *event;
+	bool other = false;
 
 	(void)what;
 	for (ssize_t n; (n = read(fd, buffer, sizeof(buffer))) > 0;)
-		any = true;
-	if (any)
-		watch->changed(watch->arg);
+		for (char *at = buffer; at < buffer + n; at += sizeof(*event) + event->len) {
+			event = (const struct inotify_event *)(const void *)at;
+			g_autofree char *path = complete_path(watch, event);
+			other |= path == NULL;
+			if (path != NULL)
+				watch->class->complete(watch->arg, path);
+		}
+	if (other)
+		watch->class->changed(watch->arg);
 }
 
 struct spool_watch *
-spool_watch_new(struct event_base *base, void (*changed)(void *arg), void *arg)
+spool_watch_new(struct event_base *base, const struct spool_watch_class *class, void *arg)
 {
 	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 
@@ -48,9 +68,9 @@ spool_watch_new(struct event_base *base, void (*changed)(void *arg), void *arg)
 	}
 	struct spool_watch *watch = g_new0(struct spool_watch, 1);
 	watch->fd = fd;
-	watch->changed = changed;
+	watch->class = class;
 	watch->arg = arg;
-	watch->watches = g_hash_table_new(g_direct_hash, g_direct_equal);
+	watch->watches = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
 	watch->event = event_new(base, fd, EV_READ | EV_PERSIST, on_events, watch);
 	event_add(watch->event, NULL);
 	return watch;
@@ -72,7 +92,7 @@ spool_watch_set(struct spool_watch *watch, const char *directory, const GPtrArra
 {
 	if (watch == NULL)
 		return false;
-	GHashTable *fresh = g_hash_table_new(g_direct_hash, g_direct_equal);
+	GHashTable *fresh = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
 	GHashTableIter iter;
 	gpointer number;
 	bool news = false;
@@ -82,7 +102,7 @@ spool_watch_set(struct spool_watch *watch, const char *directory, const GPtrArra
 		int wd = inotify_add_watch(watch->fd, path, WATCHED | IN_ONLYDIR | IN_EXCL_UNLINK);
 		if (wd < 0)
 			continue;
-		g_hash_table_add(fresh, GINT_TO_POINTER(wd));
+		g_hash_table_insert(fresh, GINT_TO_POINTER(wd), g_strdup(folders->pdata[i]));
 		/* A folder that is watched already answers with its old number. */
 		news |= !g_hash_table_contains(watch->watches, GINT_TO_POINTER(wd));
 	}

@@ -8,9 +8,14 @@
 struct event_base;
 struct spool_watch;
 
-/* changed(arg) is called when something may have changed, many times perhaps.  NULL when there is no inotify: then only the
- * regular scans are left.  Loop thread. */
-struct spool_watch *spool_watch_new(struct event_base *base, void (*changed)(void *arg), void *arg);
+/* Whom a watch tells.  Static. */
+struct spool_watch_class {
+	void (*changed)(void *arg);                     /* something may have changed; many times perhaps */
+	void (*complete)(void *arg, const char *path);  /* a file below the spool was renamed into place, or closed after writing */
+};
+
+/* NULL when there is no inotify: then only the regular scans are left.  Loop thread. */
+struct spool_watch *spool_watch_new(struct event_base *base, const struct spool_watch_class *class, void *arg);
 void spool_watch_free(struct spool_watch *watch);
 
 /* Watches these folders (char *, below directory; "" is itself) and no others.  To be called after each scan: a folder that

@@ -80,7 +80,7 @@ expect(const char *text)
 
 	spool_scan_free(scan);
 	g_usleep((SPOOL_FRESH_MS + 10) * 1000); /* the file-system's clock cannot be warped */
-	scan = spool_scan_new(directory, known);
+	scan = spool_scan_new(directory, known, NULL, SPOOL_FRESH_MS);
 	for (guint i = 0; i < scan->entries->len; i++) {
 		const struct spool_entry *entry = scan->entries->pdata[i];
 		g_string_append_printf(out, "%s%s%c", out->len == 0 ? "" : " ", entry->path, ".=~!"[entry->state]);
@@ -239,7 +239,7 @@ END_TEST
 START_TEST(leaves_a_file_in_motion_alone)
 {
 	make("a.yaml", "one");
-	scan = spool_scan_new(directory, known);
+	scan = spool_scan_new(directory, known, NULL, SPOOL_FRESH_MS);
 	ck_assert_int_eq(entry_of("a.yaml")->state, SPOOL_MOVING);
 	ck_assert_ptr_null(entry_of("a.yaml")->text);
 	expect("a.yaml=one");
