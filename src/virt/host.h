@@ -102,6 +102,22 @@ char *host_xml_attribute(const void *node, const char *name);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
 
+/* --- host_dhcp.c: addresses as files that the dnsmasq of a network watches; any thread ----------------------------- */
+
+/* Where a network's entries are, or NULL: libvirt is elsewhere, or its directory is not ours to write.  g_free(). */
+char *host_dhcp_directory(const char *network);
+/* Makes the directory: it must be there before dnsmasq starts.  0 or -1. */
+int host_dhcp_prepare(const char *directory, struct error *err);
+/* Replaces entries with the same mac or ip; name may be NULL.  Nothing happens when it is there already.  0 or -1. */
+int host_dhcp_set(const char *directory, const char *network, const char *mac, const char *ip, const char *name,
+    struct error *err);
+/* Removes the entry that has both; no error when there is none. */
+int host_dhcp_remove(const char *directory, const char *network, const char *mac, const char *ip, struct error *err);
+/* New reference to [{"mac","ip","name"}]; NULL with err. */
+json_t *host_dhcp_list(const char *directory, struct error *err);
+/* Makes dnsmasq forget what has no file any more. */
+void host_dhcp_reload(const char *network);
+
 /* --- host_domain.c: domains and whose they are -------------------------------------------------------------------- */
 
 /* What our element in a domain's metadata says.  Cleared with host_owner_clear(). */

@@ -11,6 +11,11 @@
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virNetwork, virNetworkFree)
 
+/* An address of no interface (the second bit: made up by us, not by a maker). */
+#define NOBODY "02:00:00:00:00:00"
+#define HOSTS_OPTION "dhcp-hostsdir="
+enum { LEASES_MOST = 65536 };
+
 /* One <host> of a network's DHCP. */
 struct entry {
 	const char *mac, *ip, *name;
@@ -39,16 +44,33 @@ read_cidr(const char *cidr, char gateway[INET_ADDRSTRLEN], int *prefix, struct e
 	return 0;
 }
 
+/*
+ * What dnsmasq is to be told beside libvirt's own settings, "" for none.  The host that is nobody makes libvirt serve DHCP and
+ * let it through; by it libvirt also reckons how many leases there may be.
+ */
+static char *
+options_format(const char *directory, const char *gateway)
+{
+	if (directory == NULL)
+		return g_strdup("<dhcp/></ip>");
+	return g_markup_printf_escaped("<dhcp><host mac='" NOBODY "' ip='%s'/></dhcp></ip>"
+	    "<dnsmasq:options xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'>"
+	    "<dnsmasq:option value='" HOSTS_OPTION "%s'/><dnsmasq:option value='dhcp-lease-max=%d'/></dnsmasq:options>",
+	    gateway, directory, LEASES_MOST);
+}
+
 /* No <range>: dnsmasq then serves only the hosts it is told (libvirt: dhcp-range=...,static). */
 static virNetworkPtr
 network_define(virConnectPtr connection, const char *name, const char *bridge, const char *gateway, int prefix,
     struct error *err)
 {
-	g_autofree char *uuid = host_uuid("network", name);
-	g_autofree char *xml = g_markup_printf_escaped(
+	g_autofree char *uuid = host_uuid("network", name), *directory = host_dhcp_directory(name);
+	g_autofree char *options = options_format(directory, gateway);
+	g_autofree char *head = g_markup_printf_escaped(
 	    "<network><name>%s</name><uuid>%s</uuid><forward mode='nat'/><bridge name='%s' stp='off' delay='0'/>"
-	    "<domain name='%s' localOnly='yes'/><ip address='%s' prefix='%d'><dhcp/></ip></network>",
+	    "<domain name='%s' localOnly='yes'/><ip address='%s' prefix='%d'>",
 	    name, uuid, bridge, name, gateway, prefix);
+	g_autofree char *xml = g_strconcat(head, options, "</network>", NULL);
 	virNetworkPtr network = virNetworkDefineXML(connection, xml);
 
 	if (network == NULL)
@@ -89,10 +111,40 @@ network_check(virNetworkPtr network, const char *bridge, const char *gateway, st
 	return 0;
 }
 
+/*
+ * Where the entries of a network are files, or NULL where libvirt must be told of each: what the definition says counts.
+ * *failed is set on errors.
+ */
+static char *
+entries_directory(virNetworkPtr network, bool *failed, struct error *err)
+{
+	g_autofree char *directory = host_dhcp_directory(virNetworkGetName(network));
+	g_autofree char *option = g_strconcat(HOSTS_OPTION, directory, NULL);
+	g_autoptr(xmlDoc) doc = directory == NULL ? NULL : network_xml(network, VIR_NETWORK_XML_INACTIVE, err);
+	bool found = false;
+
+	*failed = directory != NULL && doc == NULL;
+	if (doc == NULL)
+		return NULL;
+	g_autoptr(GPtrArray) options = host_xml_nodes(doc, "/network/*[local-name()='options']/*[local-name()='option']");
+	for (guint i = 0; i < options->len; i++) {
+		g_autofree char *value = host_xml_attribute(options->pdata[i], "value");
+		found |= g_strcmp0(value, option) == 0;
+	}
+	return found ? g_steal_pointer(&directory) : NULL;
+}
+
 static int
 network_activate(virNetworkPtr network, struct error *err)
 {
-	if (virNetworkIsActive(network) == 1 || virNetworkCreate(network) == 0)
+	bool failed = false;
+
+	if (virNetworkIsActive(network) == 1)
+		return 0;
+	g_autofree char *directory = entries_directory(network, &failed, err);
+	if (failed || (directory != NULL && host_dhcp_prepare(directory, err) < 0))
+		return -1;
+	if (virNetworkCreate(network) == 0)
 		return 0;
 	host_error(err, "cannot start network %s", virNetworkGetName(network));
 	return virNetworkIsActive(network) == 1 ? 0 : -1; /* another lane may have been faster */
@@ -132,6 +184,7 @@ run_ensure(struct host_call *call, struct error *err)
 		host_error(err, "cannot make network %s start by itself", name);
 		return NULL;
 	}
+	host_dhcp_reload(name); /* an earlier worker may have been ended between a removal and this */
 	return json_object();
 }
 
@@ -226,6 +279,7 @@ run_host_set(struct host_call *call, struct error *err)
 {
 	struct entry entry = { 0 };
 	const char *name;
+	bool failed = false;
 
 	if (host_args(call, err, "{s:s,s:s,s:s,s?:s}", "network", &name, "mac", &entry.mac, "ip", &entry.ip, "name",
 	    &entry.name) < 0)
@@ -233,7 +287,10 @@ run_host_set(struct host_call *call, struct error *err)
 	if (entry.name != NULL && *entry.name == '\0')
 		entry.name = NULL;
 	g_autoptr(virNetwork) network = network_get(call->connection, name, err);
-	if (network == NULL || set_in(network, VIR_NETWORK_UPDATE_AFFECT_CONFIG, &entry, err) < 0 ||
+	g_autofree char *directory = network == NULL ? NULL : entries_directory(network, &failed, err);
+	if (directory != NULL)
+		return host_dhcp_set(directory, name, entry.mac, entry.ip, entry.name, err) < 0 ? NULL : json_object();
+	if (network == NULL || failed || set_in(network, VIR_NETWORK_UPDATE_AFFECT_CONFIG, &entry, err) < 0 ||
 	    set_in(network, VIR_NETWORK_UPDATE_AFFECT_LIVE, &entry, err) < 0)
 		return NULL;
 	return json_object();
@@ -244,30 +301,30 @@ run_host_remove(struct host_call *call, struct error *err)
 {
 	struct entry entry = { 0 };
 	const char *name;
+	bool failed = false;
 
 	if (host_args(call, err, "{s:s,s:s,s:s}", "network", &name, "mac", &entry.mac, "ip", &entry.ip) < 0)
 		return NULL;
 	g_autoptr(virNetwork) network = network_get(call->connection, name, err);
-	if (network == NULL || remove_in(network, VIR_NETWORK_UPDATE_AFFECT_CONFIG, &entry, err) < 0 ||
+	g_autofree char *directory = network == NULL ? NULL : entries_directory(network, &failed, err);
+	if (directory != NULL)
+		return host_dhcp_remove(directory, name, entry.mac, entry.ip, err) < 0 ? NULL : json_object();
+	if (network == NULL || failed || remove_in(network, VIR_NETWORK_UPDATE_AFFECT_CONFIG, &entry, err) < 0 ||
 	    remove_in(network, VIR_NETWORK_UPDATE_AFFECT_LIVE, &entry, err) < 0)
 		return NULL;
 	return json_object();
 }
 
+/* What libvirt itself keeps. */
 static json_t *
-run_host_list(struct host_call *call, struct error *err)
+list_of(virNetworkPtr network, struct error *err)
 {
-	const char *name;
-	json_t *list;
+	g_autoptr(xmlDoc) doc = network_xml(network, 0, err);
 
-	if (host_args(call, err, "{s:s}", "network", &name) < 0)
-		return NULL;
-	g_autoptr(virNetwork) network = network_get(call->connection, name, err);
-	g_autoptr(xmlDoc) doc = network == NULL ? NULL : network_xml(network, 0, err);
 	if (doc == NULL)
 		return NULL;
 	g_autoptr(GPtrArray) hosts = host_xml_nodes(doc, "/network/ip/dhcp/host");
-	list = json_array();
+	json_t *list = json_array();
 	for (guint i = 0; i < hosts->len; i++) {
 		g_autofree char *mac = host_xml_attribute(hosts->pdata[i], "mac");
 		g_autofree char *ip = host_xml_attribute(hosts->pdata[i], "ip");
@@ -277,7 +334,23 @@ run_host_list(struct host_call *call, struct error *err)
 		    json_pack("{s:s,s:s,s:s}", "mac", mac != NULL ? mac : "", "ip", ip != NULL ? ip : "", "name",
 		        host != NULL ? host : ""));
 	}
-	return json_pack("{s:o}", "hosts", list);
+	return list;
+}
+
+static json_t *
+run_host_list(struct host_call *call, struct error *err)
+{
+	const char *name;
+	bool failed = false;
+
+	if (host_args(call, err, "{s:s}", "network", &name) < 0)
+		return NULL;
+	g_autoptr(virNetwork) network = network_get(call->connection, name, err);
+	g_autofree char *directory = network == NULL ? NULL : entries_directory(network, &failed, err);
+	if (network == NULL || failed)
+		return NULL;
+	json_t *list = directory != NULL ? host_dhcp_list(directory, err) : list_of(network, err);
+	return list == NULL ? NULL : json_pack("{s:o}", "hosts", list);
 }
 
 const struct host_verb host_network_verbs[] = {

@@ -27,8 +27,9 @@
  *  volume-delete      {"pool","volume"} -> {}       no error when gone
  *  network-ensure     {"network","bridge","cidr"} -> {}   a NAT network whose DHCP serves only the hosts it is told
  *  network-host-list  {"network"} -> {"hosts":[{"mac","ip","name"}]}
- *  network-host-set   {"network","mac","ip","name"} -> {}   replaces entries with the same mac or ip; a name that
- *                     another entry has is left out, as libvirt wants them to differ
+ *  network-host-set   {"network","mac","ip","name"} -> {}   replaces entries with the same mac or ip; a name that the
+ *                     DHCP server would not take is left out (on remote hosts, where libvirt keeps the entries, also one
+ *                     that another entry has)
  *  network-host-remove {"network","mac","ip"} -> {}   the entry that has both
  *  console            {"name","uid"} + a stream socket -> {}   answers when open; then copies both ways until either ends; 64 at a time, else
  *                     EBUSY; takes the console from whoever has it

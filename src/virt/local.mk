@@ -15,6 +15,7 @@ solovirt_host_SOURCES = \
 	src/virt/host.h \
 	src/virt/host_agent.c \
 	src/virt/host_console.c \
+	src/virt/host_dhcp.c \
 	src/virt/host_domain.c \
 	src/virt/host_events.c \
 	src/virt/host_info.c \

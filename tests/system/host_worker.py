@@ -131,6 +131,13 @@ def virsh(*args):
     return subprocess.run(["virsh", "-q", "-c", URI, *args], check=True, capture_output=True, text=True).stdout
 
 
+def net_define(xml):
+    with tempfile.NamedTemporaryFile("w", suffix=".xml") as f:
+        f.write(xml)
+        f.flush()
+        virsh("net-define", f.name)
+
+
 def domain(name=NAME, uid=UID, epoch=5, disks=(), memory=128, extra=""):
     number = uid[-2:]
     rows = "".join(f"<disk type='file' device='disk'><driver name='qemu' type='{f}'/><source file='{p}'/>"
@@ -261,7 +268,8 @@ def test_network(w):
     refused(E.EEXIST, w.call, "network-ensure", n, bridge="hwbr1", cidr="192.168.78.0/24")
     refused(E.EEXIST, w.call, "network-ensure", n, bridge="hwbr0", cidr="192.168.79.0/24")
     hosts = lambda: sorted((h["mac"], h["ip"], h["name"]) for h in w.call("network-host-list", n)["hosts"])
-    both = lambda: [virsh("net-dumpxml", NET), virsh("net-dumpxml", NET, "--inactive")]
+    folder = f"/var/lib/libvirt/dnsmasq/{NET}.solovirt"
+    files = lambda: sorted(os.listdir(folder))
     a, b = "52:54:00:00:07:01", "52:54:00:00:07:02"
     for _ in range(2):
         w.call("network-host-set", n, mac=a, ip="192.168.78.11", name="hw")
@@ -270,21 +278,42 @@ def test_network(w):
     w.call("network-host-set", n, mac=b, ip="192.168.78.12", name="other")
     assert hosts() == [(b, "192.168.78.12", "other")]
     w.call("network-host-set", n, mac=a, ip="192.168.78.11", name="other")
-    assert hosts() == [(a, "192.168.78.11", ""), (b, "192.168.78.12", "other")]
+    assert hosts() == [(a, "192.168.78.11", "other"), (b, "192.168.78.12", "other")]
     w.call("network-host-remove", n, mac=a, ip="192.168.78.12")
     assert len(hosts()) == 2
     for _ in range(2):
         w.call("network-host-remove", n, mac=b, ip="192.168.78.12")
     w.call("network-host-set", n, mac=a, ip="192.168.78.11", name="hw")
-    assert all(x.count("<host ") == 1 and "name='hw'" in x and "<range" not in x for x in both())
-    # a network that does not run is started; one whose live state was lost is brought right
+    assert files() == [f"{a}_192.168.78.11"] and hosts() == [(a, "192.168.78.11", "hw")]
+    assert "<range" not in virsh("net-dumpxml", NET)
+    # what is no address makes no file; a name that dnsmasq would take for an order is left out
+    refused(E.EINVAL, w.call, "network-host-set", n, mac="../x", ip="192.168.78.14", name="x")
+    refused(E.EINVAL, w.call, "network-host-set", n, mac=b, ip="192.168.78.14/../x", name="x")
+    w.call("network-host-set", n, mac=b, ip="192.168.78.14", name="ignore")
+    assert hosts()[1] == (b, "192.168.78.14", "")
+    # a network that does not run is started; an entry that was lost or spoiled is written again
     virsh("net-destroy", NET)
     w.call("network-host-set", n, mac=b, ip="192.168.78.13", name="b")
     assert len(hosts()) == 2
-    virsh("net-update", NET, "delete", "ip-dhcp-host", f"<host mac='{b}' ip='192.168.78.13'/>", "--live")
+    open(f"{folder}/{b}_192.168.78.13", "w").close()
+    assert len(hosts()) == 1
     w.call("network-host-set", n, mac=b, ip="192.168.78.13", name="b")
-    assert all(x.count("<host ") == 2 for x in both())
+    assert len(hosts()) == 2
     w.call("network-host-remove", n, mac=b, ip="192.168.78.13")
+    # a network whose definition names no files is told through libvirt
+    virsh("net-destroy", NET)
+    virsh("net-undefine", NET)
+    net_define(f"<network><name>{NET}</name><forward mode='nat'/><bridge name='hwbr0'/>"
+             "<ip address='192.168.78.1' prefix='24'><dhcp/></ip></network>")
+    both = lambda: [virsh("net-dumpxml", NET), virsh("net-dumpxml", NET, "--inactive")]
+    w.call("network-host-set", n, mac=b, ip="192.168.78.13", name="b")
+    assert hosts() == [(b, "192.168.78.13", "b")] and all(x.count("<host ") == 1 for x in both())
+    w.call("network-host-remove", n, mac=b, ip="192.168.78.13")
+    assert all("<host " not in x for x in both())
+    virsh("net-destroy", NET)
+    virsh("net-undefine", NET)
+    w.call("network-ensure", n, bridge="hwbr0", cidr="192.168.78.0/24")
+    assert files() == [f"{a}_192.168.78.11"]
 
 
 def console(w, name=NAME, uid=UID):

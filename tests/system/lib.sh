@@ -20,6 +20,7 @@ NS=default
 
 testbed() { "$ROOT/tests/testbed/testbed.sh" "$WORK" "$@"; }
 host() { nsenter -t "$(cat "$WORK/${P}1/init.pid")" -m -u -n -p "$@"; }
+dhcp_entries() { host ls /var/lib/libvirt/dnsmasq/solovirt.solovirt || echo 'there is no such directory'; }
 virsh_() { host virsh -q -c qemu:///system "$@"; }
 http() { echo "http://10.98.0.254:8080/$1"; }
 
@@ -90,7 +91,7 @@ scenario_down() {
   await 60 '[ -z "$(sv get vm,vmi,dv,pvc,secret,configmap -A -o name)" ]'
   await 10 '[ -z "$(virsh_ list --all --name)" ]'
   await 10 '[ -z "$(virsh_ vol-list solovirt | grep -vE "^ *$")" ]'
-  await 10 '! virsh_ net-dumpxml solovirt | grep -q "<host mac"'
+  await 10 '[ -z "$(dhcp_entries)" ]'
   daemon_stop
   [ -z "$STATE_TMPFS" ] || host umount -l "$S"
 }
