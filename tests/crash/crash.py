@@ -18,12 +18,12 @@ from look import Look
 from model import Machine, Maps
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-ROUND = 25
+ROUND = 40
 DEADLINE = 60      # seconds, times PATIENCE, until all agrees again
-# Calls at which it may end, and how many of them a few changes cost.
-REACH = {"write": 60, "pwrite": 120, "fdatasync": 25, "fsync": 25, "sendmsg": 30, "rename": 12, "open": 20, "unlink": 6, "any": 250,
-         "writev": 20, "ftruncate": 3, "mkdir": 4, "rmdir": 3, "connect": 2, "send": 4}
-START_REACH = {"write": 12, "pwrite": 30, "fdatasync": 8, "fsync": 8, "sendmsg": 12, "rename": 4, "open": 12, "any": 80}
+# Calls at which it may end, and how many of them a few changes, or a start, cost.
+OFTEN = {"write": 60, "pwrite": 120, "fdatasync": 25, "sendmsg": 30, "rename": 12, "open": 20, "writev": 12, "any": 250}
+SELDOM = {"unlink": 6, "fsync": 4, "ftruncate": 3, "mkdir": 4, "rmdir": 3, "connect": 2, "send": 2}
+AT_START = {"write": 12, "pwrite": 30, "fdatasync": 8, "sendmsg": 12, "rename": 4, "open": 12, "mkdir": 2, "any": 80}
 VMS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachines"
 VERBS = "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachines"
 PLACES = {"VirtualMachine": VMS, "VirtualMachineInstance": VMS + "instances", "Secret": "/api/v1/namespaces/default/secrets",
@@ -33,10 +33,13 @@ PLACES = {"VirtualMachine": VMS, "VirtualMachineInstance": VMS + "instances", "S
 def kill_of(point, rng, kinds):
     """(kind, call, n, when) of a point: n grows with the points."""
     chosen = kinds if kinds != "all" else ("calls", "random", "calls", "recovery")[point % 4]
-    reach = START_REACH if chosen == "recovery" else REACH
-    step = point // 4 if kinds == "all" else point
-    call = list(reach)[step % len(reach)]
-    n = 1 + step // len(reach) * max(1, reach[call] // 30) % reach[call]
+    step = point // (2 if chosen == "calls" else 4) if kinds == "all" else point
+    reach = AT_START if chosen == "recovery" else OFTEN
+    turn, place = divmod(step, len(reach) + (chosen == "calls"))
+    if place == len(reach):
+        turn, reach, place = turn // len(SELDOM), SELDOM, turn % len(SELDOM)
+    call = list(reach)[place]
+    n = 1 + turn * max(1, reach[call] // 40) % reach[call]
     return chosen, call, n, rng.choice(["before", "after"] + ["half"] * (call in ("write", "pwrite", "any")))
 
 
@@ -269,7 +272,7 @@ class Driver:
             if kind == "calls":
                 self.daemon.arm(call, n, when)
             world.work(rng)
-            reached = self.daemon.wait_dead(moment if kind == "recovery" else 0.8)
+            reached = self.daemon.wait_dead(moment if kind == "recovery" else 0.6)
             self.count(call, kind, reached)
         self.daemon.kill()
         if kind == "recovery":
