@@ -52,6 +52,7 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/controllers.c daemon/controllers/controllers.h \
 	daemon/controllers/datavolume.c \
 	daemon/controllers/node.c \
+	daemon/controllers/promises.c daemon/controllers/promises.h \
 	daemon/controllers/vm.c \
 	daemon/controllers/vm_plan.c daemon/controllers/vm_plan.h \
 	daemon/controllers/vmi.c daemon/controllers/vmi.h \

@@ -7,6 +7,7 @@
 
 #include "daemon/addresses.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/promises.h"
 #include "daemon/host.h"
 #include "daemon/import.h"
 #include "daemon/objects.h"
@@ -32,6 +33,7 @@ struct controllers {
 	GHashTable *jobs;     /* keys with a job under way */
 	GHashTable *paces;    /* uid -> struct pace */
 	GHashTable *signals;  /* uids of instances whose guest is being asked to end */
+	struct promises *promises;
 	struct event *resync, *trash;
 };
 
@@ -310,6 +312,24 @@ node_has_changed(const struct change *change)
 	return false;
 }
 
+struct promises *
+controllers_promises(struct daemon *daemon)
+{
+	return daemon->controllers->promises;
+}
+
+/* Follows what instances have been promised. */
+static void
+follow_promises(struct daemon *daemon, const struct change *change)
+{
+	if (change->object->kind != &kinds[KIND_VMI])
+		return;
+	if (change->type == CHANGE_DELETED)
+		promises_drop(daemon->controllers->promises, change->object->uid);
+	else
+		promises_note(daemon->controllers->promises, change->object);
+}
+
 /* Owners look at what they own, waiters at what they wait for, dependents of a deleted object at their owners. */
 static void
 on_change(void *arg, const struct change *change)
@@ -328,6 +348,7 @@ on_change(void *arg, const struct change *change)
 			if (owner != NULL)
 				controllers_requeue(daemon, owner, 0);
 		}
+	follow_promises(daemon, change);
 	wake_waiters(daemon, object);
 	if (change->type == CHANGE_DELETED) {
 		controllers_pace_clear(daemon, object);
@@ -452,6 +473,10 @@ controllers_start(struct daemon *daemon)
 	daemon->queue = queue_new(daemon->base, reconcile, daemon);
 	c->resync = timer_every(daemon, RESYNC_MS, on_resync);
 	c->trash = timer_every(daemon, MIN(TRASH_MS, MAX(daemon->config->trash / 4, 1000)), on_trash);
+	c->promises = promises_new();
+	g_autoptr(GPtrArray) instances = store_list(daemon->store, KIND_VMI, NULL);
+	for (guint i = 0; i < instances->len; i++)
+		promises_note(c->promises, instances->pdata[i]);
 	store_subscribe(daemon->store, on_change, daemon);
 	storage_class_ensure(daemon);
 	controllers_resync(daemon);
@@ -475,5 +500,6 @@ controllers_stop(struct daemon *daemon)
 	g_hash_table_destroy(c->jobs);
 	g_hash_table_destroy(c->paces);
 	g_hash_table_destroy(c->signals);
+	promises_free(c->promises);
 	g_free(c);
 }

@@ -10,6 +10,7 @@
 
 struct error;
 struct host;
+struct promises;
 
 /* Brings everything that is in the store into the queue and follows its changes. */
 void controllers_start(struct daemon *daemon);
@@ -31,6 +32,10 @@ void controllers_await(struct daemon *daemon, const struct object *object, enum 
     const char *name);
 /* Looks at the object again when capacity may have become free. */
 void controllers_await_capacity(struct daemon *daemon, const struct object *object);
+
+/* What all instances together have been promised; see promises.h.  A placement is noted when it is made, not only once it is
+ * durable: the next one of the same turn must know of it. */
+struct promises *controllers_promises(struct daemon *daemon);
 
 /* Marks that a job of this object is under way on a worker; false when there is one already.  Its end must be told. */
 bool controllers_job_begin(struct daemon *daemon, const struct object *object);

@@ -16,6 +16,7 @@
 
 #include "daemon/addresses.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/promises.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/objects.h"
 #include "scheduler/scheduler.h"
@@ -34,35 +35,6 @@ enum {
 };
 
 /* --- scheduling ---------------------------------------------------------------------------------------------------- */
-
-static int64_t
-requested(const struct vmi_spec *spec, bool memory)
-{
-	const struct resources *r = spec->domain->resources;
-	int64_t asked = 0;
-
-	if (r != NULL && r->requests != NULL)
-		asked = memory ? r->requests->memory : r->requests->cpu;
-	if (asked > 0)
-		return asked;
-	return memory ? vmi_memory(spec) : vmi_vcpus(spec) * 1000;
-}
-
-/* What the instances on a host have been promised. */
-static void
-add_up(struct daemon *daemon, const char *node, int64_t *cpu, int64_t *memory)
-{
-	g_autoptr(GPtrArray) all = store_list(daemon->store, KIND_VMI, NULL);
-
-	*cpu = *memory = 0;
-	for (guint i = 0; i < all->len; i++) {
-		const struct vmi *vmi = ((const struct object *)all->pdata[i])->value;
-		if (vmi_is_final(vmi) || g_strcmp0(vmi->status->node_name, node) != 0)
-			continue;
-		*cpu += requested(vmi->spec, false);
-		*memory += requested(vmi->spec, true);
-	}
-}
 
 static bool
 is_schedulable(struct daemon *daemon, const struct host *host)
@@ -90,10 +62,10 @@ choose_host(struct daemon *daemon, const struct vmi *vmi, const char *pinned, ch
 	g_autofree struct scheduler_host *hosts = g_new0(struct scheduler_host, daemon->hosts->len + 1);
 	g_autoptr(GPtrArray) labels = g_ptr_array_new_with_free_func(g_free);
 	g_autofree struct scheduler_label *selector = labels_new(&vmi->spec->node_selector);
-	const struct scheduler_demand demand = { requested(vmi->spec, false), requested(vmi->spec, true), pinned, selector,
-		vmi->spec->node_selector.count };
+	struct scheduler_demand demand = { .pinned = pinned, .selector = selector, .selector_count = vmi->spec->node_selector.count };
 	int chosen;
 
+	promises_requested(vmi->spec, &demand.cpu, &demand.memory);
 	for (guint i = 0; i < daemon->hosts->len; i++) {
 		const struct host *h = daemon->hosts->pdata[i];
 		const struct object *object = store_get(daemon->store, KIND_NODE, "", h->name);
@@ -105,7 +77,7 @@ choose_host(struct daemon *daemon, const struct vmi *vmi, const char *pinned, ch
 		g_ptr_array_add(labels, labels_new(map));
 		hosts[i].labels = labels->pdata[i];
 		host_allocatable(h, &hosts[i].cpu, &hosts[i].memory);
-		add_up(daemon, h->name, &hosts[i].cpu_used, &hosts[i].memory_used);
+		promises_sum(controllers_promises(daemon), h->name, &hosts[i].cpu_used, &hosts[i].memory_used);
 	}
 	chosen = scheduler_choose(hosts, daemon->hosts->len, &demand, why, size);
 	return chosen < 0 ? NULL : daemon->hosts->pdata[chosen];
@@ -128,6 +100,7 @@ schedule(struct daemon *daemon, const struct object *object, struct error *err)
 			daemon_event(daemon, object, "Normal", reason, "%s", why);
 		return vmi_status_put(daemon, object, status, err);
 	}
+	promises_drop(controllers_promises(daemon), object->uid); /* of a placement that could not be committed */
 	host = choose_host(daemon, vmi, node, why, sizeof(why));
 	condition_remove(&status->conditions, "Synchronized");
 	if (host == NULL) {
@@ -142,7 +115,10 @@ schedule(struct daemon *daemon, const struct object *object, struct error *err)
 	/* As in KubeVirt: whose there is something of on which host, until it has been removed. */
 	schema_map_set(&status->active_pods, object->uid, host->name);
 	vmi_phase_set(daemon, status, VMI_SCHEDULING);
-	return vmi_status_put(daemon, object, status, err);
+	if (vmi_status_put(daemon, object, status, err) != 0)
+		return -1;
+	promises_note(controllers_promises(daemon), store_get(daemon->store, KIND_VMI, object->namespace, object->name));
+	return 0;
 }
 
 /* --- running ------------------------------------------------------------------------------------------------------- */
