@@ -223,6 +223,18 @@ carry_all(struct spool *spool, struct spool_known *known, const struct spool_ste
 	return failed == 0 ? 0 : -1;
 }
 
+/* A single write, and that first: when it fails nothing was done, so that it need not be tried before. */
+static bool
+is_atomic(const struct spool_step *step)
+{
+	for (guint i = 1; i < step->actions->len; i++) {
+		const struct spool_action *action = step->actions->pdata[i];
+		if (action->type != SPOOL_REMEMBER && action->type != SPOOL_FORGET)
+			return false;
+	}
+	return true;
+}
+
 /* Counts what was accepted; an unchanged file after a restart is no new generation. */
 static int
 record_file(struct spool *spool, const struct spool_known *known, struct error *err)
@@ -248,9 +260,7 @@ static void
 settle(struct spool_known *known)
 {
 	known->applied = true;
-	g_clear_pointer(&known->documents, g_ptr_array_unref);
-	for (guint i = 0; i < known->file->objects->len; i++)
-		json_decref(g_steal_pointer(&((struct spool_object *)known->file->objects->pdata[i])->tree));
+	spool_known_forget_trees(known);
 }
 
 static unsigned
@@ -288,17 +298,17 @@ spool_apply_step(struct spool *spool, const struct spool_step *step)
 	if (step->refusal != NULL || (known->applied && step->actions->len == 0))
 		return;
 	diagnostics_init(&fresh);
-	int rc = carry_all(spool, known, step, true, &fresh);
+	int rc = is_atomic(step) ? 0 : carry_all(spool, known, step, true, &fresh);
+	if (rc == 0) {
+		diagnostics_clear(&fresh);
+		diagnostics_init(&fresh);
+		rc = carry_all(spool, known, step, false, &fresh);
+	}
 	/* An object changed since the plan was made: that is no mistake of the file's.  The next plan sees it. */
 	if (rc > 0) {
 		spool->again = true;
 		diagnostics_clear(&fresh);
 		return;
-	}
-	if (rc == 0) {
-		diagnostics_clear(&fresh);
-		diagnostics_init(&fresh);
-		rc = carry_all(spool, known, step, false, &fresh);
 	}
 	if (rc == 0 && !step->later && record_file(spool, known, &err) < 0) {
 		diagnostics_add_at(&fresh, SEVERITY_ERROR, step->path, 0, 0, "%s", err.text);

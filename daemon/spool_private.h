@@ -72,6 +72,8 @@ struct spool {
 /* Takes one entry of a scan in.  True when it has to be looked at again soon. */
 bool spool_read_entry(struct spool *spool, struct spool_entry *entry);
 void spool_known_free(struct spool_known *known);
+/* Lets go of what is in the records. */
+void spool_known_forget_trees(struct spool_known *known);
 /* The kind and names behind a key; texts are written into the key's copy, which the caller g_free()s. */
 const struct kind *spool_key_split(const char *key, char **copy, const char **namespace, const char **name);
 const struct object *spool_key_object(struct spool *spool, const char *key);

@@ -146,8 +146,33 @@ renew(struct spool_known *known)
 	known->dirty = true;
 }
 
+void
+spool_known_forget_trees(struct spool_known *known)
+{
+	g_clear_pointer(&known->documents, g_ptr_array_unref);
+	for (guint i = 0; i < known->file->objects->len; i++)
+		json_decref(g_steal_pointer(&((struct spool_object *)known->file->objects->pdata[i])->tree));
+}
+
+/* The records hold just this text of the file, and all that it says: as after every start. */
+static bool
+is_recorded(struct spool *spool, const struct spool_known *known)
+{
+	const char *path = known->file->path, *text = store_record_get(spool->daemon->store, SPOOL_FILE_BUCKET, path);
+	json_t *record = text == NULL ? NULL : json_read(text, strlen(text), NULL);
+	bool same = known->file->reading == SPOOL_GOOD && g_strcmp0(path_string(record, "sha256"), known->sha256) == 0;
+
+	json_decref(record);
+	for (guint i = 0; i < known->file->objects->len && same; i++) {
+		const struct spool_object *object = known->file->objects->pdata[i];
+		g_autofree char *key = g_strconcat(path, "\n", object->key, NULL);
+		same = store_record_get(spool->daemon->store, SPOOL_BUCKET, key) != NULL;
+	}
+	return same;
+}
+
 static void
-take_text(struct spool_known *known, const struct spool_entry *entry)
+take_text(struct spool *spool, struct spool_known *known, const struct spool_entry *entry)
 {
 	g_autofree char *sha256 = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)entry->text, entry->length);
 
@@ -158,6 +183,9 @@ take_text(struct spool_known *known, const struct spool_entry *entry)
 	known->sha256 = g_steal_pointer(&sha256);
 	known->changed = clock_monotonic_ms();
 	parse(known, entry);
+	/* Thousands of trees would else wait for the plan together, only to turn out to be nothing new. */
+	if (is_recorded(spool, known))
+		spool_known_forget_trees(known);
 }
 
 static void
@@ -182,7 +210,7 @@ spool_read_entry(struct spool *spool, struct spool_entry *entry)
 	if (known == NULL)
 		known = known_new(spool, entry->path);
 	if (entry->state == SPOOL_READ)
-		take_text(known, entry);
+		take_text(spool, known, entry);
 	else if (entry->state == SPOOL_REFUSED)
 		take_refusal(known, entry);
 	else if (entry->state == SPOOL_MOVING) {
