@@ -6,6 +6,7 @@
 
 #include "daemon/redact.h"
 #include "daemon/rest_internal.h"
+#include "src/api/meta.h"
 #include "src/document/diagnostic.h"
 
 bool
@@ -90,20 +91,31 @@ cells(const struct kind *kind, const struct object *object, const json_t *tree, 
 	return list;
 }
 
+/* New reference; tree may be NULL when the object has its struct. */
+static json_t *
+metadata(const struct object *object, const json_t *tree)
+{
+	if (tree != NULL)
+		return json_incref(json_object_get(tree, "metadata"));
+	return schema_encode(&object_meta_schema, ((const struct object_head *)object->value)->meta);
+}
+
 static json_t *
 row(const struct kind *kind, const struct object *object, enum rest_include include, bool redacted, int64_t now)
 {
-	json_t *tree = object_tree(object), *made = json_object();
+	/* Reading the text is most of the work: the struct can tell the metadata, too. */
+	bool needed = include == INCLUDE_OBJECT || redacted || object->value == NULL;
+	json_t *tree = needed ? object_tree(object) : NULL, *made = json_object();
 
 	json_object_set_new(made, "cells", cells(kind, object, tree, now));
-	if (redacted)
+	if (redacted && tree != NULL)
 		redact_tree(kind, tree);
 	if (include == INCLUDE_OBJECT)
 		json_object_set(made, "object", tree);
 	else if (include == INCLUDE_METADATA)
 		json_object_set_new(made, "object",
-		    json_pack("{s:s, s:s, s:O}", "kind", "PartialObjectMetadata", "apiVersion", "meta.k8s.io/v1",
-			"metadata", json_object_get(tree, "metadata")));
+		    json_pack("{s:s, s:s, s:o}", "kind", "PartialObjectMetadata", "apiVersion", "meta.k8s.io/v1",
+			"metadata", metadata(object, tree)));
 	json_decref(tree);
 	return made;
 }
