@@ -3,6 +3,7 @@
 
 #include <event2/event.h>
 #include <glib.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "daemon/queue.h"
@@ -19,7 +20,8 @@ struct item {
 struct queue {
 	void (*reconcile)(void *arg, enum kind_id kind, const char *namespace, const char *name);
 	void *arg;
-	struct event *timer;
+	struct event *timer, *rest;
+	unsigned done; /* calls since memory was last given back */
 	GSequence *waiting; /* struct item, by due */
 	GHashTable *items;  /* struct item (its own key): waiting, or with failures to remember */
 };
@@ -114,6 +116,7 @@ place(struct queue *q, struct item *item, int64_t due)
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
+	static const struct timeval rest = { .tv_sec = QUEUE_REST_MS / 1000 };
 	struct queue *q = arg;
 	int64_t now = clock_monotonic_ms();
 
@@ -133,8 +136,23 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		if (item->failures == 0)
 			g_hash_table_remove(q->items, item);
 		q->reconcile(q->arg, kind, namespace, name);
+		q->done++;
 	}
 	arm(q);
+	if (q->done >= QUEUE_MANY)
+		event_add(q->rest, &rest);
+}
+
+/* After much work, when none has come for a while: what the C library keeps of a burst goes back to the system. */
+static void
+on_rest(evutil_socket_t fd, short what, void *arg)
+{
+	struct queue *q = arg;
+
+	(void)fd;
+	(void)what;
+	q->done = 0;
+	malloc_trim(0);
 }
 
 struct queue *
@@ -146,6 +164,7 @@ queue_new(struct event_base *base, void (*reconcile)(void *arg, enum kind_id kin
 	q->reconcile = reconcile;
 	q->arg = arg;
 	q->timer = evtimer_new(base, on_timer, q);
+	q->rest = evtimer_new(base, on_rest, q);
 	q->waiting = g_sequence_new(NULL);
 	q->items = g_hash_table_new_full(item_hash, item_equal, item_free, NULL);
 	return q;
@@ -157,6 +176,7 @@ queue_free(struct queue *q)
 	if (q == NULL)
 		return;
 	event_free(q->timer);
+	event_free(q->rest);
 	g_sequence_free(q->waiting);
 	g_hash_table_destroy(q->items);
 	g_free(q);

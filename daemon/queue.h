@@ -12,7 +12,12 @@
 struct event_base;
 struct queue;
 
-enum { QUEUE_RETRY_FIRST = 200, QUEUE_RETRY_MOST = 60000, /* ms */ QUEUE_BATCH = 256 /* objects in a turn of the loop */ };
+enum {
+	QUEUE_RETRY_FIRST = 200, QUEUE_RETRY_MOST = 60000, /* ms */
+	QUEUE_BATCH = 256,    /* objects in a turn of the loop */
+	QUEUE_MANY = 200,     /* calls after which memory is given back ... */
+	QUEUE_REST_MS = 2000, /* ... when none came for so long */
+};
 
 /* reconcile is called from the loop with a key that it may keep only during the call. */
 struct queue *queue_new(struct event_base *base,
