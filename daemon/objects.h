@@ -41,6 +41,8 @@ struct delete_options {
 int objects_delete(struct daemon *daemon, const struct object *target, const struct delete_options *options,
     const struct object **object, struct error *err);
 
+/* For controllers: a working copy of the status struct (of the kind's status_schema); schema_free() it. */
+void *objects_status_copy(const struct object *object);
 /* For controllers: replaces status with the encoding of a status struct; nothing happens when it is equal. */
 int objects_set_status(struct daemon *daemon, const struct object *object, const void *status, struct error *err);
 /* For controllers: adds or removes a finalizer. */

@@ -34,16 +34,7 @@ enum { PROGRESS_MS = 1000, AGAIN_FIRST_MS = 2000, AGAIN_MOST_MS = 60000, QUEUE_F
 static struct data_volume_status *
 status_copy(const struct object *object)
 {
-	struct data_volume_status *status = g_malloc0(sizeof(*status));
-	json_t *tree = object_tree(object), *part = json_object_get(tree, "status");
-	struct diagnostics diagnostics;
-
-	diagnostics_init(&diagnostics);
-	if (part != NULL)
-		schema_decode(&data_volume_status_schema, part, NULL, "status", status, &diagnostics);
-	diagnostics_clear(&diagnostics);
-	json_decref(tree);
-	return status;
+	return objects_status_copy(object);
 }
 
 static int

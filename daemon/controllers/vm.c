@@ -37,16 +37,7 @@ struct vm_look {
 static struct vm_status *
 status_copy(const struct object *object)
 {
-	struct vm_status *status = g_malloc0(sizeof(*status));
-	json_t *tree = object_tree(object), *part = json_object_get(tree, "status");
-	struct diagnostics diagnostics;
-
-	diagnostics_init(&diagnostics);
-	if (part != NULL)
-		schema_decode(&vm_status_schema, part, NULL, "status", status, &diagnostics);
-	diagnostics_clear(&diagnostics);
-	json_decref(tree);
-	return status;
+	return objects_status_copy(object);
 }
 
 /* --- DataVolumes --------------------------------------------------------------------------------------------------- */

@@ -12,16 +12,7 @@
 struct vmi_status *
 vmi_status_copy(const struct object *object)
 {
-	struct vmi_status *status = g_malloc0(sizeof(*status));
-	json_t *tree = object_tree(object), *part = json_object_get(tree, "status");
-	struct diagnostics diagnostics;
-
-	diagnostics_init(&diagnostics);
-	if (part != NULL)
-		schema_decode(&vmi_status_schema, part, NULL, "status", status, &diagnostics);
-	diagnostics_clear(&diagnostics);
-	json_decref(tree);
-	return status;
+	return objects_status_copy(object);
 }
 
 int
