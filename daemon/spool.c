@@ -383,7 +383,9 @@ work_once(struct spool *spool)
 	} else if (spool->scan != NULL) {
 		decide(spool);
 	} else if (spool->position < spool->plan->steps->len) {
-		spool_apply_step(spool, spool->plan->steps->pdata[spool->position++]);
+		struct spool_step *step = spool->plan->steps->pdata[spool->position++];
+		spool_apply_step(spool, step);
+		g_ptr_array_set_size(step->actions, 0); /* its trees are large, and there may be thousands */
 	} else {
 		finish(spool);
 		return false;

@@ -388,8 +388,10 @@ merge(const json_t *last, const json_t *wanted, const json_t *current, const cha
 static void
 plan_create(struct spool_step *step, const char *key, const json_t *wanted)
 {
-	json_t *tree = json_deep_copy(wanted);
+	json_t *tree = json_copy((json_t *)wanted);
 
+	/* Only what is written to is a copy: a plan may hold thousands of trees. */
+	json_object_set_new(tree, "metadata", json_deep_copy(json_object_get(wanted, "metadata")));
 	set_file(tree, step->path);
 	act(step->actions, SPOOL_CREATE, step->path, key, tree);
 }
@@ -419,7 +421,7 @@ plan_notes(struct planning *planning, struct spool_step *step, const char *key, 
 			act(step->actions, SPOOL_FORGET, said->path, key, NULL);
 	}
 	if (!own || !json_equal(last, wanted))
-		act(step->actions, SPOOL_REMEMBER, step->path, key, json_deep_copy(wanted));
+		act(step->actions, SPOOL_REMEMBER, step->path, key, json_incref((json_t *)wanted));
 }
 
 static void

@@ -87,11 +87,10 @@ take_document(struct spool_known *known, struct spool_file *file, const struct d
 		    "an object of a file needs a name of its own");
 		return;
 	}
-	json_t *tree = json_deep_copy(document->root);
 	for (size_t i = 0; i < G_N_ELEMENTS(dropped); i++)
-		path_remove(tree, dropped[i]);
+		path_remove(document->root, dropped[i]);
 	g_autofree char *key = key_of(kind, document);
-	spool_file_add(file, key, tree);
+	spool_file_add(file, key, json_incref(document->root)); /* from here on the document is kept for its marks */
 }
 
 static void
