@@ -81,6 +81,7 @@ claim_is_usable(struct daemon *daemon, const char *namespace, const char *name, 
 {
 	const struct object *object = store_get(daemon->store, KIND_CLAIM, namespace, name);
 	const struct claim *claim = object == NULL ? NULL : object->value;
+	bool doomed = object != NULL && controllers_is_doomed(daemon, object);
 
 	*gone = claim == NULL && !is_coming(daemon, namespace, name);
 	if (claim == NULL) {
@@ -90,9 +91,8 @@ claim_is_usable(struct daemon *daemon, const char *namespace, const char *name, 
 	}
 	*node = annotation(claim, CLAIM_NODE);
 	*path = annotation(claim, CLAIM_PATH);
-	if (claim->status->phase != CLAIM_BOUND || *path == NULL || claim->head.meta->deletion_timestamp != 0) {
-		g_snprintf(why, size, "PVC %s/%s is %s", namespace, name,
-		    claim->head.meta->deletion_timestamp != 0 ? "being deleted" : "not bound yet");
+	if (claim->status->phase != CLAIM_BOUND || *path == NULL || doomed) {
+		g_snprintf(why, size, "PVC %s/%s is %s", namespace, name, doomed ? "being deleted" : "not bound yet");
 		return false;
 	}
 	return is_filled(daemon, object, why, size);

@@ -23,6 +23,7 @@
 enum {
 	RESYNC_MS = 300 * 1000,       /* everything is looked at this often, in case an event was missed */
 	TRASH_MS = 60 * 1000,
+	OWNERS_DEEP = 8,              /* owners of owners that are followed */
 	AWAITED_MOST = 100000,        /* what is waited for; beyond it the resync has to do */
 };
 
@@ -243,6 +244,30 @@ controllers_pace_clear(struct daemon *daemon, const struct object *object)
 }
 
 /* --- garbage collection -------------------------------------------------------------------------------------------- */
+
+/* Owners may own each other in a circle: users write what they like. */
+static bool
+is_doomed(struct daemon *daemon, const struct object *object, unsigned depth)
+{
+	const struct object_head *head = object->value;
+
+	if (head->meta->deletion_timestamp != 0)
+		return true;
+	if (head->meta->owner_references.count == 0 || depth == 0)
+		return false;
+	SCHEMA_EACH (struct owner_reference, r, &head->meta->owner_references) {
+		const struct object *owner = store_get_uid(daemon->store, r->uid);
+		if (owner != NULL && !is_doomed(daemon, owner, depth - 1))
+			return false;
+	}
+	return true;
+}
+
+bool
+controllers_is_doomed(struct daemon *daemon, const struct object *object)
+{
+	return is_doomed(daemon, object, OWNERS_DEEP);
+}
 
 /* An object all of whose owners are gone goes, too (kubernetes.io/docs/concepts/architecture/garbage-collection). */
 static bool

@@ -42,6 +42,9 @@ bool controllers_job_begin(struct daemon *daemon, const struct object *object);
 void controllers_job_end(struct daemon *daemon, enum kind_id kind, const char *namespace, const char *name);
 bool controllers_job_is_running(struct daemon *daemon, const struct object *object);
 
+/* The object is being deleted, or will be: all its owners are gone, or are doomed themselves.  Nothing new may rest on it. */
+bool controllers_is_doomed(struct daemon *daemon, const struct object *object);
+
 /* An object's pace: how long it must wait before its controller acts on the outside again.  Lost at a restart. */
 int64_t controllers_pace_left(struct daemon *daemon, const struct object *object); /* ms; 0: it may act */
 void controllers_pace_set(struct daemon *daemon, const struct object *object, int64_t ms);
