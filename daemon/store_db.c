@@ -34,6 +34,7 @@ static const struct setting {
 	{ "PRAGMA temp_store = MEMORY", NULL },
 	{ "PRAGMA mmap_size = 0", NULL }, /* mmap turns I/O errors into SIGBUS */
 	{ "PRAGMA foreign_keys = ON", NULL },
+	{ "PRAGMA cache_size = -512", NULL }, /* KiB; all that is read is in memory already */
 	{ "PRAGMA journal_mode = WAL", "wal" },
 	{ "PRAGMA synchronous = FULL", NULL },
 	{ "PRAGMA synchronous", "2" },
