@@ -23,7 +23,6 @@ spoolDirectory: {s}/spool
 stateDirectory: {s}/state
 runtimeDirectory: {run}
 socket: {run}/sock
-trash: 0s
 spool: {{deleteDelay: 100ms, holdCount: 1000000}}
 hosts:
   - {{name: {host}, uri: "qemu:///system", emulation: always}}
