@@ -7,6 +7,7 @@
 
 #include "daemon/addresses.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/vmi.h"
 #include "daemon/controllers/promises.h"
 #include "daemon/host.h"
 #include "daemon/import.h"
@@ -435,6 +436,7 @@ controllers_host_changed(struct daemon *daemon, struct host *host)
 	if (host->state != HOST_READY)
 		return;
 	addresses_sync(daemon, host);
+	vmi_logs_sync(daemon, host);
 	ask_agents(daemon, host);
 	wake_capacity(daemon);
 	controllers_resync(daemon);

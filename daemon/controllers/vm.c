@@ -474,62 +474,6 @@ put_status(struct vm_look *l, const struct disk_view *disks, struct error *err)
 
 /* --- deletion ------------------------------------------------------------------------------------------------------ */
 
-/* The console's log goes with the machine, from every host that answers; then the machine goes. */
-struct farewell {
-	struct daemon *daemon;
-	char *namespace, *name, *uid;
-	unsigned left; /* answers that are still to come */
-};
-
-static int
-let_go(struct daemon *daemon, const struct object *object, struct error *err)
-{
-	addresses_release(daemon, object->namespace, object->name);
-	return objects_set_finalizer(daemon, object, kinds[KIND_VM].finalizer, false, err);
-}
-
-static void
-on_log_removed(void *arg, json_t *result, const struct error *error)
-{
-	struct farewell *f = arg;
-	const struct object *object;
-	struct error err = { 0 };
-
-	(void)result;
-	(void)error; /* a log that cannot be removed keeps no machine */
-	if (--f->left > 0)
-		return;
-	controllers_job_end(f->daemon, KIND_VM, f->namespace, f->name);
-	object = store_get(f->daemon->store, KIND_VM, f->namespace, f->name);
-	if (object != NULL && strcmp(object->uid, f->uid) == 0 && let_go(f->daemon, object, &err) != 0)
-		log_object(LOG_LEVEL_WARNING, "VirtualMachine", f->namespace, f->name, "%s", err.text);
-	g_free(f->namespace);
-	g_free(f->name);
-	g_free(f->uid);
-	g_free(f);
-}
-
-static int
-remove_logs(struct vm_look *l, struct error *err)
-{
-	g_autofree char *path = vmi_console_log(l->object->namespace, l->object->name);
-	g_autoptr(GPtrArray) ready = g_ptr_array_new();
-	struct farewell *f;
-
-	for (guint i = 0; i < l->daemon->hosts->len; i++)
-		if (((struct host *)l->daemon->hosts->pdata[i])->state == HOST_READY)
-			g_ptr_array_add(ready, l->daemon->hosts->pdata[i]);
-	if (ready->len == 0)
-		return let_go(l->daemon, l->object, err);
-	if (!controllers_job_begin(l->daemon, l->object))
-		return 0;
-	f = g_new0(struct farewell, 1);
-	*f = (struct farewell){ l->daemon, g_strdup(l->object->namespace), g_strdup(l->object->name), g_strdup(l->object->uid), ready->len };
-	for (guint i = 0; i < ready->len; i++)
-		host_call(ready->pdata[i], "log-remove", json_pack("{s:s}", "path", path), -1, HOST_DEADLINE_ACTION, on_log_removed, f);
-	return 0;
-}
-
 /* The instance first; then the machine may go, and what it owns follows. */
 static int
 finish(struct vm_look *l, struct error *err)
@@ -537,9 +481,11 @@ finish(struct vm_look *l, struct error *err)
 	if (l->instance != NULL)
 		return l->vmi->head.meta->deletion_timestamp != 0 ? 0 : stop_instance(l, err);
 	/* An instance that was orphaned runs on, with its address and its log. */
-	if (store_get(l->daemon->store, KIND_VMI, l->object->namespace, l->object->name) != NULL)
-		return objects_set_finalizer(l->daemon, l->object, kinds[KIND_VM].finalizer, false, err);
-	return remove_logs(l, err);
+	if (store_get(l->daemon->store, KIND_VMI, l->object->namespace, l->object->name) == NULL) {
+		addresses_release(l->daemon, l->object->namespace, l->object->name);
+		vmi_log_remove(l->daemon, l->object->namespace, l->object->name);
+	}
+	return objects_set_finalizer(l->daemon, l->object, kinds[KIND_VM].finalizer, false, err);
 }
 
 /* An instance of the same name that another owner made is not ours. */

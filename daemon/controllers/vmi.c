@@ -357,9 +357,11 @@ let_go(struct daemon *daemon, const struct object *object, struct error *err)
 
 	if (vmi->head.meta->deletion_timestamp == 0)
 		return 0;
-	/* The address belongs to the machine; an instance that stands alone is its own machine. */
-	if (vmi->head.meta->owner_references.count == 0)
+	/* Address and log belong to the machine; an instance that stands alone is its own machine. */
+	if (vmi->head.meta->owner_references.count == 0) {
 		addresses_release(daemon, object->namespace, object->name);
+		vmi_log_remove(daemon, object->namespace, object->name);
+	}
 	return objects_set_finalizer(daemon, object, kinds[KIND_VMI].finalizer, false, err);
 }
 

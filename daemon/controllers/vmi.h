@@ -31,5 +31,9 @@ int vmi_cleaned(struct daemon *daemon, const struct object *object, struct error
 
 /* File on the host to which the guest's console is logged.  g_free(). */
 char *vmi_console_log(const char *namespace, const char *name);
+/* The machine goes: its logs go from every host, from those that are away when they are back. */
+void vmi_log_remove(struct daemon *daemon, const char *namespace, const char *name);
+/* Removes from a host that is READY what could not be removed before. */
+void vmi_logs_sync(struct daemon *daemon, struct host *host);
 
 #endif

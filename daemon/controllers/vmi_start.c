@@ -37,7 +37,7 @@ struct life {
 	struct daemon *daemon;
 	char *namespace, *name, *uid, *host;
 	size_t interface, volume; /* how far it is */
-	bool last, log;           /* the last step was sent; the log is gone */
+	bool last;                /* the last step was sent */
 	GPtrArray *paths;         /* char *, one a volume, in their order */
 	char *path;               /* of the volume under way, as the host told it */
 	char *mac, *ip;           /* of the interface under way */
@@ -398,14 +398,6 @@ clean_next(void *context, struct job_step *step, struct error *err)
 			continue;
 		step->verb = "volume-delete";
 		step->args = json_pack("{s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", file);
-		return 1;
-	}
-	/* The console's log goes with the machine; an instance that stands alone is its own machine. */
-	if (vmi != NULL && !l->log && vmi->head.meta->deletion_timestamp != 0 && vmi->head.meta->owner_references.count == 0) {
-		g_autofree char *path = vmi_console_log(l->namespace, l->name);
-		l->log = true;
-		step->verb = "log-remove";
-		step->args = json_pack("{s:s}", "path", path);
 		return 1;
 	}
 	return 0;

@@ -48,12 +48,6 @@ vmi_phase_was(const struct vmi_status *status, enum vmi_phase phase)
 	return status->phase == (int)phase;
 }
 
-char *
-vmi_console_log(const char *namespace, const char *name)
-{
-	return g_strdup_printf("/var/log/libvirt/qemu/%s_%s.console.log", namespace, name);
-}
-
 /* --- what a start waits for ---------------------------------------------------------------------------------------- */
 
 /* The name of the claim behind a volume, or NULL. */
