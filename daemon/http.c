@@ -26,7 +26,7 @@
 
 /* evhttp's own timeouts count from the last byte, so a slow client keeps a connection for ever, and they would end
  * quiet watches: they are put far away and http_connection.deadline is used instead. */
-enum { FAR_SECONDS = 365 * 86400, SWEEP_SECONDS = 2, BACKLOG = 256 };
+enum { FAR_SECONDS = 365 * 86400, SWEEP_SECONDS = 2, IDLE_SECONDS = 30, BACKLOG = 256 };
 
 struct http_server {
 	struct evhttp *evhttp;
@@ -46,6 +46,7 @@ static int open_socket(const char *path, struct error *err);
 static int passed_socket(void);
 static void serve(struct http_server *server, int fd);
 static void on_request(struct evhttp_request *ev, void *arg);
+static void arm_sweep(struct http_server *server);
 
 struct http_server *
 http_server_new(struct event_base *base, const char *path, void (*handle)(void *arg, struct http_request *request),
@@ -271,6 +272,8 @@ greet(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_server *server = arg;
 
+	bool first = g_hash_table_size(server->connections) == 0;
+
 	(void)fd;
 	(void)what;
 	for (guint i = 0; i < server->fresh->len; i++) {
@@ -278,6 +281,8 @@ greet(evutil_socket_t fd, short what, void *arg)
 		bufferevent_decref(server->fresh->pdata[i]);
 	}
 	g_ptr_array_set_size(server->fresh, 0);
+	if (first && g_hash_table_size(server->connections) > 0)
+		arm_sweep(server);
 	if (g_hash_table_size(server->connections) >= HTTP_CONNECTIONS)
 		evconnlistener_disable(server->listener);
 }
@@ -301,6 +306,15 @@ new_bufferevent(struct event_base *base, void *arg)
 	return bev;
 }
 
+/* Often while somebody is connected; without connections it only takes new ones again after accept() failed. */
+static void
+arm_sweep(struct http_server *server)
+{
+	const struct timeval wait = { .tv_sec = g_hash_table_size(server->connections) > 0 ? SWEEP_SECONDS : IDLE_SECONDS };
+
+	event_add(server->sweep, &wait);
+}
+
 /* Ends connections on which no request came in time; takes new ones again after accept() failed. */
 static void
 sweep(evutil_socket_t fd, short what, void *arg)
@@ -318,6 +332,7 @@ sweep(evutil_socket_t fd, short what, void *arg)
 			http_connection_kill(connection);
 	if (g_hash_table_size(server->connections) < HTTP_CONNECTIONS)
 		evconnlistener_enable(server->listener);
+	arm_sweep(server);
 }
 
 /* Out of descriptors, mostly: trying at once again would only spin. */
@@ -333,11 +348,9 @@ on_accept_error(struct evconnlistener *listener, void *arg)
 static void
 serve(struct http_server *server, int fd)
 {
-	const struct timeval every = { .tv_sec = SWEEP_SECONDS };
-
 	server->evhttp = evhttp_new(server->base);
 	server->greet = event_new(server->base, -1, 0, greet, server);
-	server->sweep = event_new(server->base, -1, EV_PERSIST, sweep, server);
+	server->sweep = event_new(server->base, -1, 0, sweep, server);
 	server->listener =
 	    evconnlistener_new(server->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	g_assert(server->evhttp != NULL && server->greet != NULL && server->sweep != NULL && server->listener != NULL);
@@ -351,7 +364,7 @@ serve(struct http_server *server, int fd)
 	evhttp_set_allowed_methods(server->evhttp, UINT16_MAX);
 	evconnlistener_set_error_cb(server->listener, on_accept_error);
 	evhttp_bind_listener(server->evhttp, server->listener);
-	event_add(server->sweep, &every);
+	arm_sweep(server);
 }
 
 static void

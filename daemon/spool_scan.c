@@ -220,6 +220,20 @@ add_file(struct walk *walk, const char *path)
 	g_ptr_array_add(walk->scan->entries, entry);
 }
 
+/* A regular file as it was: it need not be opened, which is most of a look where nothing changed. */
+static bool
+add_known(struct walk *walk, const char *path, const struct stat *st)
+{
+	const struct spool_stamp *known = g_hash_table_lookup(walk->known, path), stamp = stamp_of(st);
+
+	if (known == NULL || !is_same_stamp(known, &stamp) || reason_to_refuse(walk, st) != NULL)
+		return false;
+	struct spool_entry *entry = g_new0(struct spool_entry, 1);
+	*entry = (struct spool_entry) { .path = g_strdup(path), .state = SPOOL_SAME, .stamp = stamp };
+	g_ptr_array_add(walk->scan->entries, entry);
+	return true;
+}
+
 /* --- folders ---------------------------------------------------------------------------------------------------- */
 
 static void
@@ -271,15 +285,12 @@ read_names(int fd)
 	return g_steal_pointer(&names);
 }
 
+/* st: of the name itself, not of what a link leads to. */
 static bool
-is_folder(struct walk *walk, const char *path)
+is_folder(struct walk *walk, const char *path, const struct stat *st)
 {
-	struct stat st;
-
-	if (fstatat(walk->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return false;
-	if (!S_ISLNK(st.st_mode))
-		return S_ISDIR(st.st_mode);
+	if (!S_ISLNK(st->st_mode))
+		return S_ISDIR(st->st_mode);
 	int fd = open_beneath(walk->root, path, O_DIRECTORY);
 	if (fd < 0)
 		return false;
@@ -292,12 +303,16 @@ take_name(struct walk *walk, const char *folder, const char *name, unsigned dept
 {
 	g_autofree char *path = folder[0] == '\0' ? g_strdup(name) : g_strconcat(folder, "/", name, NULL);
 
-	if (is_folder(walk, path)) {
+	struct stat st;
+
+	if (fstatat(walk->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		memset(&st, 0, sizeof(st)); /* told by the attempt to open it */
+	if (is_folder(walk, path, &st)) {
 		walk_folder(walk, path, depth + 1);
 	} else if (spool_name_is_wanted(name)) {
 		if (walk->scan->entries->len >= SPOOL_FILES)
 			incomplete(walk, g_strdup_printf("the spool holds more than %d files", SPOOL_FILES));
-		else
+		else if (!add_known(walk, path, &st))
 			add_file(walk, path);
 	}
 }
