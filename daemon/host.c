@@ -77,6 +77,12 @@ host_domain_is_active(const struct host_domain *domain)
 	return domain != NULL && strcmp(domain->state, "shutoff") != 0 && strcmp(domain->state, "crashed") != 0;
 }
 
+bool
+host_domain_is_starting(const struct host_domain *domain)
+{
+	return domain != NULL && strcmp(domain->state, "paused") == 0 && strcmp(domain->reason, "starting_up") == 0;
+}
+
 /* --- preparation --------------------------------------------------------------------------------------------------- */
 
 static const char being_prepared[] = "is being prepared";

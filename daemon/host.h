@@ -58,6 +58,8 @@ struct host *host_find(struct daemon *daemon, const char *name);
 const struct host_domain *host_domain_find(const struct host *host, const char *namespace, const char *name);
 /* A domain that is there and executes (or could): every state but shutoff and crashed. */
 bool host_domain_is_active(const struct host_domain *domain);
+/* libvirt is still about to start it, and may fail without an event. */
+bool host_domain_is_starting(const struct host_domain *domain);
 /* Takes over what a call told about a domain (DOMAIN of host_verbs.h); a NULL state forgets it. */
 void host_domain_note(struct host *host, const json_t *domain);
 void host_domain_forget(struct host *host, const char *name);

@@ -287,18 +287,42 @@ observe_stopped(struct daemon *daemon, const struct object *object, const struct
 
 struct signal {
 	struct daemon *daemon;
-	char *uid; /* NULL: it does not count */
+	char *uid, *host, *namespace, *name;
+	bool counts, destroys;
 };
+
+/* A guest is cut off: what its domain is then need not be told by an event.  A later instance's domain is not meant. */
+static void
+take_end(const struct signal *s, json_t *domain)
+{
+	struct host *host = host_find(s->daemon, s->host);
+	g_autofree char *name = domain_name(s->namespace, s->name);
+	const struct object *object = store_get(s->daemon->store, KIND_VMI, s->namespace, s->name);
+	const struct host_domain *known = host == NULL ? NULL : host_domain_find(host, s->namespace, s->name);
+
+	if (known == NULL || host->state != HOST_READY || strcmp(known->uid, s->uid) != 0)
+		return;
+	if (json_object_size(domain) == 0)
+		host_domain_forget(host, name);
+	else
+		host_domain_note(host, domain);
+	if (object != NULL)
+		controllers_requeue(s->daemon, object, 0);
+}
 
 static void
 on_signal(void *arg, json_t *result, const struct error *error)
 {
 	struct signal *s = arg;
 
-	(void)result;
-	if (s->uid != NULL)
+	if (s->counts)
 		controllers_signal_end(s->daemon, s->uid);
+	if (s->destroys && error == NULL)
+		take_end(s, result);
 	g_free(s->uid);
+	g_free(s->host);
+	g_free(s->namespace);
+	g_free(s->name);
 	g_free(s);
 	if (error != NULL && error->code != EHOSTDOWN && error->code != EBUSY && error->code != ENOENT)
 		log_warning("stopping a domain: %s", error->text);
@@ -310,7 +334,8 @@ signal_domain(struct daemon *daemon, const struct object *object, struct host *h
 	g_autofree char *name = domain_name(object->namespace, object->name);
 	struct signal *s = g_new0(struct signal, 1);
 
-	*s = (struct signal){ daemon, counts ? g_strdup(object->uid) : NULL };
+	*s = (struct signal){ daemon, g_strdup(object->uid), g_strdup(host->name), g_strdup(object->namespace),
+		g_strdup(object->name), counts, strcmp(verb, "domain-destroy") == 0 };
 	host_call(host, verb, json_pack("{s:s,s:s}", "name", name, "uid", object->uid), -1, HOST_DEADLINE_ACTION, on_signal, s);
 }
 
@@ -411,7 +436,8 @@ on_assigned(struct daemon *daemon, const struct object *object, struct error *er
 	domain = host_domain_find(host, object->namespace, object->name);
 	if (domain != NULL && strcmp(domain->uid, object->uid) != 0)
 		domain = NULL;
-	if (host_domain_is_active(domain)) {
+	/* One that an earlier life of ours began to start is not running yet: the start is asked for again, and waits for it. */
+	if (host_domain_is_active(domain) && (deleted || was_running || !host_domain_is_starting(domain))) {
 		int r = observe_running(daemon, object, host, domain, err);
 		if (r == 0 && deleted)
 			stop_domain(daemon, object, host);

@@ -154,6 +154,7 @@ struct act {
 	int (*call)(virDomainPtr domain);
 	enum act_if when;
 	bool gone_is_done;
+	bool tells; /* answers with what the domain is now */
 };
 
 static bool
@@ -177,6 +178,20 @@ act_was_overtaken(virDomainPtr domain, const struct act *act, int code)
 	return act->when == ACT_IF_ACTIVE && code == VIR_ERR_OPERATION_INVALID && virDomainIsActive(domain) == 0;
 }
 
+/* A guest that was cut off while it was being started ends without an event. */
+static json_t *
+act_answer(struct host_call *call, const struct act *act, virDomainPtr domain)
+{
+	struct error ignored = { 0 };
+	json_t *answer = NULL;
+
+	if (act->tells) {
+		host_order(call);
+		answer = host_domain_describe(domain, &ignored);
+	}
+	return answer == NULL ? json_object() : answer;
+}
+
 static json_t *
 act_run(struct host_call *call, const struct act *act, struct error *err)
 {
@@ -189,10 +204,10 @@ act_run(struct host_call *call, const struct act *act, struct error *err)
 	if (domain == NULL)
 		return act->gone_is_done && err->code == ENOENT ? json_object() : NULL;
 	if (!act_is_due(domain, act->when) || act->call(domain) == 0)
-		return json_object();
+		return act_answer(call, act, domain);
 	code = virGetLastErrorCode();
 	host_error(err, "cannot %s domain %s", act->what, name);
-	return act_was_overtaken(domain, act, code) ? json_object() : NULL;
+	return act_was_overtaken(domain, act, code) ? act_answer(call, act, domain) : NULL;
 }
 
 static int
@@ -227,12 +242,12 @@ call_reboot(virDomainPtr domain)
 		static const struct act act = { __VA_ARGS__ };							\
 		return act_run(call, &act, err);								\
 	}
-ACT(shutdown, "shut down", call_shutdown, ACT_IF_ACTIVE, false)
-ACT(destroy, "destroy", call_destroy, ACT_IF_ACTIVE, true)
-ACT(suspend, "suspend", virDomainSuspend, ACT_ALWAYS, false)
-ACT(resume, "resume", virDomainResume, ACT_IF_PAUSED, false)
-ACT(reset, "reset", call_reset, ACT_ALWAYS, false)
-ACT(reboot, "reboot", call_reboot, ACT_ALWAYS, false)
+ACT(shutdown, "shut down", call_shutdown, ACT_IF_ACTIVE, false, false)
+ACT(destroy, "destroy", call_destroy, ACT_IF_ACTIVE, true, true)
+ACT(suspend, "suspend", virDomainSuspend, ACT_ALWAYS, false, false)
+ACT(resume, "resume", virDomainResume, ACT_IF_PAUSED, false, false)
+ACT(reset, "reset", call_reset, ACT_ALWAYS, false, false)
+ACT(reboot, "reboot", call_reboot, ACT_ALWAYS, false, false)
 
 /* --- the others --------------------------------------------------------------------------------------------------- */
 

@@ -10,6 +10,8 @@
 
 #include "src/virt/host.h"
 
+enum { STARTING_MS = 60000, STARTING_LOOK_MS = 50 };
+
 struct start {
 	const char *xml, *name, *uid;
 	int paused;
@@ -34,6 +36,22 @@ check_xml(struct start *start, struct error *err)
 	return 0;
 }
 
+/* libvirtd goes on with the start that a worker asked for which is no more; until that has ended, nobody knows whether the
+ * guest runs. */
+static int
+wait_for_start(virDomainPtr domain, const struct start *start, struct error *err)
+{
+	int state = 0, reason = 0;
+
+	for (int i = 0; i < STARTING_MS / STARTING_LOOK_MS; i++) {
+		if (virDomainGetState(domain, &state, &reason, 0) < 0 || state != VIR_DOMAIN_PAUSED ||
+		    reason != VIR_DOMAIN_PAUSED_STARTING_UP)
+			return 0;
+		g_usleep(STARTING_LOOK_MS * 1000);
+	}
+	return error_set(err, EAGAIN, "domain %s is still being started", start->name);
+}
+
 /* What is there under this name: 1 it runs as wanted, 0 the place is free now, -1 it is in the way. */
 static int
 clear_place(virDomainPtr domain, const struct start *start, struct error *err)
@@ -49,6 +67,8 @@ clear_place(virDomainPtr domain, const struct start *start, struct error *err)
 		return error_set(err, ESTALE,
 		    "domain %s was made by a newer manager (epoch %" PRId64 ", this one has %" PRId64 ")", start->name,
 		    owner.epoch, start->epoch);
+	if (wait_for_start(domain, start, err) < 0)
+		return -1;
 	active = virDomainIsActive(domain) != 0;
 	if (active && strcmp(owner.uid, start->uid) != 0)
 		return error_set(err, EEXIST, "domain %s still runs for instance %s", start->name, owner.uid);

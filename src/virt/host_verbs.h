@@ -13,7 +13,7 @@
  *                     that is not ours: EEXIST; one of a higher epoch: ESTALE.  When it cannot start it is undefined again
  *  All below that take a uid: a domain of another uid is refused with ESTALE, one that is not ours with EACCES.
  *  domain-shutdown    {"name","uid"} -> {}          asks the guest (agent or ACPI); ENOENT when there is no such domain; {} when it does not run
- *  domain-destroy     {"name","uid"} -> {}          no error when it is not running
+ *  domain-destroy     {"name","uid"} -> DOMAIN      no error when it is not running; {} when it is gone
  *  domain-remove      {"name","uid"} -> {}          undefines a stopped one with its NVRAM; no error when gone; EBUSY when running
  *  domain-suspend, domain-resume, domain-reset, domain-reboot   {"name","uid"} -> {}
  *  domain-xml         {"name","uid"} -> {"xml"}
