@@ -251,7 +251,7 @@ class Driver:
             if time.monotonic() > end:
                 raise Failure(problems)
             time.sleep(pause)
-            pause = min(pause * 1.2, 0.3)
+            pause = min(pause * 1.2, 0.15)
         look.accept()
 
     def kill_later(self, seconds):
@@ -262,7 +262,7 @@ class Driver:
 
     def crash(self, world, point, rng):
         kind, call, n, when = kill_of(point, rng, self.options.kills)
-        moment = rng.random() * rng.choice([0.3, 1, 2])
+        moment = rng.random() * rng.choice([0.2, 0.6, 1.5])
         world.told = [f"kill: {kind} {moment:.3f}" if kind == "random" else f"kill: {kind} {call} {n} {when}"]
         if kind == "random":
             timer = self.kill_later(moment)
@@ -272,13 +272,13 @@ class Driver:
             if kind == "calls":
                 self.daemon.arm(call, n, when)
             world.work(rng)
-            reached = self.daemon.wait_dead(moment if kind == "recovery" else 0.6)
+            reached = self.daemon.wait_dead(moment if kind == "recovery" else 0.5)
             self.count(call, kind, reached)
         self.daemon.kill()
         if kind == "recovery":
             self.daemon.arm(call, n, when)
             self.daemon.start()
-            self.count(call, "recovery", self.daemon.wait_dead(1))
+            self.count(call, "recovery", self.daemon.wait_dead(0.5))
             self.daemon.kill()
         self.daemon.arm()
         self.daemon.start()
@@ -440,7 +440,7 @@ def relay(outside, results):
         else:
             print(line, end="", flush=True)
     if outside.driver.wait() not in (0, 1):
-        results.append([0, 1])
+        results.append([0, 1])     # it did not come to its own end
 
 
 def outside(options):
