@@ -8,7 +8,9 @@ struct object;
 struct promises;
 struct vmi_spec;
 
+/* Sums of nothing; free with promises_free(). */
 struct promises *promises_new(void);
+/* Frees them; NULL is fine. */
 void promises_free(struct promises *promises);
 
 /* Takes in an instance as it is now, placed or not; as often as one likes. */

@@ -62,9 +62,11 @@ void
 host_dhcp_reload(const char *network)
 {
 	g_autofree char *path = g_strdup_printf("%s/%s.pid", LIBVIRT_NETWORK_PIDS, network), *pid = NULL;
+	guint64 number;
 
-	if (g_file_get_contents(path, &pid, NULL, NULL) && is_dnsmasq(g_strstrip(pid)) && atoi(pid) > 1)
-		kill(atoi(pid), SIGHUP);
+	if (g_file_get_contents(path, &pid, NULL, NULL) && g_ascii_string_to_unsigned(g_strstrip(pid), 10, 2, G_MAXINT, &number, NULL) &&
+	    is_dnsmasq(pid))
+		kill((pid_t)number, SIGHUP);
 }
 
 /* --- one entry ---------------------------------------------------------------------------------------------------- */
