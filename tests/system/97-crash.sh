@@ -3,8 +3,8 @@
 # the seed and the difference; CRASH_SEED=... runs the same again.
 # shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
-CRASH_SEED=${CRASH_SEED:-1}            # the same for everybody; "make crash" draws one
-CRASH_POINTS=${CRASH_POINTS:-120}       # all lines together; "make crash POINTS=10000" goes further
+CRASH_SEED=${CRASH_SEED:-51}           # the same for everybody; "make crash" draws one
+CRASH_POINTS=${CRASH_POINTS:-40}        # all lines together; "make crash POINTS=10000" goes further
 
 points() {     # points KIND PERCENT
   ! daemon_alive || daemon_stop
