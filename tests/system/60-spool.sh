@@ -22,7 +22,7 @@ metadata: {name: a
 data: {}
 X
 }
-test_unknown_field_names_the_nearest() { bad unk.yaml 5:17 'runStrategy' <<'X'
+test_unknown_field_names_the_nearest() { bad unk.yaml 5:3 'runStrategy' <<'X'
 apiVersion: kubevirt.io/v1
 kind: VirtualMachine
 metadata: {name: a}
