@@ -31,12 +31,6 @@
 
 enum { PROGRESS_MS = 1000, AGAIN_FIRST_MS = 2000, AGAIN_MOST_MS = 60000, QUEUE_FULL_MS = 1000 };
 
-static struct data_volume_status *
-status_copy(const struct object *object)
-{
-	return objects_status_copy(object);
-}
-
 static int
 status_put(struct daemon *daemon, const struct object *object, struct data_volume_status *status, struct error *err)
 {
@@ -68,7 +62,7 @@ static int
 enter(struct daemon *daemon, const struct object *object, enum data_volume_phase phase, const char *progress, const char *reason,
     const char *message, struct error *err)
 {
-	struct data_volume_status *status = status_copy(object);
+	struct data_volume_status *status = objects_status_copy(object);
 
 	set_text(&status->claim_name, object->name);
 	set_text(&status->progress, progress);
@@ -198,7 +192,7 @@ on_progress(void *arg, const char *phase, int64_t done, int64_t total)
 		return;
 	f->told = now;
 	g_autofree char *mib = g_strdup_printf("%s: %lld MiB", phase, (long long)(done >> 20));
-	status = status_copy(object);
+	status = objects_status_copy(object);
 	g_free(status->progress);
 	status->progress = total <= 0 ? g_strdup("N/A") : g_strdup_printf("%.2f%%", MIN(part, 99.99));
 	status->phase = DATA_VOLUME_IMPORT_IN_PROGRESS;
@@ -210,7 +204,7 @@ on_progress(void *arg, const char *phase, int64_t done, int64_t total)
 static void
 import_failed(struct daemon *daemon, const struct object *object, const struct error *error)
 {
-	struct data_volume_status *status = status_copy(object);
+	struct data_volume_status *status = objects_status_copy(object);
 	bool for_good = error->code == EINVAL;
 
 	status->phase = for_good ? DATA_VOLUME_FAILED : DATA_VOLUME_IMPORT_SCHEDULED;

@@ -34,12 +34,6 @@ struct vm_look {
 	bool starting;            /* an instance was just made */
 };
 
-static struct vm_status *
-status_copy(const struct object *object)
-{
-	return objects_status_copy(object);
-}
-
 /* --- DataVolumes --------------------------------------------------------------------------------------------------- */
 
 static json_t *
@@ -546,7 +540,7 @@ vm_reconcile(struct daemon *daemon, const struct object *object, struct error *e
 	struct vm_look l = { .daemon = daemon, .object = object, .vm = object->value };
 	int r;
 
-	l.status = status_copy(object);
+	l.status = objects_status_copy(object);
 	r = reconcile(&l, err);
 	schema_free(&vm_status_schema, l.status);
 	return r;

@@ -87,7 +87,7 @@ static int
 schedule(struct daemon *daemon, const struct object *object, struct error *err)
 {
 	const struct vmi *vmi = object->value;
-	struct vmi_status *status = vmi_status_copy(object);
+	struct vmi_status *status = objects_status_copy(object);
 	const char *node = NULL, *reason = NULL;
 	int64_t now = daemon_now(daemon);
 	struct host *host = NULL;
@@ -209,7 +209,7 @@ static int
 observe_running(struct daemon *daemon, const struct object *object, struct host *host, const struct host_domain *domain,
     struct error *err)
 {
-	struct vmi_status *status = vmi_status_copy(object);
+	struct vmi_status *status = objects_status_copy(object);
 	int64_t now = daemon_now(daemon);
 
 	if (!vmi_phase_was(status, VMI_RUNNING)) {
@@ -262,7 +262,7 @@ observe_stopped(struct daemon *daemon, const struct object *object, const struct
 {
 	const struct vmi *vmi = object->value;
 	const char *reason = domain == NULL ? "gone" : domain->reason;
-	struct vmi_status *status = vmi_status_copy(object);
+	struct vmi_status *status = objects_status_copy(object);
 	enum vmi_phase phase;
 	size_t i = 0;
 
@@ -393,7 +393,7 @@ let_go(struct daemon *daemon, const struct object *object, struct error *err)
 int
 vmi_cleaned(struct daemon *daemon, const struct object *object, struct error *err)
 {
-	struct vmi_status *status = vmi_status_copy(object);
+	struct vmi_status *status = objects_status_copy(object);
 
 	schema_map_set(&status->active_pods, object->uid, NULL);
 	return vmi_status_put(daemon, object, status, err);
@@ -417,7 +417,7 @@ observe_silence(struct daemon *daemon, const struct object *object, const struct
 	}
 	g_autofree char *why = g_strdup_printf("host %s does not answer: %s", vmi->status->node_name,
 	    host == NULL ? "it is not configured any more" : host->problem == NULL ? "it is being prepared" : host->problem);
-	status = vmi_status_copy(object);
+	status = objects_status_copy(object);
 	if (condition_set(&status->conditions, "Ready", false, "NodeNotReady", why, daemon_now(daemon)))
 		daemon_event(daemon, object, "Warning", "NodeUnresponsive", "%s", why);
 	return vmi_status_put(daemon, object, status, err);
@@ -537,7 +537,7 @@ on_guest_info(void *arg, json_t *result, const struct error *error)
 	struct error err = { 0 };
 
 	if (object != NULL && strcmp(object->uid, a->uid) == 0 && is_told(object, error)) {
-		struct vmi_status *status = vmi_status_copy(object);
+		struct vmi_status *status = objects_status_copy(object);
 		if (error == NULL) {
 			take_guest_os(status, json_object_get(result, "os"));
 			condition_set(&status->conditions, "AgentConnected", true, NULL, NULL, daemon_now(a->daemon));

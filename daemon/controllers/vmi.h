@@ -7,9 +7,7 @@
 #include "daemon/store.h"
 #include "src/api/vmi.h"
 
-/* A status to work on: a copy of the object's; free with schema_free(&vmi_status_schema, ...) or hand it to vmi_status_put(). */
-struct vmi_status *vmi_status_copy(const struct object *object);
-/* Stores it (nothing happens when it is equal) and frees it. */
+/* Stores a status of objects_status_copy() (nothing happens when it is equal) and frees it. */
 int vmi_status_put(struct daemon *daemon, const struct object *object, struct vmi_status *status, struct error *err);
 /* Enters a phase: its timestamp is noted; nothing when it is in it already. */
 void vmi_phase_set(struct daemon *daemon, struct vmi_status *status, enum vmi_phase phase);

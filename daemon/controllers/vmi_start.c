@@ -334,7 +334,7 @@ static void
 start_failed(struct life *l, const struct object *object, const struct error *error)
 {
 	unsigned failures = controllers_pace_fail(l->daemon, object, START_AGAIN_MS, START_AGAIN_MOST_MS);
-	struct vmi_status *status = vmi_status_copy(object);
+	struct vmi_status *status = objects_status_copy(object);
 	struct error err = { 0 };
 
 	condition_set(&status->conditions, "Synchronized", false, "Synchronizing with the Domain failed.", error->text,

@@ -9,12 +9,6 @@
 #include "daemon/objects.h"
 #include "src/document/diagnostic.h"
 
-struct vmi_status *
-vmi_status_copy(const struct object *object)
-{
-	return objects_status_copy(object);
-}
-
 int
 vmi_status_put(struct daemon *daemon, const struct object *object, struct vmi_status *status, struct error *err)
 {
