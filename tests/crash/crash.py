@@ -165,15 +165,10 @@ class World:
 
     def api_change(self, name, rng):
         thing = self.api[name]
-        kind, last = thing.keys()[-1]
-        new = thing.rev + 1
-        patch = {"data": {"k": str(new)}} if isinstance(thing, Maps) else {"metadata": {"labels": {"rev": str(new)}}}
-        done = self.ask("PATCH", f"{PLACES[kind]}/{last}", patch, "application/merge-patch+json")
-        if isinstance(thing, Machine) and done is not False:
-            self.ask("PATCH", f"{PLACES['Secret']}/{name}-secret", patch, "application/merge-patch+json")
-        if done:
-            thing.rev = new
-        thing.revisions = (thing.rev, new) if done is None else ()
+        for kind, last in reversed(thing.keys()):
+            new = thing.revision(kind) + 1
+            patch = {"data": {"k": str(new)}} if isinstance(thing, Maps) else {"metadata": {"labels": {"rev": str(new)}}}
+            thing.patched(kind, new, self.ask("PATCH", f"{PLACES[kind]}/{last}", patch, "application/merge-patch+json"))
 
     def api_delete(self, name, rng):
         thing = self.api[name]

@@ -46,6 +46,7 @@ class Thing:
     def __init__(self, name, rng):
         self.name, self.rng = name, rng
         self.rev = 0
+        self.revs, self.unsure = {}, {}
         self.path = f"{name}.yaml"
         self.draw()
 
@@ -64,7 +65,18 @@ class Thing:
 
     # What was asked over the API without an answer may have been done or not.
     present = None   # of a thing made over the API: (kind, name) -> True, or None where nobody knows; None: it is a file's
-    revisions = ()   # those that it may have
+
+    # Each object is changed over the API by a request of its own: the daemon may die between two of them.
+    # revs: kind -> its revision, where it is another than rev.  unsure: kind -> those that it may have.
+    def revision(self, kind):
+        return self.revs.get(kind, self.rev)
+
+    def patched(self, kind, revision, done):
+        """Takes over what came of a change; done as World.ask() tells it."""
+        if done:
+            self.revs[kind] = revision
+        elif done is None:
+            self.unsure[kind] = self.revision(kind), revision
 
     def keys(self):
         return [(d["kind"], d["metadata"]["name"]) for d in self.documents()]
@@ -78,15 +90,16 @@ class Thing:
 
     def settle(self, objects):
         """Takes over which of the possible revisions it is."""
-        found = [r for r in self.revisions for key in self.keys()[-1:] if key in objects and self.has(objects[key], r)]
-        if found:
-            self.rev = found[0]
+        for kind, name in self.keys():
+            found = [r for r in self.unsure.get(kind, ()) if (kind, name) in objects and self.has(objects[kind, name], r)]
+            if found:
+                self.revs[kind] = found[0]
 
     def has(self, item, rev):
         return item["metadata"].get("labels", {}).get("rev") == str(rev)
 
     def accept(self, objects):
-        self.revisions = ()
+        self.unsure = {}
         if self.present is not None:
             self.present = {key: True for key in self.present if key in objects}
 
@@ -137,10 +150,10 @@ class Machine(Thing):
         if self.scratch:
             volumes.append({"name": "scratch", "emptyDisk": {"capacity": "2Mi"}})
         machine = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine",
-                   "metadata": {"name": self.name, "labels": {"rev": str(self.rev)}},
+                   "metadata": {"name": self.name, "labels": {"rev": str(self.revision("VirtualMachine"))}},
                    "spec": {"runStrategy": self.strategy, "dataVolumeTemplates": self.templates(),
                             "template": {"spec": instance_spec(self.memory, volumes)}}}
-        return [secret(f"{self.name}-secret", str(self.rev)), machine]
+        return [secret(f"{self.name}-secret", str(self.revision("Secret"))), machine]
 
     def derived(self):
         names = [t["metadata"]["name"] for t in self.templates()]
@@ -195,7 +208,7 @@ class Maps(Thing):
         self.count = self.rng.randint(1, 3)
 
     def documents(self):
-        return [config_map(f"{self.name}-{i}", str(self.rev)) for i in range(self.count)]
+        return [config_map(f"{self.name}-{i}", str(self.revision("ConfigMap"))) for i in range(self.count)]
 
     def has(self, item, rev):
         return item["data"]["k"] == str(rev)
