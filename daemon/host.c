@@ -243,7 +243,8 @@ on_state(void *owner, const char *reason)
 	}
 	host->step = 0;
 	g_hash_table_remove_all(host->dhcp);
-	host_set_state(host, HOST_PREPARING, being_prepared);
+	/* Until it is seen to work, what kept it from that stays told. */
+	host_set_state(host, HOST_PREPARING, host->told != NULL ? host->told : being_prepared);
 	host_step(host);
 }
 

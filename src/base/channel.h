@@ -10,6 +10,7 @@
  *   daemon -> worker   {"id":7,"verb":"domain-start","args":{...}}
  *   worker -> daemon   {"id":7,"result":{...}}  or  {"id":7,"error":{"code":2,"text":"..."}}
  *                      {"event":"domain","args":{...}}
+ *                      {"event":"end","args":{"reason":"..."}}   last words: why the worker is about to end
  */
 #ifndef SOLOVIRT_BASE_CHANNEL_H
 #define SOLOVIRT_BASE_CHANNEL_H
@@ -43,7 +44,8 @@ int channel_write(int socket, const json_t *message, int fd, struct error *err);
 struct worker_class {
 	const char *program;                                             /* file in the worker directory: "solovirt-host" */
 	void (*on_event)(void *owner, const char *event, json_t *args);  /* args is borrowed */
-	void (*on_state)(void *owner, const char *reason);               /* NULL: it is up and takes calls; else why it died */
+	void (*on_state)(void *owner, const char *reason);               /* NULL: it is up and takes calls; else why it died, in
+	                                                                    its own last words where it had some */
 	int64_t backoff_first_ms, backoff_most_ms;                       /* wait before it is started again; 0, 0: never again */
 };
 

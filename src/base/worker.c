@@ -90,7 +90,7 @@ struct worker {
 	size_t output_bytes;
 	struct inbox inbox;
 	int64_t next_id, backoff_ms, started_ms;
-	struct error failure; /* why it was not started, or was killed */
+	struct error failure; /* why it was not started, was killed, or is about to end */
 };
 
 static int launch(struct worker *worker, struct error *err);
@@ -420,17 +420,17 @@ on_deadline(evutil_socket_t fd, short what, void *data)
 	leave(worker);
 }
 
-/* How a process ended, in words.  What we did to it ourselves is known better than the signal tells. */
+/* How a process ended, in words.  What it said itself or we did to it is known better than the status tells. */
 static void
 describe_end(const struct worker *worker, int status, struct error *why)
 {
 	const char *program = worker->class->program;
-	bool ours = worker->failure.text[0] != '\0';
+	bool known = worker->failure.text[0] != '\0';
 
-	if (WIFSIGNALED(status) && (WTERMSIG(status) != SIGKILL || !ours))
+	if (WIFSIGNALED(status) && (WTERMSIG(status) != SIGKILL || !known))
 		error_set(why, ECONNRESET, "%s was ended by signal %d (%s)", program, WTERMSIG(status),
 		    sigdescr_np(WTERMSIG(status)));
-	else if (WIFEXITED(status))
+	else if (WIFEXITED(status) && !known)
 		error_set(why, ECONNRESET, "%s ended with status %d", program, WEXITSTATUS(status));
 	else
 		*why = worker->failure;
@@ -531,12 +531,14 @@ static int
 take_message(struct worker *worker, const json_t *message)
 {
 	const json_t *event = json_object_get(message, "event");
-	json_t *args = json_object_get(message, "args");
+	json_t *args = json_object_get(message, "args"), *reason = json_object_get(args, "reason");
 
 	if (event == NULL)
 		return take_answer(worker, message);
 	if (!json_is_string(event) || !json_is_object(args))
 		return -1;
+	if (strcmp(json_string_value(event), "end") == 0)
+		return json_is_string(reason) ? (error_set(&worker->failure, ECONNRESET, "%s", json_string_value(reason)), 0) : -1;
 	if (worker->class->on_event != NULL)
 		worker->class->on_event(worker->owner, json_string_value(event), args);
 	return 0;

@@ -67,6 +67,19 @@ host_is_local(void)
 	return local;
 }
 
+/* Whoever holds the channel now sends a frame, which the daemon reads: this does not wait for long. */
+static void
+tell_end(const char *reason)
+{
+	g_autofree char *text = g_utf8_make_valid(reason, -1);
+	json_t *message = json_pack("{s:s,s:{s:s}}", "event", "end", "args", "reason", text);
+	struct error ignored = { 0 };
+
+	pthread_mutex_lock(&channel_lock);
+	channel_write(HOST_CHANNEL, message, -1, &ignored);
+	json_decref(message);
+}
+
 void
 host_die(const char *format, ...)
 {
@@ -76,6 +89,7 @@ host_die(const char *format, ...)
 	g_autofree char *text = g_strdup_vprintf(format, ap);
 	va_end(ap);
 	fprintf(stderr, "solovirt-host: %s\n", text);
+	tell_end(text);
 	_exit(1); /* threads may be inside libvirt: no destructors under their feet */
 }
 

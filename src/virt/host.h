@@ -54,7 +54,7 @@ void host_init(const char *uri);
 bool host_is_local(void);
 /* Opens a connection with keep-alive, whose loss ends the process.  NULL with err. */
 virConnectPtr host_connect(struct error *err);
-/* Ends the process with one sentence on stderr. */
+/* Ends the process with one sentence, on stderr and told to the daemon.  Not while a frame is being sent. */
 void host_die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 /* Starts the lanes; they call verbs from now on. */
 void host_lanes_start(void);

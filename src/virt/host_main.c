@@ -4,15 +4,22 @@
 #include <libxml/parser.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "src/base/channel.h"
+#include "src/base/clock.h"
 #include "src/virt/host.h"
 
 /* virConnectOpen() knows no deadline: a mute socket would hold it for ever. */
 enum { OPEN_SECONDS = 20 };
+
+static GMutex opening; /* around opened */
+static GCond opening_over;
+static bool opened;
 
 static void
 ignore_error(void *opaque, virErrorPtr error)
@@ -30,20 +37,44 @@ event_loop_run(void *arg)
 	host_die("libvirt's event loop failed: %s", virGetLastErrorMessage());
 }
 
-static void
-on_alarm(int number)
+/* Nothing but the end of the process frees a thread that hangs in an open. */
+static void *
+patience_run(void *uri)
 {
-	static const char text[] = "solovirt-host: libvirt does not answer: the connection took too long to open\n";
+	gint64 until = clock_monotonic_ms() * 1000 + OPEN_SECONDS * G_USEC_PER_SEC;
+	bool over = false;
 
-	(void)number;
-	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		_exit(1);
-	_exit(1);
+	g_mutex_lock(&opening);
+	while (!opened && !over)
+		over = !g_cond_wait_until(&opening_over, &opening, until);
+	g_mutex_unlock(&opening);
+	if (over)
+		host_die("cannot reach libvirt at %s: the connection did not open within %d s", (const char *)uri, OPEN_SECONDS);
+	return NULL;
+}
+
+static void
+patience_begin(const char *uri)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, patience_run, (void *)(uintptr_t)uri) != 0)
+		host_die("cannot start a thread");
+	pthread_detach(thread);
+}
+
+static void
+patience_end(void)
+{
+	g_mutex_lock(&opening);
+	opened = true;
+	g_cond_signal(&opening_over);
+	g_mutex_unlock(&opening);
 }
 
 /* The loop has to run before the first open: keep-alive and events are its work. */
 static void
-start_libvirt(void)
+start_libvirt(const char *uri)
 {
 	struct error err = { 0 };
 	virConnectPtr connection;
@@ -54,11 +85,11 @@ start_libvirt(void)
 		host_die("libvirt cannot start: %s", virGetLastErrorMessage());
 	if (pthread_create(&thread, NULL, event_loop_run, NULL) != 0)
 		host_die("cannot start a thread");
-	alarm(OPEN_SECONDS);
+	patience_begin(uri);
 	connection = host_connect(&err);
 	if (connection == NULL || host_events_start(connection, &err) < 0)
 		host_die("%s", err.text);
-	alarm(0);
+	patience_end();
 }
 
 /* Reads until the daemon is gone.  Returns the process's exit status. */
@@ -88,10 +119,9 @@ main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGALRM, on_alarm);
 	xmlInitParser();
 	host_init(argv[1]);
-	start_libvirt();
+	start_libvirt(argv[1]);
 	host_lanes_start();
 	_exit(read_channel()); /* consoles and lanes end with the process */
 }

@@ -275,6 +275,8 @@ static const struct {
 	{ "huge", "worker_echo was killed: a frame of 2147483647 bytes is announced; at most 16777216 are read" },
 	{ "no-json", "worker_echo was killed: a frame does not hold a JSON object" },
 	{ "wrong-id", "worker_echo was killed: a message is neither an event nor the answer to a call" },
+	{ "last-words", "the house is on fire" },
+	{ "mumble", "worker_echo was killed: a message is neither an event nor the answer to a call" },
 };
 
 START_TEST(death)
@@ -289,6 +291,10 @@ START_TEST(death)
 	call("echo", json_object(), 20000);
 	wait_for(&told.answers, 1);
 	ck_assert_uint_eq(told.down, 1);
+	/* What one said at its end is not said of the next. */
+	call("exit", json_pack("{s:i}", "status", 3), 20000);
+	wait_for(&told.down, 2);
+	ck_assert_str_eq(told.reason, "worker_echo ended with status 3");
 }
 END_TEST
 

@@ -151,6 +151,20 @@ do_wrong_id(json_int_t id, const json_t *args, int fd)
 	do_hang(id, args, fd);
 }
 
+static void
+do_last_words(json_int_t id, const json_t *args, int fd)
+{
+	send_message(json_pack("{s:s, s:{s:s}}", "event", "end", "args", "reason", "the house is on fire"));
+	do_exit(id, args, fd);
+}
+
+static void
+do_mumble(json_int_t id, const json_t *args, int fd)
+{
+	send_message(json_pack("{s:s, s:{}}", "event", "end", "args"));
+	do_hang(id, args, fd);
+}
+
 static const struct {
 	const char *verb;
 	void (*run)(json_int_t id, const json_t *args, int fd);
@@ -169,6 +183,8 @@ static const struct {
 	{ "huge", do_huge },
 	{ "no-json", do_no_json },
 	{ "wrong-id", do_wrong_id },
+	{ "last-words", do_last_words },
+	{ "mumble", do_mumble },
 };
 
 int
