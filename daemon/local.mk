@@ -10,6 +10,7 @@ libsolovirt_a_SOURCES += \
 	daemon/store_op.c \
 	daemon/store_open.c \
 	daemon/store_record.c \
+	daemon/store_renew.c \
 	daemon/store_schema.c
 libsolovirt_a_SOURCES += daemon/store.h daemon/store_db.h daemon/store_private.h
 libsolovirt_a_SOURCES += \

@@ -58,14 +58,12 @@ copy_free(struct copy *copy)
 }
 
 static struct copy *
-copy_new(struct store_db *db, const char *directory, struct error *err)
+copy_new(struct store_db *db, const char *path, struct error *err)
 {
 	struct copy *copy = g_new0(struct copy, 1);
-	char now[CLOCK_TEXT_SIZE];
 
-	copy->directory = g_build_filename(directory, "backup", NULL);
-	clock_format(clock_wall_ms(), now);
-	copy->path = g_strdup_printf("%s/solovirt-%s.db", copy->directory, g_strdelimit(now, ":", '-'));
+	copy->directory = g_path_get_dirname(path);
+	copy->path = g_strdup(path);
 	copy->temporary = g_strconcat(copy->path, ".tmp", NULL);
 	mkdir(copy->directory, 0700);
 	unlink(copy->temporary);
@@ -80,6 +78,16 @@ copy_new(struct store_db *db, const char *directory, struct error *err)
 	store_db_error(copy->target, code == SQLITE_OK ? sqlite3_errcode(copy->target) : code, copy->path, err);
 	copy_free(copy);
 	return NULL;
+}
+
+/* What a backup that is made now is called; caller g_free()s. */
+static char *
+backup_path(const char *directory)
+{
+	char now[CLOCK_TEXT_SIZE];
+
+	clock_format(clock_wall_ms(), now);
+	return g_strdup_printf("%s/backup/solovirt-%s.db", directory, g_strdelimit(now, ":", '-'));
 }
 
 /* 1: more to do, 0: all pages are there, -1. */
@@ -159,16 +167,13 @@ copy_publish(struct copy *copy, struct error *err)
 		return error_wrap(err, "backup: ");
 	if (rename(copy->temporary, copy->path) < 0)
 		return error_errno(err, "cannot rename the backup to %s", copy->path);
-	if (sync_path(copy->directory, O_RDONLY | O_DIRECTORY, err) < 0)
-		return -1;
-	prune(copy->directory);
-	return 0;
+	return sync_path(copy->directory, O_RDONLY | O_DIRECTORY, err);
 }
 
 int
-store_backup_now(struct store_db *db, const char *directory, struct error *err)
+store_backup_to(struct store_db *db, const char *path, struct error *err)
 {
-	struct copy *copy = copy_new(db, directory, err);
+	struct copy *copy = copy_new(db, path, err);
 	int rc = copy == NULL ? -1 : 1;
 
 	while (rc > 0)
@@ -177,6 +182,17 @@ store_backup_now(struct store_db *db, const char *directory, struct error *err)
 		rc = copy_publish(copy, err);
 	copy_free(copy);
 	return rc;
+}
+
+int
+store_backup_now(struct store_db *db, const char *directory, struct error *err)
+{
+	g_autofree char *path = backup_path(directory), *folder = g_path_get_dirname(path);
+
+	if (store_backup_to(db, path, err) < 0)
+		return -1;
+	prune(folder);
+	return 0;
 }
 
 static gint
@@ -215,7 +231,8 @@ run_publish(gpointer arg)
 {
 	struct store_backup *backup = arg;
 
-	copy_publish(backup->copy, &backup->err);
+	if (copy_publish(backup->copy, &backup->err) == 0)
+		prune(backup->copy->directory);
 	g_atomic_int_set(&backup->finished, 1);
 	return NULL;
 }
@@ -271,8 +288,10 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	backup->copying = backup->copy == NULL ? backup->store->durable : backup->copying;
-	if (backup->copy == NULL)
-		backup->copy = copy_new(&backup->store->db, backup->store->directory, &err);
+	if (backup->copy == NULL) {
+		g_autofree char *path = backup_path(backup->store->directory);
+		backup->copy = copy_new(&backup->store->db, path, &err);
+	}
 	if (backup->copy != NULL) {
 		step(backup);
 		return;

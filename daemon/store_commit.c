@@ -31,12 +31,14 @@ commit(struct store *store, GPtrArray *ops, int64_t now, struct error *err)
 {
 	if (ops->len == 0)
 		return 0;
-	int code = write_all(store, ops, now);
-	if (code == SQLITE_OK) {
-		store->durable = store->version;
-		return 0;
+	if (store_renew(store, err) == 0) {
+		int code = write_all(store, ops, now);
+		if (code == SQLITE_OK) {
+			store->durable = store->version;
+			return 0;
+		}
+		store_disk_failed(store, code, "committing", err);
 	}
-	store_disk_failed(store, code, "committing", err);
 	for (guint i = ops->len; i-- > 0;)
 		store_op_undo(store, ops->pdata[i]);
 	store->version = store->durable;

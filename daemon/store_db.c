@@ -208,6 +208,16 @@ store_db_close(struct store_db *db)
 	memset(db, 0, sizeof(*db));
 }
 
+void
+store_db_replace(struct store_db *db, struct store_db *fresh)
+{
+	/* Closing as usual would remove the log by its name, which is fresh's by now. */
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	store_db_close(db);
+	*db = *fresh;
+	sqlite3_wal_hook(db->handle, on_wal, db);
+}
+
 enum store_outcome
 store_db_check(sqlite3 *handle, struct error *err)
 {

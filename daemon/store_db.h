@@ -66,6 +66,9 @@ enum store_outcome store_db_migrate(struct store_db *db, int version, struct err
 /* Closes and zeroes; also what was opened half. */
 void store_db_close(struct store_db *db);
 
+/* Closes db without touching any file by its name, and moves fresh to its place. */
+void store_db_replace(struct store_db *db, struct store_db *fresh);
+
 /* Full check of the pages of an open database. */
 enum store_outcome store_db_check(sqlite3 *handle, struct error *err);
 

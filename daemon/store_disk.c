@@ -25,6 +25,7 @@ static const struct trouble {
 	{ ENOSPC, "the disk of ", " is full" },
 	{ EROFS, "the disk of ", " is read-only" },
 	{ EACCES, "", " may not be written" },
+	{ EBUSY, "", " was replaced and is in use by another solovirtd" },
 	{ EIO, "the disk of ", " fails" },
 };
 
@@ -96,6 +97,22 @@ is_lasting(int code)
 	return false;
 }
 
+void
+store_disk_problem(struct store *store, struct error *err)
+{
+	if (!is_lasting(err->code))
+		err->code = EIO;
+	problem_set(store, err);
+	*err = store->problem;
+}
+
+void
+store_disk_reserve(struct store *store)
+{
+	if (!ballast_make(store))
+		log_warning("%s has no room for a reserve of %d MiB", store->directory, STORE_BALLAST >> 20);
+}
+
 /* Never tried again: after a failed fsync the kernel calls the lost pages clean, and the next fsync succeeds. */
 static void
 stop_when_unsynced(struct store *store, int code)
@@ -155,7 +172,7 @@ on_probe(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!ballast_make(store)) {
+	if (store_renew(store, &err) < 0 || !ballast_make(store)) {
 		event_add(store->probe, &again);
 		return;
 	}
@@ -189,8 +206,7 @@ store_disk_init(struct store *store)
 {
 	store->watchers = g_array_new(FALSE, FALSE, sizeof(struct store_watcher));
 	store->probe = event_new(store->base, -1, 0, on_probe, store);
-	if (!ballast_make(store))
-		log_warning("%s has no room for a reserve of %d MiB", store->directory, STORE_BALLAST >> 20);
+	store_disk_reserve(store);
 }
 
 void

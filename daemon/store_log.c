@@ -106,6 +106,9 @@ compact(struct store *store)
 	struct timeval next = { .tv_sec = STORE_COMPACT_MS / 1000 };
 	struct error err = { 0 };
 
+	/* Nothing may have changed for long: a directory that is gone is noticed all the same. */
+	if (store->problem.code == 0)
+		store_renew(store, &err);
 	if (count > 0 && store->problem.code == 0) {
 		int64_t version = g_array_index(store->log, struct store_mark, count - 1).version;
 		int code = cut(store, version);

@@ -34,9 +34,8 @@ refuse_second(int fd, const char *directory, struct error *err)
 	    pid[0] == '\0' ? "unknown" : g_strstrip(pid));
 }
 
-/* The descriptor, or -1. */
-static int
-take_lock(const char *directory, struct error *err)
+int
+store_lock_take(const char *directory, struct error *err)
 {
 	g_autofree char *path = g_build_filename(directory, "lock", NULL);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -220,9 +219,8 @@ read_file(struct store *store, const char *path, struct error *err)
 	return outcome;
 }
 
-/* Moves a broken file and its log out of the way, with a note why. */
-static int
-set_aside(const char *path, const struct error *reason, struct error *err)
+int
+store_set_aside(const char *path, const struct error *reason, struct error *err)
 {
 	char now[CLOCK_TEXT_SIZE];
 
@@ -337,7 +335,7 @@ open_or_restore(struct store *store, struct error *err)
 
 	if (damaged) {
 		struct error reason = *err;
-		outcome = set_aside(path, &reason, err) < 0 ? STORE_FAILED : restore(store, path, err);
+		outcome = store_set_aside(path, &reason, err) < 0 ? STORE_FAILED : restore(store, path, err);
 	}
 	if (outcome != STORE_GOOD || begin_epoch(store, err) < 0)
 		return -1;
@@ -355,7 +353,7 @@ store_open(const char *directory, struct event_base *base, struct error *err)
 		error_errno(err, "cannot make %s", directory);
 		return NULL;
 	}
-	int lock = take_lock(directory, err);
+	int lock = store_lock_take(directory, err);
 	if (lock < 0)
 		return NULL;
 	struct store *store = g_new0(struct store, 1);
@@ -369,6 +367,7 @@ store_open(const char *directory, struct event_base *base, struct error *err)
 		store_close(store);
 		return NULL;
 	}
+	store_renew_init(store);
 	store_backup_init(store);
 	if (sqlite3_libversion_number() < 3051003)
 		log_info("SQLite %s can damage a database with two connections; there is only one here", sqlite3_libversion());

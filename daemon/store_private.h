@@ -48,6 +48,12 @@ struct store_watcher {
 	void *arg;
 };
 
+/* The files that must be there under their names, and what was opened by them (store_renew.c). */
+enum store_file { STORE_FILE_LOCK, STORE_FILE_DATABASE, STORE_FILE_LOG, STORE_FILE_COUNT };
+struct store_identity {
+	uint64_t device, inode;
+};
+
 struct store_record {
 	char *bucket, *key, *value;
 };
@@ -57,6 +63,7 @@ struct store {
 	int lock; /* descriptor of directory/lock */
 	struct event_base *base;
 	struct store_db db;
+	struct store_identity identities[STORE_FILE_COUNT];
 
 	GTree *objects[KIND_COUNT]; /* by namespace and name; holds the references */
 	GHashTable *by_uid;         /* text -> object, both borrowed from objects */
@@ -158,6 +165,25 @@ void store_disk_failed(struct store *store, int code, const char *what, struct e
 /* 0 when writing may be tried.  While the disk is full only what belongs to a deletion may: it uses the reserve. */
 int store_disk_check(struct store *store, bool deletion, struct error *err);
 
+/* Gives the problem its sentence and tells it; it lasts until a probe was written.  err gets the sentence. */
+void store_disk_problem(struct store *store, struct error *err);
+/* Makes the reserve; it is only a warning when there is no room. */
+void store_disk_reserve(struct store *store);
+
+/* --- opening (store_open.c) ------------------------------------------------------------------------------------- */
+
+/* The lock's descriptor, or -1: EBUSY when another daemon has it. */
+int store_lock_take(const char *directory, struct error *err);
+/* Moves a database and its log out of the way, with a note why. */
+int store_set_aside(const char *path, const struct error *reason, struct error *err);
+
+/* --- names that lead elsewhere (store_renew.c) ------------------------------------------------------------------ */
+
+/* Takes down which files were opened. */
+void store_renew_init(struct store *store);
+/* When one of them is not there any more, writes the store anew from what is open.  0, or -1: then it is a problem. */
+int store_renew(struct store *store, struct error *err);
+
 /* --- backups (store_backup.c) ----------------------------------------------------------------------------------- */
 
 void store_backup_init(struct store *store);
@@ -168,6 +194,8 @@ void store_backup_start(struct store *store);
 void store_backup_changed(struct store *store);
 /* Makes one and waits for it: before a migration, after a restore. */
 int store_backup_now(struct store_db *db, const char *directory, struct error *err);
+/* Copies the database to this path, checked and synced, replacing what is there. */
+int store_backup_to(struct store_db *db, const char *path, struct error *err);
 /* Names of the backups, newest first; free with g_ptr_array_unref(). */
 GPtrArray *store_backup_list(const char *directory);
 

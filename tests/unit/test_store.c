@@ -686,6 +686,102 @@ START_TEST(backups_are_made_in_steps_and_pruned)
 }
 END_TEST
 
+/* --- the directory goes away beneath it ------------------------------------------------------------------------- */
+
+static void
+lose_all(void)
+{
+	remove_tree(directory);
+}
+
+static void
+lose_the_log(void)
+{
+	g_autofree char *path = g_build_filename(directory, "solovirt.db-wal", NULL);
+
+	ck_assert_int_eq(g_remove(path), 0);
+}
+
+static void
+lose_the_lock(void)
+{
+	g_autofree char *path = g_build_filename(directory, "lock", NULL);
+
+	ck_assert_int_eq(g_remove(path), 0);
+}
+
+/* Another store where ours was. */
+static void
+exchange(void)
+{
+	g_autofree char *path = db_path();
+
+	remove_tree(directory);
+	ck_assert_int_eq(g_mkdir(directory, 0711), 0);
+	ck_assert(g_file_set_contents(path, "somebody's", -1, NULL));
+}
+
+static const struct {
+	void (*lose)(void);
+	int aside; /* files that were kept */
+} losses[] = { { lose_all, 0 }, { lose_the_log, 0 }, { lose_the_lock, 0 }, { exchange, 1 } };
+
+START_TEST(what_is_taken_away_beneath_it_is_written_anew)
+{
+	struct heard heard = listen_to();
+	struct error err = { 0 };
+	g_autofree char *uuid = g_strdup(store_uuid(store));
+
+	put("a", "1", &err);
+	turn();
+	log_open("test", -1);
+	losses[_i].lose();
+	put("b", "2", &err);
+	store_when_durable(store, on_durable, &heard);
+	turn();
+	ck_assert_int_eq(heard.durable, 1);
+	ck_assert_ptr_null(store_problem(store));
+	ck_assert_ptr_null(store_open(directory, base, &err)); /* the lock is a new one */
+	ck_assert_int_eq(err.code, EBUSY);
+	put("c", "3", &err);
+	turn();
+	int64_t version = store_version(store);
+	reopen();
+	ck_assert(get("a") != NULL && get("b") != NULL && get("c") != NULL);
+	ck_assert_str_eq(store_uuid(store), uuid);
+	ck_assert_int_ge(store_version(store), version);
+	ck_assert_int_eq(count_aside(), losses[_i].aside);
+	g_string_free(heard.changes, TRUE);
+}
+END_TEST
+
+/* Where the directory cannot be made again, nothing is acknowledged; then it goes on by itself. */
+START_TEST(a_directory_that_cannot_be_made_is_a_problem)
+{
+	struct heard heard = listen_to();
+	struct error err = { 0 };
+
+	put("a", "1", &err);
+	turn();
+	log_open("test", -1);
+	remove_tree(directory);
+	ck_assert(g_file_set_contents(directory, "a file", -1, NULL));
+	put("b", "2", &err);
+	store_when_durable(store, on_durable, &heard);
+	turn();
+	ck_assert_int_eq(heard.failed, 1);
+	ck_assert(store_problem(store) != NULL);
+	ck_assert_int_eq(g_remove(directory), 0);
+	while (store_problem(store) != NULL)
+		event_base_loop(base, EVLOOP_ONCE);
+	ck_assert(put("b", "2", &err) != NULL);
+	turn();
+	reopen();
+	ck_assert(get("a") != NULL && get("b") != NULL);
+	g_string_free(heard.changes, TRUE);
+}
+END_TEST
+
 static void
 on_health(void *arg, const char *problem)
 {
@@ -955,6 +1051,8 @@ main(void)
 	suite_add_tcase(suite, quick);
 	tcase_add_checked_fixture(slow, setup, teardown);
 	tcase_add_test(slow, backups_are_made_in_steps_and_pruned);
+	tcase_add_loop_test(slow, what_is_taken_away_beneath_it_is_written_anew, 0, (int)G_N_ELEMENTS(losses));
+	tcase_add_test(slow, a_directory_that_cannot_be_made_is_a_problem);
 	tcase_add_test(slow, a_disk_that_refuses_is_told_and_recovers);
 	tcase_add_test(slow, a_full_disk_lets_deletions_through);
 	tcase_add_test(slow, kill_nine_loses_nothing_acknowledged);
