@@ -49,6 +49,7 @@ libsolovirt_a_SOURCES += \
 	daemon/objects.c daemon/objects.h \
 	daemon/queue.c daemon/queue.h \
 	daemon/verbs.c daemon/verbs.h \
+	daemon/controllers/adopt.c daemon/controllers/adopt.h \
 	daemon/controllers/claim.c daemon/controllers/claim.h \
 	daemon/controllers/controllers.c daemon/controllers/controllers.h \
 	daemon/controllers/datavolume.c \

@@ -12,6 +12,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "daemon/controllers/adopt.h"
 #include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/host.h"
@@ -73,6 +74,15 @@ claim_path(struct daemon *daemon, const char *namespace, const char *name)
 	const struct claim *claim = object == NULL ? NULL : object->value;
 
 	return claim == NULL || claim->status->phase != CLAIM_BOUND ? NULL : annotation(claim, CLAIM_PATH);
+}
+
+int64_t
+claim_capacity(struct daemon *daemon, const char *namespace, const char *name)
+{
+	const struct object *object = name == NULL ? NULL : store_get(daemon->store, KIND_CLAIM, namespace, name);
+	const struct claim *claim = object == NULL ? NULL : object->value;
+
+	return claim == NULL || claim->status->capacity == NULL ? 0 : claim->status->capacity->storage;
 }
 
 bool
@@ -267,6 +277,24 @@ trash_match(void *arg, const char *key, const char *value)
 	json_decref(entry);
 }
 
+/* A volume with data that is there. */
+struct place {
+	const char *node, *path, *volume;
+	int64_t capacity;
+};
+
+/* Binds the claim to it.  *next: the claim as it is then, borrowed. */
+static int
+bind_to(struct daemon *daemon, const struct object *object, const struct place *place, const struct object **next, struct error *err)
+{
+	json_t *patch = json_pack("{s:{s:{s:s,s:s,s:s}},s:{s:s}}", "metadata", "annotations", CLAIM_NODE, place->node, CLAIM_PATH,
+	    place->path, CLAIM_RESTORED, "true", "spec", "volumeName", place->volume);
+
+	*next = objects_patch(daemon, object, patch, err);
+	json_decref(patch);
+	return *next == NULL ? -1 : put_bound(daemon, *next, place->capacity, err);
+}
+
 /* Takes a volume of an earlier claim of this name back.  1: taken, 0: there is none, -1 err. */
 static int
 trash_take(struct daemon *daemon, const struct object *object, struct error *err)
@@ -276,24 +304,22 @@ trash_take(struct daemon *daemon, const struct object *object, struct error *err
 	g_autofree char *prefix = g_strdup_printf("%s/%s/", object->namespace, object->name);
 	struct trash_search s = { .prefix = prefix, .source = source == NULL ? "" : source, .class = claim->spec->storage_class_name,
 		.capacity = claim_request(claim->spec) };
-	const struct object *next;
-	json_t *entry, *patch;
+	const struct object *next = NULL;
+	json_t *entry;
 	int r;
 
 	store_record_each(daemon->store, TRASH, trash_match, &s);
 	if (s.key == NULL)
 		return 0;
 	entry = json_read(s.value, strlen(s.value), NULL);
-	patch = json_pack("{s:{s:{s:s,s:s,s:s}},s:{s:s}}", "metadata", "annotations", CLAIM_NODE, path_string(entry, "node"), CLAIM_PATH,
-	    path_string(entry, "path"), CLAIM_RESTORED, "true", "spec", "volumeName", path_string(entry, "volume"));
-	next = objects_patch(daemon, object, patch, err);
-	r = next == NULL ? -1 : put_bound(daemon, next, json_integer_value(json_object_get(entry, "capacity")), err);
+	const struct place place = { path_string(entry, "node"), path_string(entry, "path"), path_string(entry, "volume"),
+		json_integer_value(json_object_get(entry, "capacity")) };
+	r = bind_to(daemon, object, &place, &next, err);
 	if (r == 0)
 		r = store_record_set(daemon->store, TRASH, s.key, NULL, err);
 	if (r == 0)
 		daemon_event(daemon, next, "Normal", "RestoredFromTrash", "The volume %s of an earlier claim of this name is back",
-		    path_string(entry, "volume"));
-	json_decref(patch);
+		    place.volume);
 	json_decref(entry);
 	g_free(s.key);
 	g_free(s.value);
@@ -441,10 +467,16 @@ finish(struct daemon *daemon, const struct object *object, struct error *err)
 	struct host *host = host_find(daemon, annotation(claim, CLAIM_NODE));
 	g_autofree char *volume = g_strconcat("pvc-", object->uid, NULL);
 
+	struct host *orphan_host = NULL;
 	const struct object *filler = store_get(daemon->store, KIND_DATA_VOLUME, object->namespace, object->name);
 
 	if (find_user(daemon, object) != NULL)
 		return 0;
+	/* Nobody asks for that guest any more, but it runs. */
+	if (adopt_find_claim(daemon, object->namespace, object->name, &orphan_host) != NULL) {
+		controllers_requeue(daemon, object, AGAIN_MOST_MS);
+		return 0;
+	}
 	/* An import still makes its volume anew: it ends first. */
 	if (filler != NULL && controllers_job_is_running(daemon, filler)) {
 		controllers_requeue(daemon, object, AGAIN_FIRST_MS);
@@ -476,6 +508,25 @@ finish(struct daemon *daemon, const struct object *object, struct error *err)
 
 /* --- the controller ------------------------------------------------------------------------------------------------ */
 
+/* Takes the volume that the domain of a lost instance uses.  1: taken, 0: there is none, -1 err. */
+static int
+take_from_orphan(struct daemon *daemon, const struct object *object, struct error *err)
+{
+	struct host *host = NULL;
+	const json_t *used = adopt_find_claim(daemon, object->namespace, object->name, &host);
+
+	if (used == NULL)
+		return 0;
+	g_autofree char *volume = g_path_get_basename(path_string(used, "path"));
+	const struct place place = { host->name, path_string(used, "path"), volume,
+		g_ascii_strtoll(path_string(used, "capacity"), NULL, 10) };
+	const struct object *next = NULL;
+	if (bind_to(daemon, object, &place, &next, err) != 0)
+		return -1;
+	daemon_event(daemon, next, "Normal", "Adopted", "The volume %s is in use by a guest that runs since before the store", volume);
+	return 1;
+}
+
 /* A host for a new volume: the first that is ready. */
 static struct host *
 choose_host(struct daemon *daemon)
@@ -496,9 +547,11 @@ provision(struct daemon *daemon, const struct object *object, const struct stora
 	struct host *host = node == NULL ? choose_host(daemon) : host_find(daemon, node);
 	const char *format = schema_map_get(&class->parameters, "format");
 	g_autofree char *volume = g_strconcat("pvc-", object->uid, NULL);
-	int taken = node == NULL ? trash_take(daemon, object, err) : 0;
+	int taken = node == NULL ? take_from_orphan(daemon, object, err) : 0;
 	json_t *patch;
 
+	if (node == NULL && taken == 0)
+		taken = trash_take(daemon, object, err);
 	if (taken != 0)
 		return taken > 0 ? 0 : -1;
 	if (host == NULL || host->state != HOST_READY) {

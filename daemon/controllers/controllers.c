@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/addresses.h"
+#include "daemon/controllers/adopt.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/controllers/promises.h"
@@ -435,6 +436,7 @@ controllers_host_changed(struct daemon *daemon, struct host *host)
 		controllers_resync(daemon);
 	if (host->state != HOST_READY)
 		return;
+	adopt_addresses(daemon, host);
 	addresses_sync(daemon, host);
 	vmi_logs_sync(daemon, host);
 	ask_agents(daemon, host);

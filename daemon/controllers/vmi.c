@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "daemon/addresses.h"
+#include "daemon/controllers/adopt.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/promises.h"
 #include "daemon/controllers/vmi.h"
@@ -93,6 +94,11 @@ schedule(struct daemon *daemon, const struct object *object, struct error *err)
 	struct host *host = NULL;
 	char why[512] = "";
 
+	const struct host_domain *orphan = adopt_find(daemon, object->namespace, object->name, &host);
+	if (orphan != NULL) {
+		schema_free(&vmi_status_schema, status);
+		return adopt_instance(daemon, object, host, orphan, err);
+	}
 	condition_set(&status->conditions, "Ready", false, "GuestNotRunning", "Guest VM is not reported as running", now);
 	if (!vmi_volumes_are_ready(daemon, object, &node, &reason, why, sizeof(why))) {
 		condition_set(&status->conditions, "Synchronized", false, reason, why, now);

@@ -19,6 +19,9 @@ bool vmi_phase_was(const struct vmi_status *status, enum vmi_phase phase);
 bool vmi_volumes_are_ready(struct daemon *daemon, const struct object *object, const char **node, const char **reason, char *why,
     size_t size);
 
+/* The name of the claim behind a volume, or NULL. */
+const char *volume_claim(const struct volume *v);
+
 /* Begins the job that prepares and starts the domain on its host. */
 void vmi_start(struct daemon *daemon, const struct object *object, struct host *host);
 /* Begins the job that removes the domain and what was made for it. */

@@ -226,10 +226,8 @@ host_disk_ready(struct life *l, const struct host_disk *h, struct error *err)
 static int
 volume_path(struct life *l, const struct volume *v, struct error *err)
 {
-	const char *claim = v->data_volume != NULL ? v->data_volume->name : NULL, *path = NULL;
+	const char *claim = volume_claim(v), *path = NULL;
 
-	if (v->persistent_volume_claim != NULL)
-		claim = v->persistent_volume_claim->claim_name;
 	if (claim != NULL && (path = claim_path(l->daemon, l->namespace, claim)) == NULL)
 		return error_set(err, EAGAIN, "volume %s: PVC %s/%s is not bound any more", v->name, l->namespace, claim);
 	if (claim == NULL && v->host_disk == NULL)
@@ -247,20 +245,22 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 	g_autofree struct domain_interface *interfaces = g_new0(struct domain_interface, vmi->spec->domain->devices->interfaces.count + 1);
 	g_autofree char *log = vmi_console_log(l->namespace, l->name), *name = domain_name(l->namespace, l->name), *xml = NULL;
 	struct host *host = host_find(l->daemon, l->host);
-	struct domain_input input = { .vmi = vmi, .epoch = store_epoch(l->daemon->store), .console_log = log, .volumes = volumes,
+	struct domain_input input = { .vmi = vmi, .epoch = store_epoch(l->daemon->store), .store = store_uuid(l->daemon->store),
+		.pool = l->daemon->config->pool->name, .console_log = log, .volumes = volumes,
 		.interfaces = interfaces, .emulation = host != NULL && host->emulation };
 
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes) {
 		bool readonly = seed_is_needed(v) || (v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only);
 		volumes[input.volume_count] = (struct domain_volume){ .name = v->name, .path = l->paths->pdata[input.volume_count],
-			.format = "raw", .readonly = readonly };
+			.format = "raw", .readonly = readonly, .claim = volume_claim(v),
+			.capacity = claim_capacity(l->daemon, l->namespace, volume_claim(v)) };
 		input.volume_count++;
 	}
 	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
 		const struct address *a = address_find(l->daemon, l->namespace, l->name, i->name);
 		if (a == NULL)
 			return error_set(err, EAGAIN, "interface %s has no address yet", i->name);
-		interfaces[input.interface_count++] = (struct domain_interface){ i->name, a->network, a->mac };
+		interfaces[input.interface_count++] = (struct domain_interface){ i->name, a->network, a->mac, a->ip };
 	}
 	xml = domain_xml_format(&input, err);
 	if (xml == NULL)

@@ -44,9 +44,8 @@ vmi_phase_was(const struct vmi_status *status, enum vmi_phase phase)
 
 /* --- what a start waits for ---------------------------------------------------------------------------------------- */
 
-/* The name of the claim behind a volume, or NULL. */
-static const char *
-claim_of(const struct volume *v)
+const char *
+volume_claim(const struct volume *v)
 {
 	if (v->data_volume != NULL)
 		return v->data_volume->name;
@@ -117,7 +116,7 @@ vmi_volumes_are_ready(struct daemon *daemon, const struct object *object, const 
 	bool ready = true;
 
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes) {
-		const char *claim = claim_of(v), *map = v->config_map == NULL || v->config_map->optional ? NULL : v->config_map->name;
+		const char *claim = volume_claim(v), *map = v->config_map == NULL || v->config_map->optional ? NULL : v->config_map->name;
 
 		ready = ready && (claim == NULL || claim_is_ready(&r, claim)) && object_is_there(&r, KIND_SECRET, needed_secret(v, false)) &&
 		    object_is_there(&r, KIND_SECRET, needed_secret(v, true)) && object_is_there(&r, KIND_CONFIG_MAP, map);

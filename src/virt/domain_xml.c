@@ -33,9 +33,19 @@ add_metadata(struct xml_build *build, xmlNodePtr domain, const struct domain_inp
 	const struct meta *meta = input->vmi->head.meta;
 	xmlNodePtr metadata = xml_add(build, domain, "metadata", NULL);
 	xmlNodePtr instance = xml_add(build, metadata, "instance", "uid", meta->uid, "namespace", meta->namespace,
-	    "name", meta->name, "epoch", xml_text(build, "%" PRId64, input->epoch), NULL);
+	    "name", meta->name, "epoch", xml_text(build, "%" PRId64, input->epoch), "store", input->store, "pool", input->pool, NULL);
 
 	xmlSetNs(instance, xmlNewNs(instance, (const xmlChar *)DOMAIN_METADATA_URI, (const xmlChar *)"solovirt"));
+	for (size_t i = 0; i < input->volume_count; i++) {
+		const struct domain_volume *v = &input->volumes[i];
+		if (v->claim != NULL)
+			xml_add(build, instance, "claim", "name", v->claim, "path", v->path, "capacity",
+			    xml_text(build, "%" PRId64, v->capacity), NULL);
+	}
+	for (size_t i = 0; i < input->interface_count; i++) {
+		const struct domain_interface *port = &input->interfaces[i];
+		xml_add(build, instance, "interface", "name", port->name, "network", port->network, "mac", port->mac, "ip", port->ip, NULL);
+	}
 }
 
 static int

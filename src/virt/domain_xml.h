@@ -6,8 +6,11 @@
 
 struct error;
 
-/* XML namespace of our element in <metadata>:
- * <solovirt:instance xmlns:solovirt="..." uid="" namespace="" name="" epoch=""/> */
+/* XML namespace of our element in <metadata>.  It says whose the domain is, and what it uses, so that a daemon whose store
+ * is lost can go on with it:
+ * <solovirt:instance xmlns:solovirt="..." uid="" namespace="" name="" epoch="" store="" pool="">
+ *   <solovirt:claim name="" path="" capacity=""/>  <solovirt:interface name="" network="" mac="" ip=""/>
+ * </solovirt:instance> */
 #define DOMAIN_METADATA_URI "https://solovirt.io/domain/1"
 
 /* Where storage put a volume on the host. */
@@ -16,16 +19,21 @@ struct domain_volume {
 	const char *path;   /* file or block device on the host */
 	const char *format; /* "raw" or "qcow2", never probed */
 	bool block, readonly;
+	const char *claim;  /* its PersistentVolumeClaim, or NULL */
+	int64_t capacity;   /* of the claim's volume, bytes */
 };
 /* Where net plugs an interface in. */
 struct domain_interface {
 	const char *name;    /* of the VMI's interface */
 	const char *network; /* libvirt network */
 	const char *mac;
+	const char *ip;      /* that DHCP gives it, or NULL */
 };
 struct domain_input {
 	const struct vmi *vmi;
 	int64_t epoch;                 /* of the store: an older manager must not touch what a newer made */
+	const char *store;             /* its uuid: epochs of different stores say nothing of each other */
+	const char *pool;              /* libvirt pool of the claims' volumes */
 	bool emulation;                /* type qemu instead of kvm */
 	const char *console_log;       /* file on the host */
 	const struct domain_volume *volumes;

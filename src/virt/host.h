@@ -123,7 +123,9 @@ void host_dhcp_reload(const char *network);
 /* What our element in a domain's metadata says.  Cleared with host_owner_clear(). */
 struct host_owner {
 	char *uid, *namespace, *name; /* uid NULL: not ours */
+	char *store;                  /* uuid of the store that it was made for; NULL: unknown */
 	int64_t epoch;
+	json_t *uses;                 /* "uses" of DOMAIN in host_verbs.h */
 };
 /* Frees its words. */
 void host_owner_clear(struct host_owner *owner);

@@ -54,7 +54,28 @@ host_owner_clear(struct host_owner *owner)
 	g_free(owner->uid);
 	g_free(owner->namespace);
 	g_free(owner->name);
+	g_free(owner->store);
+	json_decref(owner->uses);
 	memset(owner, 0, sizeof(*owner));
+}
+
+/* The attributes of every element of a name below an element of ours, as members. */
+static json_t *
+read_all(xmlNode *instance, const char *name)
+{
+	json_t *list = json_array();
+
+	for (xmlNode *node = xmlFirstElementChild(instance); node != NULL; node = xmlNextElementSibling(node)) {
+		if (!xmlStrEqual(node->name, (const xmlChar *)name))
+			continue;
+		json_t *item = json_object();
+		for (xmlAttr *attribute = node->properties; attribute != NULL; attribute = attribute->next) {
+			g_autofree char *value = host_xml_attribute(node, (const char *)attribute->name);
+			json_object_set_new(item, (const char *)attribute->name, json_string(value));
+		}
+		json_array_append_new(list, item);
+	}
+	return list;
 }
 
 void
@@ -69,6 +90,10 @@ host_owner_read(xmlDoc *doc, struct host_owner *owner)
 	owner->uid = host_xml_attribute(nodes->pdata[0], "uid");
 	owner->namespace = host_xml_attribute(nodes->pdata[0], "namespace");
 	owner->name = host_xml_attribute(nodes->pdata[0], "name");
+	owner->store = host_xml_attribute(nodes->pdata[0], "store");
+	g_autofree char *pool = host_xml_attribute(nodes->pdata[0], "pool");
+	owner->uses = json_pack("{s:s*,s:o,s:o}", "pool", pool, "claims", read_all(nodes->pdata[0], "claim"), "interfaces",
+	    read_all(nodes->pdata[0], "interface"));
 	owner->epoch = epoch == NULL ? 0 : g_ascii_strtoll(epoch, NULL, 10);
 }
 
@@ -105,9 +130,9 @@ host_domain_describe(virDomainPtr domain, struct error *err)
 	}
 	virDomainGetUUIDString(domain, uuid);
 	id = state == VIR_DOMAIN_SHUTOFF ? -1 : (int)virDomainGetID(domain);
-	return json_pack("{s:s,s:s,s:s,s:s*,s:s*,s:s,s:s,s:i,s:I}", "name", virDomainGetName(domain), "uuid", uuid,
+	return json_pack("{s:s,s:s,s:s,s:s*,s:s*,s:s,s:s,s:i,s:I,s:O}", "name", virDomainGetName(domain), "uuid", uuid,
 	    "uid", owner.uid, "namespace", owner.namespace, "vmi", owner.name, "state", state_word(state), "reason",
-	    reason_word(state, reason), "id", id, "epoch", (json_int_t)owner.epoch);
+	    reason_word(state, reason), "id", id, "epoch", (json_int_t)owner.epoch, "uses", owner.uses);
 }
 
 virDomainPtr

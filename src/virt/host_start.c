@@ -16,6 +16,7 @@ struct start {
 	const char *xml, *name, *uid;
 	int paused;
 	int64_t epoch; /* in the XML */
+	char store[64]; /* in the XML, or "" */
 };
 
 /* The XML must say what the arguments say, or the domain could never be found again. */
@@ -33,6 +34,7 @@ check_xml(struct start *start, struct error *err)
 		return error_set(err, EINVAL, "domain %s: its XML names %s with uid %s", start->name,
 		    name != NULL ? name : "nothing", owner.uid != NULL ? owner.uid : "none");
 	start->epoch = owner.epoch;
+	g_strlcpy(start->store, owner.store == NULL ? "" : owner.store, sizeof(start->store));
 	return 0;
 }
 
@@ -63,7 +65,7 @@ clear_place(virDomainPtr domain, const struct start *start, struct error *err)
 		return -1;
 	if (owner.uid == NULL)
 		return error_set(err, EEXIST, "a domain %s that Solovirt did not make is already there", start->name);
-	if (owner.epoch > start->epoch)
+	if (owner.epoch > start->epoch && (owner.store == NULL || strcmp(owner.store, start->store) == 0))
 		return error_set(err, ESTALE,
 		    "domain %s was made by a newer manager (epoch %" PRId64 ", this one has %" PRId64 ")", start->name,
 		    owner.epoch, start->epoch);

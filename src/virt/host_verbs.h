@@ -10,7 +10,7 @@
  *  domain-list        {} -> {"domains":[DOMAIN]}   those with our metadata
  *  domain-start       {"xml","name","uid","paused":bool} -> DOMAIN   defines and starts; a running one with the same uid is
  *                     left alone (and answered); a stopped one of ours is defined anew; a running one of another uid, or one
- *                     that is not ours: EEXIST; one of a higher epoch: ESTALE.  When it cannot start it is undefined again
+ *                     that is not ours: EEXIST; one of the same store and a higher epoch: ESTALE.  When it cannot start it is undefined again
  *  All below that take a uid: a domain of another uid is refused with ESTALE, one that is not ours with EACCES.
  *  domain-shutdown    {"name","uid"} -> {}          asks the guest (agent or ACPI); ENOENT when there is no such domain; {} when it does not run
  *  domain-destroy     {"name","uid"} -> DOMAIN      no error when it is not running; {} when it is gone
@@ -36,7 +36,8 @@
  *  log-read           {"path","limit"} -> {"text"}   last bytes of a console log below /var/log/libvirt; not UTF-8 is replaced
  *  log-remove         {"path"} -> {}
  *
- *  DOMAIN {"name","uuid","uid","namespace","vmi","state","reason","id","epoch"}: state and reason are libvirt's words in lower case:
+ *  DOMAIN {"name","uuid","uid","namespace","vmi","state","reason","id","epoch","uses":{"pool","claims":[{"name","path","capacity"}],
+ *         "interfaces":[{"name","network","mac","ip"}]}}: uses as the metadata says it, all words; state and reason are libvirt's words in lower case:
  *         state running|blocked|paused|shutdown|shutoff|crashed|pmsuspended; reason e.g. booted|user|ioerror|destroyed|shutdown|crashed|failed
  *         (virDomainState and its reasons without their prefixes)
  *  VOLUME {"volume","path","capacity","allocation","format"}

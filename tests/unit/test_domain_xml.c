@@ -103,6 +103,10 @@ places_init(struct places *places, const struct vmi *vmi)
 		place.format = volume->empty_disk != NULL ? "qcow2" : "raw";
 		place.path =
 		    text_of(places, place.block ? "/dev/mapper/" : "/var/lib/solovirt/disks/", volume->name, "");
+		place.claim = volume->data_volume != NULL ? volume->data_volume->name : NULL;
+		if (volume->persistent_volume_claim != NULL)
+			place.claim = volume->persistent_volume_claim->claim_name;
+		place.capacity = place.claim != NULL ? 1 << 30 : 0;
 		place.readonly = volume->persistent_volume_claim != NULL && volume->persistent_volume_claim->read_only;
 		g_array_append_val(places->volumes, place);
 	}
@@ -112,6 +116,7 @@ places_init(struct places *places, const struct vmi *vmi)
 
 		port.mac = interface->mac_address != NULL ? interface->mac_address
 		                                          : text_of(places, "52:54:00:00:00:", last, "");
+		port.ip = text_of(places, "192.168.77.", g_strdelimit(last, "abcdef", '1'), "");
 		g_array_append_val(places->interfaces, port);
 	}
 }
@@ -130,6 +135,8 @@ make_input(const struct vmi *vmi, const struct places *places)
 	return (struct domain_input){
 		.vmi = vmi,
 		.epoch = 7,
+		.store = "0b4f6a52-0000-4000-8000-00000000000a",
+		.pool = "solovirt",
 		.emulation = schema_map_get(&vmi->head.meta->annotations, "test/emulation") != NULL,
 		.console_log = "/var/log/libvirt/qemu/console.log",
 		.volumes = (const void *)places->volumes->data,
