@@ -1,7 +1,7 @@
 /*
  * The end of a turn:  what is pending goes to disk in one transaction, then is told.
  *
- *   store_put() ... store_put() | BEGIN ops COMMIT |  subscribers, in order  |  waiters  |  checkpoint when due
+ *   store_put() ... store_put() | BEGIN ops COMMIT |  subscribers, in order  |  waiters  |  checkpoint and cut when due
  *                               |  on failure: ROLLBACK, ops undone backwards, waiters told why
  */
 #include "config.h"
@@ -45,6 +45,12 @@ commit(struct store *store, GPtrArray *ops, int64_t now, struct error *err)
 	return -1;
 }
 
+static int64_t
+size_of(const struct change *change)
+{
+	return (int64_t)(change->object->length + (change->previous == NULL ? 0 : change->previous->length));
+}
+
 /* Subscribers may change the store, and even subscribe others: those see the next commit. */
 static void
 publish(struct store *store, GPtrArray *ops, int64_t now)
@@ -56,7 +62,7 @@ publish(struct store *store, GPtrArray *ops, int64_t now)
 		if (!store_op_change(ops->pdata[i], &change))
 			continue;
 		if (!change.object->kind->heartbeat)
-			store_log_add(store, change.version, now);
+			store_log_add(store, change.version, now, size_of(&change));
 		for (guint j = 0; j < subscribers; j++) {
 			struct store_subscriber *subscriber = &g_array_index(store->subscribers, struct store_subscriber, j);
 			if (subscriber->changed != NULL)
@@ -102,6 +108,7 @@ store_commit_now(struct store *store)
 	}
 	g_array_unref(waiters);
 	g_ptr_array_unref(ops);
+	store_log_limit(store);
 	checkpoint(store);
 }
 

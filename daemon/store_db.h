@@ -35,6 +35,8 @@ struct error;
 	               "released = excluded.released")                                                                     \
 	X(ADDRESS_REMOVE, "DELETE FROM address WHERE network = ? AND owner = ?")                                           \
 	X(ADDRESS_ALL, "SELECT network, owner, ip, mac, released FROM address")                                            \
+	X(USED, "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, "         \
+	        "pragma_page_size")                                                                                        \
 	X(VACUUM, "PRAGMA incremental_vacuum(200)")
 
 #define STORE_STATEMENT_NAME(name, sql) STATEMENT_##name,

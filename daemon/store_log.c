@@ -1,6 +1,6 @@
 /*
- * The change log: what watches replay.  Its old end is cut off in small batches in idle time, each in a transaction of its
- * own: one large one that fails once can never catch up (kine #213).
+ * The change log: what watches replay.  Its old end is cut off in small batches, each in a transaction of its own: one
+ * large one that fails once can never catch up (kine #213).  That is done in idle time, unless none comes.
  */
 #include "config.h"
 
@@ -72,14 +72,24 @@ static guint
 count_old(struct store *store, int64_t now)
 {
 	guint count = 0, length = store->log->len;
+	int64_t bytes = store->log_bytes;
 
-	while (count < STORE_COMPACT_BATCH && length - count > STORE_LOG_LEAST) {
+	while (count < STORE_COMPACT_BATCH && length - count > (bytes > STORE_LOG_BYTES ? 0 : STORE_LOG_LEAST)) {
 		const struct store_mark *mark = &g_array_index(store->log, struct store_mark, count);
-		if (now - mark->time < STORE_LOG_KEEP_MS && length - count <= STORE_LOG_MOST)
+		if (now - mark->time < STORE_LOG_KEEP_MS && length - count <= STORE_LOG_MOST && bytes <= STORE_LOG_BYTES)
 			break;
+		bytes -= mark->bytes;
 		count++;
 	}
 	return count;
+}
+
+static void
+marks_drop(struct store *store, guint count)
+{
+	for (guint i = 0; i < count; i++)
+		store->log_bytes -= g_array_index(store->log, struct store_mark, i).bytes;
+	g_array_remove_range(store->log, 0, count);
 }
 
 /* The history's new beginning and the rows that go are one transaction. */
@@ -116,7 +126,7 @@ compact(struct store *store)
 			store_disk_failed(store, code, "compacting the change log", &err);
 		} else {
 			store->compacted = version;
-			g_array_remove_range(store->log, 0, count);
+			marks_drop(store, count);
 		}
 		if (code == SQLITE_OK && count == STORE_COMPACT_BATCH)
 			next = (struct timeval) { .tv_usec = STORE_COMPACT_NEXT_MS * 1000 };
@@ -151,9 +161,25 @@ store_log_clear(struct store *store)
 }
 
 void
-store_log_add(struct store *store, int64_t version, int64_t now)
+store_log_add(struct store *store, int64_t version, int64_t now, int64_t bytes)
 {
-	struct store_mark mark = { version, now };
+	struct store_mark mark = { version, now, bytes };
 
 	g_array_append_val(store->log, mark);
+	store->log_bytes += bytes;
+}
+
+void
+store_log_forget(struct store *store)
+{
+	g_array_set_size(store->log, 0);
+	store->log_bytes = 0;
+}
+
+void
+store_log_limit(struct store *store)
+{
+	if (store->log->len > STORE_LOG_MOST + STORE_LOG_MOST / STORE_LOG_OVER ||
+	    store->log_bytes > STORE_LOG_BYTES + STORE_LOG_BYTES / STORE_LOG_OVER)
+		compact(store);
 }

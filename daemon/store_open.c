@@ -142,17 +142,37 @@ load_objects(struct store *store, struct error *err)
 	return outcome;
 }
 
+/* Adds what is used of the file beside the objects to the notes, evenly: to measure each change it would have to be read. */
+static void
+reckon_log(struct store *store)
+{
+	sqlite3_stmt *row = store_db_bind(&store->db, STATEMENT_USED, "");
+	int64_t used = sqlite3_step(row) == SQLITE_ROW ? sqlite3_column_int64(row, 0) : 0, each;
+	GHashTableIter iter;
+	gpointer object;
+
+	sqlite3_reset(row);
+	g_hash_table_iter_init(&iter, store->by_uid);
+	while (g_hash_table_iter_next(&iter, NULL, &object))
+		used -= (int64_t)((const struct object *)object)->length;
+	each = MAX(used, 0) / MAX(store->log->len, 1);
+	for (guint i = 0; i < store->log->len; i++)
+		g_array_index(store->log, struct store_mark, i).bytes = each;
+	store->log_bytes = each * store->log->len;
+}
+
 static enum store_outcome
 load_log(struct store *store, struct error *err)
 {
 	sqlite3_stmt *row = store_db_bind(&store->db, STATEMENT_CHANGE_MARKS, "");
 	int code;
 
-	g_array_set_size(store->log, 0);
+	store_log_forget(store);
 	while ((code = sqlite3_step(row)) == SQLITE_ROW) {
 		store->version = MAX(store->version, sqlite3_column_int64(row, 0));
-		store_log_add(store, sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1));
+		store_log_add(store, sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1), 0);
 	}
+	reckon_log(store);
 	return end_rows(store, row, code, "reading its change log", err);
 }
 
@@ -260,7 +280,7 @@ jump(struct store *store, bool restored)
 	/* Without a backup nobody knows how far the lost file had come; the clock is ahead of any count. */
 	store->version = restored ? store->version + STORE_VERSION_JUMP : clock_wall_ms();
 	store->compacted = store->version;
-	g_array_set_size(store->log, 0);
+	store_log_forget(store);
 }
 
 static enum store_outcome

@@ -22,6 +22,8 @@ enum {
 	STORE_COMPACT_BATCH = 500,    /* changes removed in one transaction */
 	STORE_LOG_LEAST = 1000,       /* changes that are kept however old they are */
 	STORE_LOG_MOST = 50000,       /* changes that are kept however young they are */
+	STORE_LOG_BYTES = 256 << 20,  /* of them all together; comes before all others */
+	STORE_LOG_OVER = 8,           /* this part above STORE_LOG_MOST or STORE_LOG_BYTES does not wait for idle time */
 	STORE_LOG_KEEP_MS = 3600 * 1000,
 	STORE_WAL_PAGES = 1000,       /* write-ahead log that is worth a checkpoint */
 	STORE_BALLAST = 8 << 20,      /* bytes in reserve for a full disk */
@@ -30,9 +32,10 @@ enum {
 	STORE_VERSION_JUMP = 1000000000 /* after a restore: no version of the lost tail is ever given out again */
 };
 
-/* A note of the change log: which versions it holds and since when. */
+/* A note of the change log: which versions it holds, since when, and about how large they are. */
 struct store_mark {
 	int64_t version, time; /* time: wall ms */
+	int64_t bytes;
 };
 
 struct store_waiter {
@@ -78,6 +81,7 @@ struct store {
 	int64_t compacted, epoch;
 	char *uuid;
 	GArray *log; /* struct store_mark, oldest first */
+	int64_t log_bytes;
 
 	GPtrArray *pending; /* struct store_op, in order */
 	GArray *waiters, *subscribers, *watchers;
@@ -153,7 +157,11 @@ void store_commit_now(struct store *store);
 void store_log_init(struct store *store);
 void store_log_clear(struct store *store);
 /* Notes that a change was committed. */
-void store_log_add(struct store *store, int64_t version, int64_t now);
+void store_log_add(struct store *store, int64_t version, int64_t now, int64_t bytes);
+/* Forgets all notes. */
+void store_log_forget(struct store *store);
+/* Cuts off a batch when the log has become much larger than it should be: under constant load there is no idle time. */
+void store_log_limit(struct store *store);
 
 /* --- the disk (store_disk.c) ------------------------------------------------------------------------------------ */
 

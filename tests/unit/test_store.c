@@ -445,6 +445,57 @@ START_TEST(compacts_in_batches)
 }
 END_TEST
 
+/* Fabricated: as if all changes were large. */
+static void
+enlarge_log(int64_t bytes)
+{
+	for (guint i = 0; i < store->log->len; i++)
+		g_array_index(store->log, struct store_mark, i).bytes = bytes;
+	store->log_bytes = bytes * store->log->len;
+}
+
+START_TEST(large_changes_do_not_stay_however_few_and_young_they_are)
+{
+	struct error err = { 0 };
+	struct timeval now = { 0 };
+
+	for (int i = 0; i < 100; i++) {
+		g_autofree char *value = g_strdup_printf("%d", i);
+		put("a", value, &err);
+		turn();
+	}
+	ck_assert_uint_eq(store->log->len, 100);
+	ck_assert_int_gt(store->log_bytes, 0);
+	enlarge_log(STORE_LOG_BYTES / 90);
+	event_add(store->compact, &now);
+	while (store->log_bytes > STORE_LOG_BYTES)
+		event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_uint_eq(store->log->len, 90);
+	ck_assert_int_eq(store->compacted, 10);
+	reopen();
+	ck_assert_uint_eq(store->log->len, 90);
+	ck_assert_int_gt(store->log_bytes, 0);
+	ck_assert_int_lt(store->log_bytes, 1 << 20);
+}
+END_TEST
+
+START_TEST(the_log_is_limited_when_no_idle_time_comes)
+{
+	struct error err = { 0 };
+
+	for (int i = 0; i < 100; i++) {
+		g_autofree char *value = g_strdup_printf("%d", i);
+		put("a", value, &err);
+		turn();
+	}
+	enlarge_log(STORE_LOG_BYTES / 80);
+	put("a", "last", &err);
+	store_commit_now(store);
+	ck_assert_int_le(store->log_bytes, STORE_LOG_BYTES);
+	ck_assert_uint_eq(store->log->len, 80);
+}
+END_TEST
+
 START_TEST(opens_again_with_everything)
 {
 	struct error err = { 0 };
@@ -1038,6 +1089,8 @@ main(void)
 	tcase_add_test(quick, replays_and_says_when_it_cannot);
 	tcase_add_test(quick, heartbeats_are_told_but_not_kept_in_the_log);
 	tcase_add_test(quick, compacts_in_batches);
+	tcase_add_test(quick, large_changes_do_not_stay_however_few_and_young_they_are);
+	tcase_add_test(quick, the_log_is_limited_when_no_idle_time_comes);
 	tcase_add_test(quick, opens_again_with_everything);
 	tcase_add_test(quick, an_address_has_one_owner);
 	tcase_add_test(quick, a_second_opener_is_refused_with_our_number);
