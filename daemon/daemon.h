@@ -22,6 +22,7 @@ struct daemon {
 	struct http_server *http;
 	GPtrArray *hosts;       /* struct host *, in configuration order */
 	GPtrArray *answers;     /* objects of dry runs, until the turn ends */
+	unsigned events;        /* new Events since old ones were removed */
 };
 
 /* Event loop priorities: lower numbers run first; a commit runs when nothing else is left to do in a turn. */
@@ -31,8 +32,9 @@ enum { PRIORITY_NORMAL, PRIORITY_COMMIT, PRIORITY_COUNT };
 void daemon_event(struct daemon *daemon, const struct object *object, const char *type, const char *reason,
     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Removes Events that are older than an hour, and the oldest beyond EVENTS_MOST. */
-enum { EVENTS_KEEP_MS = 3600 * 1000, EVENTS_MOST = 5000 };
+/* Removes Events that are older than an hour, and the oldest beyond EVENTS_MOST: from time to time, and after EVENTS_BURST
+ * new ones at the latest. */
+enum { EVENTS_KEEP_MS = 3600 * 1000, EVENTS_MOST = 5000, EVENTS_BURST = 500 };
 void daemon_events_expire(struct daemon *daemon);
 
 /* Wall time of this turn of the loop. */

@@ -67,6 +67,8 @@ daemon_event(struct daemon *daemon, const struct object *object, const char *typ
 	if (store_put(daemon->store, &kinds[KIND_EVENT], tree, &err) == NULL)
 		log_debug("event: %s", err.text);
 	json_decref(tree);
+	if (known == NULL && ++daemon->events >= EVENTS_BURST)
+		daemon_events_expire(daemon);
 	log_object(strcmp(type, "Warning") == 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, object->kind->name, object->namespace,
 	    object->name, "%s: %s", reason, message);
 }
@@ -86,6 +88,7 @@ daemon_events_expire(struct daemon *daemon)
 	g_autoptr(GPtrArray) all = store_list(daemon->store, KIND_EVENT, NULL);
 	guint surplus = all->len > EVENTS_MOST ? all->len - EVENTS_MOST : 0;
 
+	daemon->events = 0;
 	g_ptr_array_sort(all, by_age);
 	for (guint i = 0; i < all->len; i++) {
 		const struct object *object = all->pdata[i];
