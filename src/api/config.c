@@ -22,7 +22,7 @@ static const struct schema_field spool_rows[] = {
 	{ INT("holdPercent", struct config_spool, hold_percent), .dflt = "20", .min = 0, .max = 100, .doc = "Part of all objects; see holdCount." },
 	{ 0 },
 };
-static SCHEMA(config_spool_schema, struct config_spool, "Spool", "How the spool is watched.", spool_rows);
+static SCHEMA(config_spool_schema, struct config_spool, "Spool", "How the spool is watched.", spool_rows, .nullable = true);
 
 static const char *const emulation_words[] = { "", "auto", "always", "never", NULL };
 static const struct schema_field host_rows[] = {
@@ -31,21 +31,21 @@ static const struct schema_field host_rows[] = {
 	{ ENUM("emulation", struct config_host, emulation, emulation_words), .dflt = "auto", .doc = "Whether guests run without KVM: auto tries KVM out on this host, and trusts it on remote ones." },
 	{ 0 },
 };
-static SCHEMA(host_schema, struct config_host, "Host", "A libvirt host.", host_rows);
+static SCHEMA(host_schema, struct config_host, "Host", "A libvirt host.", host_rows, .nullable = true);
 
 static const struct schema_field overcommit_rows[] = {
 	{ MILLI("cpu", struct config_overcommit, cpu), .dflt = "10", .min = 1, .max = 1000000, .doc = "Virtual CPUs for each processor of a host." },
 	{ MILLI("memory", struct config_overcommit, memory), .dflt = "1", .min = 1, .max = 100000, .doc = "Guest memory for each byte of a host's." },
 	{ 0 },
 };
-static SCHEMA(overcommit_schema, struct config_overcommit, "Overcommit", "How much more is promised than is there.", overcommit_rows);
+static SCHEMA(overcommit_schema, struct config_overcommit, "Overcommit", "How much more is promised than is there.", overcommit_rows, .nullable = true);
 
 static const struct schema_field pool_rows[] = {
 	{ STRING("name", struct config_pool, name), .dflt = "solovirt", .check = check_dns_label, .doc = "Name of the libvirt storage pool." },
 	{ STRING("path", struct config_pool, path), .dflt = "/var/lib/libvirt/images/solovirt", .check = check_absolute_path, .doc = "Its directory." },
 	{ 0 },
 };
-static SCHEMA(pool_schema, struct config_pool, "Pool", "Where disks of the class local are kept.", pool_rows);
+static SCHEMA(pool_schema, struct config_pool, "Pool", "Where disks of the class local are kept.", pool_rows, .nullable = true);
 
 static const struct schema_field network_rows[] = {
 	{ STRING("name", struct config_network, name), .dflt = "solovirt", .check = check_dns_label, .doc = "Name of the libvirt network." },
@@ -53,7 +53,7 @@ static const struct schema_field network_rows[] = {
 	{ STRING("cidr", struct config_network, cidr), .dflt = "192.168.77.0/24", .check = check_subnet, .doc = "Its subnet." },
 	{ 0 },
 };
-static SCHEMA(network_schema_, struct config_network, "Network", "The default network.", network_rows);
+static SCHEMA(network_schema_, struct config_network, "Network", "The default network.", network_rows, .nullable = true);
 
 static const struct schema_field access_rows[] = {
 	{ STRINGS("adminUsers", struct config_access, admin_users), .doc = "Users who may do everything, besides root." },
@@ -61,7 +61,7 @@ static const struct schema_field access_rows[] = {
 	{ STRINGS("viewGroups", struct config_access, view_groups), .doc = "Groups whose members may look, but not at Secrets." },
 	{ 0 },
 };
-static SCHEMA(access_schema, struct config_access, "Access", "Who may use the control socket.", access_rows);
+static SCHEMA(access_schema, struct config_access, "Access", "Who may use the control socket.", access_rows, .nullable = true);
 
 static int
 check_level(const char *text, struct error *err)
@@ -87,7 +87,7 @@ static const struct schema_field config_rows[] = {
 	{ OBJECT("access", struct config, access, struct config_access, &access_schema), .flags = FIELD_PRESENT, .doc = "Who may use the control socket." },
 	{ 0 },
 };
-SCHEMA(config_schema, struct config, "Configuration", "The daemon's configuration.", config_rows);
+SCHEMA(config_schema, struct config, "Configuration", "The daemon's configuration.", config_rows, .nullable = true);
 
 /* What rows cannot say as defaults. */
 static void

@@ -43,7 +43,7 @@ secret_check(const void *object, const struct document *document, const char *pa
 	(void)path;
 	check_values(&secret->data, "data", "stringData", document, diagnostics);
 }
-SCHEMA(secret_schema, struct secret, "Secret", "Data that is not shown.", secret_rows, .check = secret_check);
+SCHEMA(secret_schema, struct secret, "Secret", "Data that is not shown.", secret_rows, .check = secret_check, .nullable = true);
 
 static const struct schema_field config_map_rows[] = {
 	HEAD_ROWS(struct config_map),
@@ -68,7 +68,7 @@ config_map_check(const void *object, const struct document *document, const char
 		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_DUPLICATE, document, key->str, "is also written under data");
 	}
 }
-SCHEMA(config_map_schema, struct config_map, "ConfigMap", "Data.", config_map_rows, .check = config_map_check);
+SCHEMA(config_map_schema, struct config_map, "ConfigMap", "Data.", config_map_rows, .check = config_map_check, .nullable = true);
 
 static const struct schema_field node_spec_rows[] = {
 	{ STRING("providerID", struct node_spec, provider_id), .doc = "The host's libvirt URI." },
@@ -77,20 +77,20 @@ static const struct schema_field node_spec_rows[] = {
 	{ IGNORED("podCIDR", "There are no pods.") },
 	{ 0 },
 };
-static SCHEMA(node_spec_schema, struct node_spec, "NodeSpec", "A host as it is wanted.", node_spec_rows);
+static SCHEMA(node_spec_schema, struct node_spec, "NodeSpec", "A host as it is wanted.", node_spec_rows, .nullable = true);
 static const struct schema_field node_address_rows[] = {
 	{ STRING("type", struct node_address, type), .doc = "Hostname or InternalIP." },
 	{ STRING("address", struct node_address, address), .doc = "The address." },
 	{ 0 },
 };
-static SCHEMA(node_address_schema, struct node_address, "NodeAddress", "An address of the host.", node_address_rows);
+static SCHEMA(node_address_schema, struct node_address, "NodeAddress", "An address of the host.", node_address_rows, .nullable = true);
 static const struct schema_field node_resources_rows[] = {
 	{ MILLI("cpu", struct node_resources, cpu), .doc = "Processors." },
 	{ QUANTITY("memory", struct node_resources, memory), .doc = "Bytes of memory." },
 	{ INT("pods", struct node_resources, pods), .doc = "Instances." },
 	{ 0 },
 };
-static SCHEMA(node_resources_schema, struct node_resources, "NodeResources", "What the host has.", node_resources_rows);
+static SCHEMA(node_resources_schema, struct node_resources, "NodeResources", "What the host has.", node_resources_rows, .nullable = true);
 static const struct schema_field node_info_rows[] = {
 	{ STRING("kernelVersion", struct node_info, kernel_version), .doc = "Kernel of the host." },
 	{ STRING("osImage", struct node_info, os_image), .doc = "System of the host." },
@@ -101,7 +101,7 @@ static const struct schema_field node_info_rows[] = {
 	{ STRING("systemUUID", struct node_info, system_uuid), .doc = "The host's UUID." },
 	{ 0 },
 };
-static SCHEMA(node_info_schema, struct node_info, "NodeSystemInfo", "The host's software.", node_info_rows);
+static SCHEMA(node_info_schema, struct node_info, "NodeSystemInfo", "The host's software.", node_info_rows, .nullable = true);
 static const struct schema_field node_status_rows[] = {
 	{ OBJECT("capacity", struct node_status, capacity, struct node_resources, &node_resources_schema), .doc = "What the host has." },
 	{ OBJECT("allocatable", struct node_status, allocatable, struct node_resources, &node_resources_schema), .doc = "What may be promised to instances, overcommit applied." },
@@ -110,14 +110,14 @@ static const struct schema_field node_status_rows[] = {
 	{ OBJECT("nodeInfo", struct node_status, node_info, struct node_info, &node_info_schema), .doc = "Its software." },
 	{ 0 },
 };
-SCHEMA(node_status_schema, struct node_status, "NodeStatus", "What is known of a host.", node_status_rows);
+SCHEMA(node_status_schema, struct node_status, "NodeStatus", "What is known of a host.", node_status_rows, .nullable = true);
 static const struct schema_field node_rows[] = {
 	HEAD_ROWS(struct node),
 	{ OBJECT("spec", struct node, spec, struct node_spec, &node_spec_schema), .flags = FIELD_PRESENT, .doc = "The host as it is wanted." },
 	{ OBJECT("status", struct node, status, struct node_status, &node_status_schema), .flags = FIELD_PRESENT, .doc = "What is known of it." },
 	{ 0 },
 };
-SCHEMA(node_schema, struct node, "Node", "A libvirt host.", node_rows);
+SCHEMA(node_schema, struct node, "Node", "A libvirt host.", node_rows, .nullable = true);
 
 static const struct schema_field reference_rows[] = {
 	{ STRING("apiVersion", struct object_reference, api_version), .doc = "Version of its kind." },
@@ -129,13 +129,13 @@ static const struct schema_field reference_rows[] = {
 	{ STRING("fieldPath", struct object_reference, field_path), .doc = "A part of it." },
 	{ 0 },
 };
-static SCHEMA(reference_schema, struct object_reference, "ObjectReference", "An object.", reference_rows);
+static SCHEMA(reference_schema, struct object_reference, "ObjectReference", "An object.", reference_rows, .nullable = true);
 static const struct schema_field event_source_rows[] = {
 	{ STRING("component", struct event_source, component), .doc = "Part of the daemon." },
 	{ STRING("host", struct event_source, host), .doc = "The host." },
 	{ 0 },
 };
-static SCHEMA(event_source_schema, struct event_source, "EventSource", "Who tells.", event_source_rows);
+static SCHEMA(event_source_schema, struct event_source, "EventSource", "Who tells.", event_source_rows, .nullable = true);
 static const struct schema_field event_rows[] = {
 	HEAD_ROWS(struct event_object),
 	{ OBJECT("involvedObject", struct event_object, involved_object, struct object_reference, &reference_schema), .flags = FIELD_PRESENT, .doc = "What it is about." },
@@ -148,7 +148,7 @@ static const struct schema_field event_rows[] = {
 	{ INT("count", struct event_object, count), .doc = "How often it happened." },
 	{ 0 },
 };
-SCHEMA(event_schema, struct event_object, "Event", "Something that happened.", event_rows);
+SCHEMA(event_schema, struct event_object, "Event", "Something that happened.", event_rows, .nullable = true);
 
 static char *
 base64_value(const char *text, size_t *length)

@@ -1,4 +1,4 @@
-/* Rows of spec.domain.devices. */
+/* Rows of spec.domain.devices but disks and interfaces. */
 #include "config.h"
 
 #include <errno.h>
@@ -9,127 +9,11 @@
 #include "src/api/rows.h"
 #include "src/base/error.h"
 
-#define LATER "It is not built yet."
-
-/* A word of a short list, kept as text because libvirt's words are the same. */
-static int
-check_word(const char *text, const char *words, struct error *err)
-{
-	g_auto(GStrv) list = g_strsplit(words, ", ", -1);
-
-	if (g_strv_contains((const char *const *)list, text))
-		return 0;
-	return error_set(err, EINVAL, "\"%.40s\" is not one of %s", text, words);
-}
-#define WORDS(id, words)                                                                                                   \
-	static int id(const char *text, struct error *err)                                                                     \
-	{                                                                                                                      \
-		return check_word(text, words, err);                                                                               \
-	}
-WORDS(check_cache, "none, writethrough, writeback")
-WORDS(check_io, "native, threads")
-WORDS(check_error_policy, "stop, ignore, report, enospace")
-WORDS(check_tray, "open, closed")
-WORDS(check_model, "virtio, e1000, e1000e, igb, ne2k_pci, pcnet, rtl8139")
-WORDS(check_link, "up, down")
-WORDS(check_protocol, "TCP, UDP")
-WORDS(check_input_type, "tablet")
-WORDS(check_input_bus, "virtio, usb")
-WORDS(check_watchdog_action, "poweroff, reset, shutdown")
-
-static int
-check_serial(const char *text, struct error *err)
-{
-	if (strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-") == strlen(text))
-		return 0;
-	return error_set(err, EINVAL, "\"%.80s\" is not a serial number: letters, digits, _, ., + and - only", text);
-}
-
-static int
-check_interface_name(const char *text, struct error *err)
-{
-	if (*text != '\0' && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == strlen(text))
-		return 0;
-	return error_set(err, EINVAL, "\"%.80s\" is not an interface name: letters, digits, _ and - only", text);
-}
-
-static int
-check_pci_address(const char *text, struct error *err)
-{
-	unsigned domain, bus, slot, function;
-	char end;
-
-	if (sscanf(text, "%4x:%2x:%2x.%1x%c", &domain, &bus, &slot, &function, &end) == 4)
-		return 0;
-	return error_set(err, EINVAL, "\"%.40s\" is not a PCI address such as 0000:81:01.0", text);
-}
-
-const char *const disk_bus_words[] = { "", "virtio", "sata", "scsi", "usb", NULL };
-
-static const struct schema_field disk_target_rows[] = {
-	{ ENUM("bus", struct disk_target, bus, disk_bus_words), .doc = "Bus on which the guest finds it; sata when not given." },
-	{ BOOL("readonly", struct disk_target, readonly), .doc = "The guest may not write." },
-	{ STRING("pciAddress", struct disk_target, pci_address), .check = check_pci_address, .doc = "Place on the PCI bus." },
-	{ REFUSED("reservation", LATER) },
-	{ 0 },
-};
-static SCHEMA(disk_target_schema, struct disk_target, "DiskTarget", "A disk as the guest sees it.", disk_target_rows);
-static const struct schema_field cdrom_target_rows[] = {
-	{ ENUM("bus", struct cdrom_target, bus, disk_bus_words), .doc = "Bus on which the guest finds it: sata, scsi or usb." },
-	{ TRISTATE("readonly", struct cdrom_target, readonly), .doc = "Always true in effect." },
-	{ STRING("tray", struct cdrom_target, tray), .check = check_tray, .doc = "Whether the tray is open or closed." },
-	{ 0 },
-};
-static SCHEMA(cdrom_target_schema, struct cdrom_target, "CDRomTarget", "A CD-ROM drive.", cdrom_target_rows);
-static const struct schema_field disk_rows[] = {
-	{ STRING("name", struct disk, name), .flags = FIELD_REQUIRED, .check = check_dns_label, .doc = "Name; the volume has the same." },
-	{ OBJECT("disk", struct disk, disk, struct disk_target, &disk_target_schema), .flags = FIELD_ONEOF, .doc = "Attach as a disk; what is done when nothing is said." },
-	{ OBJECT("cdrom", struct disk, cdrom, struct cdrom_target, &cdrom_target_schema), .flags = FIELD_ONEOF, .doc = "Attach as a CD-ROM." },
-	{ OBJECT("lun", struct disk, lun, struct disk_target, &disk_target_schema), .flags = FIELD_ONEOF, .doc = "Attach as a SCSI LUN." },
-	{ INT("bootOrder", struct disk, boot_order), .min = 1, .max = 1000, .doc = "Place in the boot order, unique over disks and interfaces." },
-	{ STRING("serial", struct disk, serial), .max = 256, .check = check_serial, .doc = "Serial number that the guest sees." },
-	{ STRING("cache", struct disk, cache), .check = check_cache, .doc = "Cache mode: none, writethrough or writeback." },
-	{ STRING("io", struct disk, io), .check = check_io, .doc = "How QEMU does I/O: native or threads." },
-	{ STRING("errorPolicy", struct disk, error_policy), .check = check_error_policy, .doc = "What an I/O error does; stop when not given." },
-	{ BOOL("shareable", struct disk, shareable), .doc = "Several machines may write it at once." },
-	{ STRING("tag", struct disk, tag), .max = 64, .doc = "Word by which the guest finds the device in cloud-init's metadata." },
-	{ IGNORED("dedicatedIOThread", "Disks share QEMU's main loop for now.") },
-	{ IGNORED("blockSize", "The disk's own block size is used.") },
-	{ IGNORED("changedBlockTracking", "There are no incremental backups yet.") },
-	{ 0 },
-};
-static SCHEMA(disk_schema, struct disk, "Disk", "A disk of the guest.", disk_rows);
-
-static const struct schema_field port_rows[] = {
-	{ STRING("name", struct port, name), .max = 63, .doc = "Name of the port." },
-	{ STRING("protocol", struct port, protocol), .check = check_protocol, .dflt = "TCP", .doc = "TCP or UDP." },
-	{ INT("port", struct port, port), .flags = FIELD_REQUIRED, .min = 1, .max = 65535, .doc = "Number of the port." },
-	{ 0 },
-};
-static SCHEMA(port_schema, struct port, "Port", "A port on which the guest listens.", port_rows);
-static const struct schema_field interface_rows[] = {
-	{ STRING("name", struct interface, name), .flags = FIELD_REQUIRED, .check = check_interface_name, .doc = "Name; the network has the same." },
-	{ ANY("bridge", struct interface, bridge), .flags = FIELD_ONEOF, .doc = "Connect through a bridge." },
-	{ ANY("masquerade", struct interface, masquerade), .flags = FIELD_ONEOF, .doc = "Connect through NAT." },
-	{ REFUSED("sriov", LATER), .flags = FIELD_ONEOF },
-	{ REFUSED("passtBinding", LATER), .flags = FIELD_ONEOF },
-	{ REFUSED("binding", "There are no binding plugins."), .flags = FIELD_ONEOF },
-	{ REFUSED("slirp", "KubeVirt has discontinued it."), .flags = FIELD_ONEOF },
-	{ REFUSED("macvtap", "KubeVirt has discontinued it."), .flags = FIELD_ONEOF },
-	{ REFUSED("passt", "KubeVirt has discontinued it."), .flags = FIELD_ONEOF },
-	{ STRING("model", struct interface, model), .check = check_model, .doc = "Model of the card; virtio when not given." },
-	{ STRING("macAddress", struct interface, mac_address), .check = check_mac, .doc = "MAC address; made from the name when not given." },
-	{ INT("bootOrder", struct interface, boot_order), .min = 1, .max = 1000, .doc = "Place in the boot order." },
-	{ STRING("pciAddress", struct interface, pci_address), .check = check_pci_address, .doc = "Place on the PCI bus." },
-	{ STRING("tag", struct interface, tag), .max = 64, .doc = "Word by which the guest finds the device in cloud-init's metadata." },
-	{ STRING("state", struct interface, state), .check = check_link, .doc = "Whether the link is up or down." },
-	{ LIST("ports", struct interface, ports, &port_schema), .doc = "Ports on which the guest listens; all are reachable from this host." },
-	{ IGNORED("portRanges", "All ports are reachable from this host.") },
-	{ IGNORED("dhcpOptions", "DHCP serves address, gateway and name server only.") },
-	{ IGNORED("acpiIndex", "The guest names its interfaces itself.") },
-	{ 0 },
-};
-static SCHEMA(interface_schema, struct interface, "Interface", "A network card of the guest.", interface_rows);
+static CHECK_WORD(check_input_type, "tablet")
+static CHECK_WORD(check_input_bus, "virtio", "usb")
+static CHECK_WORD(check_watchdog_action, "poweroff", "reset", "shutdown")
+static CHECK_WORD(check_sound_model, "ich9", "ac97")
+static CHECK_WORD(check_panic_model, "isa", "hyperv", "pvpanic")
 
 static const struct schema_field input_rows[] = {
 	{ STRING("name", struct input, name), .flags = FIELD_REQUIRED, .doc = "Name of the device." },
@@ -138,45 +22,99 @@ static const struct schema_field input_rows[] = {
 	{ 0 },
 };
 static SCHEMA(input_schema, struct input, "Input", "An input device.", input_rows);
-static const struct schema_field i6300esb_rows[] = {
-	{ STRING("action", struct i6300esb, action), .dflt = "reset", .check = check_watchdog_action, .doc = "What happens when the guest hangs." },
+static const struct schema_field watchdog_device_rows[] = {
+	{ STRING("action", struct watchdog_device, action), .dflt = "reset", .check = check_watchdog_action, .doc = "What happens when the guest hangs." },
 	{ 0 },
 };
-static SCHEMA(i6300esb_schema, struct i6300esb, "I6300ESBWatchdog", "A PCI watchdog.", i6300esb_rows);
+static SCHEMA(watchdog_device_schema, struct watchdog_device, "WatchdogDevice", "What a watchdog does.", watchdog_device_rows);
 static const struct schema_field watchdog_rows[] = {
 	{ STRING("name", struct watchdog, name), .flags = FIELD_REQUIRED, .doc = "Name of the device." },
-	{ OBJECT("i6300esb", struct watchdog, i6300esb, struct i6300esb, &i6300esb_schema), .flags = FIELD_PRESENT, .doc = "A PCI watchdog." },
-	{ REFUSED("diag288", "Only s390x has it.") },
+	{ OBJECT("i6300esb", struct watchdog, i6300esb, struct watchdog_device, &watchdog_device_schema), .flags = FIELD_ONEOF, .doc = "A PCI watchdog; what amd64 has when nothing is said." },
+	{ OBJECT("diag288", struct watchdog, diag288, struct watchdog_device, &watchdog_device_schema), .flags = FIELD_ONEOF, .doc = "The watchdog of s390x." },
 	{ 0 },
 };
 static SCHEMA(watchdog_schema, struct watchdog, "Watchdog", "Ends a guest that hangs.", watchdog_rows);
+
+static const struct schema_field tpm_rows[] = {
+	{ TRISTATE("enabled", struct tpm, enabled), .doc = "Whether the guest has it; true when not given." },
+	{ BOOL("persistent", struct tpm, persistent), .doc = "Its state is kept when the machine stops." },
+	{ 0 },
+};
+static SCHEMA(tpm_schema, struct tpm, "TPMDevice", "A trusted platform module.", tpm_rows);
+static const struct schema_field video_rows[] = {
+	{ STRING("type", struct video, type), .max = 32, .doc = "Model: vga, cirrus, virtio, ramfb or bochs; when not given, bochs with UEFI, else vga." },
+	{ 0 },
+};
+static SCHEMA(video_schema, struct video, "VideoDevice", "The display's card.", video_rows);
+static const struct schema_field sound_rows[] = {
+	{ STRING("name", struct sound, name), .flags = FIELD_REQUIRED, .max = 253, .doc = "Name of the device." },
+	{ STRING("model", struct sound, model), .check = check_sound_model, .doc = "Model: ich9 or ac97; ich9 when not given." },
+	{ 0 },
+};
+static SCHEMA(sound_schema, struct sound, "SoundDevice", "A sound card.", sound_rows);
+static const struct schema_field panic_device_rows[] = {
+	{ STRING("model", struct panic_device, model), .check = check_panic_model, .doc = "Model: isa, hyperv or pvpanic; isa when not given." },
+	{ 0 },
+};
+static SCHEMA(panic_device_schema, struct panic_device, "PanicDevice", "Tells the host that the guest crashed.", panic_device_rows);
+static const struct schema_field gpu_display_rows[] = {
+	{ TRISTATE("enabled", struct gpu_display, enabled), .doc = "Whether it is a display; true when not given." },
+	{ OBJECT("ramFB", struct gpu_display, ram_fb, struct feature_state, &feature_state_schema), .doc = "Picture before the guest's driver starts." },
+	{ 0 },
+};
+static SCHEMA(gpu_display_schema, struct gpu_display, "VGPUDisplayOptions", "A virtual GPU as a display.", gpu_display_rows);
+static const struct schema_field virtual_gpu_options_rows[] = {
+	{ OBJECT("display", struct virtual_gpu_options, display, struct gpu_display, &gpu_display_schema), .doc = "A virtual GPU as a display." },
+	{ 0 },
+};
+static SCHEMA(virtual_gpu_options_schema, struct virtual_gpu_options, "VGPUOptions", "Options of a virtual GPU.", virtual_gpu_options_rows);
+#define HOST_DEVICE_ROWS                                                                                                   \
+	{ STRING("name", struct host_device, name), .flags = FIELD_REQUIRED, .max = 253, .doc = "Name of the device." },       \
+	{ STRING("deviceName", struct host_device, device_name), .max = 317, .doc = "What it is called in the configuration's map of host devices." }, \
+	{ STRING("tag", struct host_device, tag), .max = 64, .doc = "Word by which the guest finds the device in cloud-init's metadata." }, \
+	{ REFUSED("claimName", "Dynamic resources need Kubernetes: use deviceName.") },                                        \
+	{ REFUSED("requestName", "Dynamic resources need Kubernetes: use deviceName.") }
+static const struct schema_field gpu_rows[] = {
+	HOST_DEVICE_ROWS,
+	{ OBJECT("virtualGPUOptions", struct host_device, virtual_gpu_options, struct virtual_gpu_options, &virtual_gpu_options_schema), .doc = "Options of a virtual GPU." },
+	{ 0 },
+};
+SCHEMA(gpu_schema, struct host_device, "GPU", "A graphics card of the host.", gpu_rows);
+static const struct schema_field host_device_rows[] = { HOST_DEVICE_ROWS, { 0 } };
+SCHEMA(host_device_schema, struct host_device, "HostDevice", "A device of the host.", host_device_rows);
+static const struct schema_field filesystem_rows[] = {
+	{ STRING("name", struct filesystem, name), .flags = FIELD_REQUIRED, .check = check_dns_label, .doc = "Name; the volume has the same, and the guest mounts it by this name." },
+	{ OBJECT("virtiofs", struct filesystem, virtiofs, struct empty, &empty_schema), .flags = FIELD_REQUIRED, .doc = "Shared by virtiofs." },
+	{ 0 },
+};
+static SCHEMA(filesystem_schema, struct filesystem, "Filesystem", "A directory of the host that the guest mounts.", filesystem_rows);
 
 static const struct schema_field devices_rows[] = {
 	{ LIST("disks", struct devices, disks, &disk_schema), .key = "name", .max = 256, .doc = "Disks, in the order in which the guest numbers them." },
 	{ LIST("interfaces", struct devices, interfaces, &interface_schema), .key = "name", .max = 256, .doc = "Network cards." },
 	{ LIST("inputs", struct devices, inputs, &input_schema), .key = "name", .max = 16, .doc = "Input devices." },
 	{ OBJECT("watchdog", struct devices, watchdog, struct watchdog, &watchdog_schema), .doc = "A watchdog." },
-	{ ANY("rng", struct devices, rng), .doc = "A source of random numbers." },
+	{ OBJECT("rng", struct devices, rng, struct empty, &empty_schema), .doc = "A source of random numbers." },
 	{ TRISTATE("autoattachPodInterface", struct devices, autoattach_pod_interface), .doc = "Without interfaces and networks, add one on the default network; true when not given." },
 	{ TRISTATE("autoattachGraphicsDevice", struct devices, autoattach_graphics_device), .doc = "Add a display; true when not given." },
 	{ TRISTATE("autoattachSerialConsole", struct devices, autoattach_serial_console), .doc = "Add a serial console; true when not given." },
 	{ TRISTATE("autoattachMemBalloon", struct devices, autoattach_mem_balloon), .doc = "Add a memory balloon; true when not given." },
 	{ TRISTATE("logSerialConsole", struct devices, log_serial_console), .doc = "Keep what the guest writes to its console; true when not given." },
-	{ BOOL("autoattachInputDevice", struct devices, autoattach_input_device), .doc = "Add a tablet when there are no inputs." },
-	{ BOOL("useVirtioTransitional", struct devices, use_virtio_transitional), .doc = "Virtio devices for old guests." },
-	{ BOOL("blockMultiQueue", struct devices, block_multi_queue), .doc = "A disk queue for each virtual CPU." },
-	{ BOOL("networkInterfaceMultiqueue", struct devices, network_interface_multiqueue), .doc = "A network queue for each virtual CPU." },
+	{ TRISTATE("autoattachInputDevice", struct devices, autoattach_input_device), .doc = "Add a tablet when there are no inputs." },
+	{ TRISTATE("useVirtioTransitional", struct devices, use_virtio_transitional), .doc = "Virtio devices for old guests." },
+	{ TRISTATE("blockMultiQueue", struct devices, block_multi_queue), .doc = "A disk queue for each virtual CPU." },
+	{ TRISTATE("networkInterfaceMultiqueue", struct devices, network_interface_multiqueue), .doc = "A network queue for each virtual CPU." },
 	{ BOOL("disableHotplug", struct devices, disable_hotplug), .doc = "No spare ports for devices that are plugged in later." },
-	{ IGNORED("autoattachVSOCK", "The host has no vsock device for guests.") },
-	{ REFUSED("tpm", LATER) },
-	{ REFUSED("video", LATER) },
-	{ REFUSED("sound", LATER) },
-	{ REFUSED("panicDevices", LATER) },
-	{ REFUSED("gpus", LATER) },
-	{ REFUSED("hostDevices", LATER) },
-	{ REFUSED("filesystems", LATER) },
-	{ REFUSED("clientPassthrough", LATER) },
-	{ IGNORED("downwardMetrics", "Metrics are not handed to guests.") },
+	{ TRISTATE("autoattachVSOCK", struct devices, autoattach_vsock), .doc = "Add a socket between guest and host (AF_VSOCK)." },
+	{ OBJECT("tpm", struct devices, tpm, struct tpm, &tpm_schema), .doc = "A trusted platform module." },
+	{ OBJECT("video", struct devices, video, struct video, &video_schema), .doc = "The display's card." },
+	{ OBJECT("sound", struct devices, sound, struct sound, &sound_schema), .doc = "A sound card." },
+	{ LIST("panicDevices", struct devices, panic_devices, &panic_device_schema), .max = 16, .doc = "Devices that tell the host of a crash." },
+	{ LIST("gpus", struct devices, gpus, &gpu_schema), .max = 64, .doc = "Graphics cards of the host." },
+	{ LIST("hostDevices", struct devices, host_devices, &host_device_schema), .max = 64, .doc = "Devices of the host." },
+	{ LIST("filesystems", struct devices, filesystems, &filesystem_schema), .max = 64, .doc = "Directories of the host that the guest mounts." },
+	{ OBJECT("clientPassthrough", struct devices, client_passthrough, struct empty, &empty_schema), .doc = "USB devices of whoever looks at the display can be plugged in." },
+	{ REFUSED("downwardMetrics", "Metrics are not handed to guests.") },
 	{ 0 },
 };
 SCHEMA(devices_schema, struct devices, "Devices", "Devices of the guest.", devices_rows);

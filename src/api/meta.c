@@ -20,7 +20,7 @@ static const struct schema_field owner_reference_rows[] = {
 	{ 0 },
 };
 static SCHEMA(owner_reference_schema, struct owner_reference, "OwnerReference",
-    "An object whose removal takes this one along.", owner_reference_rows);
+    "An object whose removal takes this one along.", owner_reference_rows, .nullable = true);
 
 /* What is added ends in letters, so that the stem may end in "-" or ".". */
 static int
@@ -55,7 +55,7 @@ static const struct schema_field meta_rows[] = {
 	{ IGNORED("selfLink", "Kubernetes dropped it, too.") },
 	{ 0 },
 };
-SCHEMA(object_meta_schema, struct meta, "ObjectMeta", "What every object has.", meta_rows);
+SCHEMA(object_meta_schema, struct meta, "ObjectMeta", "What every object has.", meta_rows, .nullable = true);
 
 static const struct schema_field condition_rows[] = {
 	{ STRING("type", struct condition, type), .flags = FIELD_REQUIRED, .doc = "What the condition is about." },
@@ -68,7 +68,7 @@ static const struct schema_field condition_rows[] = {
 	  .doc = "Heartbeats are not recorded." },
 	{ 0 },
 };
-SCHEMA(condition_schema, struct condition, "Condition", "One aspect of an object's state.", condition_rows);
+SCHEMA(condition_schema, struct condition, "Condition", "One aspect of an object's state.", condition_rows, .nullable = true);
 
 static const struct schema_field local_object_reference_rows[] = {
 	{ STRING("name", struct local_object_reference, name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain,
@@ -76,7 +76,7 @@ static const struct schema_field local_object_reference_rows[] = {
 	{ 0 },
 };
 SCHEMA(local_object_reference_schema, struct local_object_reference, "LocalObjectReference",
-    "Another object in the same namespace.", local_object_reference_rows);
+    "Another object in the same namespace.", local_object_reference_rows, .nullable = true);
 
 static struct condition *
 find(const struct schema_list *conditions, const char *type)

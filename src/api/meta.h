@@ -59,6 +59,15 @@ int check_config_key(const char *text, struct error *err); /* data keys: [-._a-z
 int check_mac(const char *text, struct error *err);
 int check_uuid(const char *text, struct error *err);
 int check_absolute_path(const char *text, struct error *err);
+int check_pci_address(const char *text, struct error *err);
+/* One of a short list (NULL-terminated) that is kept as text, because libvirt's words are the same. */
+int check_word(const char *text, const char *const *words, struct error *err);
+#define CHECK_WORD(id, ...)                                                                                                \
+	int id(const char *text, struct error *err)                                                                            \
+	{                                                                                                                      \
+		static const char *const words[] = { __VA_ARGS__, NULL };                                                          \
+		return check_word(text, words, err);                                                                               \
+	}
 int check_subnet(const char *text, struct error *err); /* IPv4, from /8 to /30, no bits behind the prefix */
 
 #endif

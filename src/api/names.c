@@ -168,3 +168,23 @@ check_subnet(const char *text, struct error *err)
 	inet_ntop(AF_INET, &right, address, sizeof(address));
 	return error_set(err, EINVAL, "\"%s\" is an address inside a subnet; the subnet is %s/%u", text, address, prefix);
 }
+
+int
+check_pci_address(const char *text, struct error *err)
+{
+	unsigned domain, bus, slot, function;
+	char end;
+
+	if (sscanf(text, "%4x:%2x:%2x.%1x%c", &domain, &bus, &slot, &function, &end) == 4)
+		return 0;
+	return error_set(err, EINVAL, "\"%.40s\" is not a PCI address such as 0000:81:01.0", text);
+}
+
+int
+check_word(const char *text, const char *const *words, struct error *err)
+{
+	if (g_strv_contains(words, text))
+		return 0;
+	g_autofree char *list = g_strjoinv(", ", (char **)(uintptr_t)words);
+	return error_set(err, EINVAL, "\"%.40s\" is not one of %s", text, list);
+}

@@ -17,7 +17,7 @@ static const struct schema_field template_metadata_rows[] = {
 	{ IGNORED("generateName", "The instance has the machine's name.") },
 	{ 0 },
 };
-static SCHEMA(template_metadata_schema, struct template_metadata, "TemplateMeta", "Labels and annotations of the instance.", template_metadata_rows);
+static SCHEMA(template_metadata_schema, struct template_metadata, "TemplateMeta", "Labels and annotations of the instance.", template_metadata_rows, .open = true, .nullable = true);
 
 static const struct schema_field template_rows[] = {
 	{ OBJECT("metadata", struct vmi_template, metadata, struct template_metadata, &template_metadata_schema), .doc = "Labels and annotations of the instance." },

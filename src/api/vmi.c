@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "src/api/domain.h"
+#include "src/api/placement.h"
 #include "src/api/rows.h"
 #include "src/api/vmi.h"
 
 static const char *const start_strategies[] = { "", "Paused", NULL };
 static const char *const eviction_strategies[] = { "", "None", "LiveMigrate", "LiveMigrateIfPossible", "External", NULL };
+
+static const char *const dns_policies[] = { "", "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None", NULL };
 
 static const struct schema_field vmi_spec_rows[] = {
 	{ OBJECT("domain", struct vmi_spec, domain, struct domain, &domain_schema), .flags = FIELD_REQUIRED | FIELD_PRESENT, .doc = "The virtual hardware." },
@@ -17,24 +20,24 @@ static const struct schema_field vmi_spec_rows[] = {
 	{ LIST("networks", struct vmi_spec, networks, &network_schema), .key = "name", .max = 256, .doc = "What the interfaces are connected to." },
 	{ ENUM("startStrategy", struct vmi_spec, start_strategy, start_strategies), .doc = "Paused: the guest waits for unpause before its first instruction." },
 	{ ENUM("evictionStrategy", struct vmi_spec, eviction_strategy, eviction_strategies), .doc = "What happens when its host is drained." },
-	{ INT("terminationGracePeriodSeconds", struct vmi_spec, termination_grace_period_seconds), .dflt = "30", .min = 0, .max = 86400 * 365, .doc = "Seconds that the guest has to shut down before it is cut off." },
+	{ INT("terminationGracePeriodSeconds", struct vmi_spec, termination_grace_period_seconds), .dflt = "30", .doc = "Seconds that the guest has to shut down before it is cut off." },
 	{ STRING("hostname", struct vmi_spec, hostname), .check = check_dns_label, .doc = "Hostname; the instance's name when not given." },
 	{ STRING("subdomain", struct vmi_spec, subdomain), .check = check_dns_subdomain, .doc = "Domain that follows the hostname." },
 	{ STRING("architecture", struct vmi_spec, architecture), .max = 16, .doc = "Processor architecture: amd64." },
-	{ MAP("nodeSelector", struct vmi_spec, node_selector), .check = check_label_name, .doc = "Labels that the host must have." },
-	{ IGNORED("affinity", "Placement follows capacity and nodeSelector.") },
-	{ IGNORED("tolerations", "Hosts have no taints.") },
-	{ IGNORED("topologySpreadConstraints", "Placement follows capacity and nodeSelector.") },
-	{ IGNORED("priorityClassName", "All machines have the same priority.") },
-	{ IGNORED("schedulerName", "There is one scheduler.") },
-	{ IGNORED("serviceAccountName", "There are no service accounts without Kubernetes.") },
-	{ IGNORED("dnsPolicy", "The guest's name server is the host's, by DHCP.") },
-	{ IGNORED("dnsConfig", "The guest's name server is the host's, by DHCP.") },
-	{ IGNORED("livenessProbe", "Probes are not run yet: the instance lives as long as its domain runs.") },
-	{ IGNORED("readinessProbe", "Probes are not run yet: the instance is ready when its domain runs.") },
-	{ REFUSED("accessCredentials", "It is not built yet: use cloud-init.") },
+	{ MAP("nodeSelector", struct vmi_spec, node_selector), .flags = FIELD_LENIENT, .check = check_label_name, .doc = "Labels that the host must have." },
+	{ OBJECT("affinity", struct vmi_spec, affinity, struct affinity, &affinity_schema), .doc = "Where it may run.", .warn = "Placement follows capacity and nodeSelector." },
+	{ LIST("tolerations", struct vmi_spec, tolerations, &toleration_schema), .max = 256, .doc = "Taints that it bears.", .warn = "Hosts have no taints." },
+	{ LIST("topologySpreadConstraints", struct vmi_spec, topology_spread_constraints, &topology_spread_schema), .max = 256, .doc = "Machines are spread evenly.", .warn = "Placement follows capacity and nodeSelector." },
+	{ STRING("priorityClassName", struct vmi_spec, priority_class_name), .max = 253, .doc = "Which machines matter more.", .warn = "All machines have the same priority." },
+	{ STRING("schedulerName", struct vmi_spec, scheduler_name), .max = 253, .doc = "Who places it.", .warn = "There is one scheduler." },
+	{ STRING("serviceAccountName", struct vmi_spec, service_account_name), .check = check_dns_subdomain, .doc = "Identity in the cluster.", .warn = "There are no service accounts without Kubernetes." },
+	{ ENUM("dnsPolicy", struct vmi_spec, dns_policy, dns_policies), .doc = "Where the guest's resolver comes from.", .warn = "The guest's name server is the host's, by DHCP." },
+	{ OBJECT("dnsConfig", struct vmi_spec, dns_config, struct dns_config, &dns_config_schema), .doc = "The guest's resolver.", .warn = "The guest's name server is the host's, by DHCP." },
+	{ OBJECT("livenessProbe", struct vmi_spec, liveness_probe, struct probe, &probe_schema), .doc = "Looks whether the guest is alive; ends the instance when it is not." },
+	{ OBJECT("readinessProbe", struct vmi_spec, readiness_probe, struct probe, &probe_schema), .doc = "Looks whether the guest is ready; drives the condition Ready." },
+	{ LIST("accessCredentials", struct vmi_spec, access_credentials, &access_credential_schema), .max = 256, .doc = "SSH keys and passwords for the guest." },
 	{ REFUSED("resourceClaims", "Dynamic resources need Kubernetes.") },
-	{ REFUSED("utilityVolumes", "It is not built yet.") },
+	{ REFUSED("utilityVolumes", "They are plugged in by tools, never written.") },
 	{ 0 },
 };
 SCHEMA(vmi_spec_schema, struct vmi_spec, "VirtualMachineInstanceSpec", "A machine as it runs.", vmi_spec_rows, .check = vmi_spec_check);
@@ -48,6 +51,8 @@ static const struct schema_field interface_status_rows[] = {
 	{ STRING("mac", struct vmi_interface_status, mac), .doc = "Its MAC address." },
 	{ STRING("infoSource", struct vmi_interface_status, info_source), .doc = "Who says so: domain, guest-agent." },
 	{ STRING("linkState", struct vmi_interface_status, link_state), .doc = "Whether the link is up or down." },
+	{ STRING("interfaceName", struct vmi_interface_status, interface_name), .doc = "What the guest calls it." },
+	{ INT("queueCount", struct vmi_interface_status, queue_count), .doc = "Queues of the card." },
 	{ 0 },
 };
 static SCHEMA(interface_status_schema, struct vmi_interface_status, "VirtualMachineInstanceNetworkInterface", "An interface as it is.", interface_status_rows);
@@ -57,9 +62,34 @@ static const struct schema_field phase_transition_rows[] = {
 	{ 0 },
 };
 static SCHEMA(phase_transition_schema, struct phase_transition, "PhaseTransitionTimestamp", "When a phase began.", phase_transition_rows);
+static const struct schema_field claim_info_rows[] = {
+	{ STRING("claimName", struct claim_info, claim_name), .doc = "Name of the claim." },
+	{ STRINGS("accessModes", struct claim_info, access_modes), .doc = "How it may be used." },
+	{ STRING("volumeMode", struct claim_info, volume_mode), .doc = "Filesystem or Block." },
+	{ MAP("capacity", struct claim_info, capacity), .doc = "Its size." },
+	{ MAP("requests", struct claim_info, requests), .doc = "The size that was asked for." },
+	{ BOOL("preallocated", struct claim_info, preallocated), .doc = "All its blocks were written once." },
+	{ 0 },
+};
+static SCHEMA(claim_info_schema, struct claim_info, "PersistentVolumeClaimInfo", "A claim as it is.", claim_info_rows);
+static const struct schema_field memory_dump_volume_rows[] = {
+	{ STRING("claimName", struct memory_dump_volume, claim_name), .doc = "Claim that has it." },
+	{ STRING("targetFileName", struct memory_dump_volume, target_file_name), .doc = "Name of the file." },
+	{ TIME("startTimestamp", struct memory_dump_volume, start_timestamp), .doc = "When it began." },
+	{ TIME("endTimestamp", struct memory_dump_volume, end_timestamp), .doc = "When it ended." },
+	{ 0 },
+};
+static SCHEMA(memory_dump_volume_schema, struct memory_dump_volume, "DomainMemoryDumpInfo", "A memory dump.", memory_dump_volume_rows);
 static const struct schema_field volume_status_rows[] = {
 	{ STRING("name", struct volume_status, name), .doc = "Name of the volume." },
 	{ STRING("target", struct volume_status, target), .doc = "Device in the guest, such as vda." },
+	{ INT("size", struct volume_status, size), .doc = "Bytes of a disk that was made for the instance." },
+	{ STRING("phase", struct volume_status, phase), .doc = "How far plugging in or out has come." },
+	{ STRING("reason", struct volume_status, reason), .doc = "One word why." },
+	{ STRING("message", struct volume_status, message), .doc = "One sentence why." },
+	{ OBJECT("persistentVolumeClaimInfo", struct volume_status, claim_info, struct claim_info, &claim_info_schema), .doc = "The claim behind it." },
+	{ OBJECT("hotplugVolume", struct volume_status, hotplug_volume, struct empty, &empty_schema), .doc = "It was plugged in while the guest ran." },
+	{ OBJECT("memoryDumpVolume", struct volume_status, memory_dump_volume, struct memory_dump_volume, &memory_dump_volume_schema), .doc = "A memory dump." },
 	{ 0 },
 };
 static SCHEMA(volume_status_schema, struct volume_status, "VolumeStatus", "A volume as it is.", volume_status_rows);
@@ -86,6 +116,7 @@ static const struct schema_field memory_status_rows[] = {
 	{ QUANTITY("guestAtBoot", struct memory_status, guest_at_boot), .doc = "Memory at start." },
 	{ QUANTITY("guestCurrent", struct memory_status, guest_current), .doc = "Memory now." },
 	{ QUANTITY("guestRequested", struct memory_status, guest_requested), .doc = "Memory that is wanted." },
+	{ QUANTITY("memoryOverhead", struct memory_status, memory_overhead), .doc = "Memory that QEMU needs beside it." },
 	{ 0 },
 };
 static SCHEMA(memory_status_schema, struct memory_status, "MemoryStatus", "Memory as it is.", memory_status_rows);
@@ -102,6 +133,13 @@ static const struct schema_field vmi_status_rows[] = {
 	{ OBJECT("machine", struct vmi_status, machine, struct machine, &machine_schema), .doc = "The machine type in use." },
 	{ OBJECT("currentCPUTopology", struct vmi_status, current_cpu_topology, struct cpu_topology, &topology_schema), .doc = "Processors." },
 	{ OBJECT("memory", struct vmi_status, memory, struct memory_status, &memory_status_schema), .doc = "Memory." },
+	{ STRING("migrationMethod", struct vmi_status, migration_method), .doc = "How it would move: LiveMigration, or BlockMigration with its disks." },
+	{ STRING("migrationTransport", struct vmi_status, migration_transport), .doc = "Unix." },
+	{ STRING("qosClass", struct vmi_status, qos_class), .doc = "Guaranteed, Burstable or BestEffort." },
+	{ STRING("virtualMachineRevisionName", struct vmi_status, virtual_machine_revision_name), .doc = "Revision of the machine that it was made from." },
+	{ STRING("fsFreezeStatus", struct vmi_status, fs_freeze_status), .doc = "Word frozen, while its file systems are." },
+	{ INT("VSOCKCID", struct vmi_status, vsock_cid), .doc = "Its address on AF_VSOCK." },
+	{ INT("runtimeUser", struct vmi_status, runtime_user), .doc = "User that QEMU runs as." },
 	{ MAP("activePods", struct vmi_status, active_pods), .doc = "Hosts on which there is something of it." },
 	{ 0 },
 };
@@ -141,12 +179,15 @@ int64_t
 vmi_memory(const struct vmi_spec *spec)
 {
 	const struct resources *r = spec->domain->resources;
+	const struct memory *memory = spec->domain->memory;
 
-	if (spec->domain->memory != NULL && spec->domain->memory->guest > 0)
-		return spec->domain->memory->guest;
+	if (memory != NULL && memory->guest > 0)
+		return memory->guest;
 	if (r != NULL && r->requests != NULL && r->requests->memory > 0)
 		return r->requests->memory;
-	return r != NULL && r->limits != NULL ? r->limits->memory : 0;
+	if (r != NULL && r->limits != NULL && r->limits->memory > 0)
+		return r->limits->memory;
+	return memory != NULL && memory->hugepages != NULL ? memory->hugepages->page_size : 0;
 }
 
 bool

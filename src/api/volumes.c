@@ -1,4 +1,4 @@
-/* Rows of spec.volumes and spec.networks. */
+/* Rows of spec.volumes. */
 #include "config.h"
 
 #include <errno.h>
@@ -9,23 +9,21 @@
 #include "src/api/rows.h"
 #include "src/base/error.h"
 
-#define LATER "It is not built yet."
-
 static const struct schema_field data_volume_rows[] = {
 	{ STRING("name", struct volume_data_volume, name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain, .doc = "Name of the DataVolume." },
-	{ IGNORED("hotpluggable", "Volumes are attached at start.") },
+	{ BOOL("hotpluggable", struct volume_data_volume, hotpluggable), .doc = "It may be taken away and exchanged while the guest runs." },
 	{ 0 },
 };
 static SCHEMA(volume_data_volume_schema, struct volume_data_volume, "DataVolumeSource", "The disk that a DataVolume fills.", data_volume_rows);
 static const struct schema_field claim_rows[] = {
-	{ STRING("claimName", struct volume_claim, claim_name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain, .doc = "Name of the PersistentVolumeClaim." },
+	{ STRING("claimName", struct volume_claim, claim_name), .check = check_dns_subdomain, .doc = "Name of the PersistentVolumeClaim." },
 	{ BOOL("readOnly", struct volume_claim, read_only), .doc = "The guest may not write." },
-	{ IGNORED("hotpluggable", "Volumes are attached at start.") },
+	{ BOOL("hotpluggable", struct volume_claim, hotpluggable), .doc = "It may be taken away and exchanged while the guest runs." },
 	{ 0 },
 };
 static SCHEMA(volume_claim_schema, struct volume_claim, "PersistentVolumeClaimVolumeSource", "The disk of a claim.", claim_rows);
 static const struct schema_field empty_disk_rows[] = {
-	{ QUANTITY("capacity", struct empty_disk, capacity), .flags = FIELD_REQUIRED, .min = 1 << 20, .max = INT64_C(1) << 46, .doc = "Size of the disk." },
+	{ QUANTITY("capacity", struct empty_disk, capacity), .flags = FIELD_REQUIRED, .doc = "Size of the disk." },
 	{ 0 },
 };
 static SCHEMA(empty_disk_schema, struct empty_disk, "EmptyDiskSource", "A scratch disk that lives as long as the instance.", empty_disk_rows);
@@ -33,7 +31,7 @@ static const char *const host_disk_types[] = { "", "Disk", "DiskOrCreate", NULL 
 static const struct schema_field host_disk_rows[] = {
 	{ STRING("path", struct host_disk, path), .flags = FIELD_REQUIRED, .check = check_absolute_path, .doc = "File on the host, in raw format." },
 	{ ENUM("type", struct host_disk, type, host_disk_types), .flags = FIELD_REQUIRED, .doc = "Disk: it must be there. DiskOrCreate: it is made when it is not." },
-	{ QUANTITY("capacity", struct host_disk, capacity), .min = 1 << 20, .max = INT64_C(1) << 46, .doc = "Size of a file that is made." },
+	{ QUANTITY("capacity", struct host_disk, capacity), .doc = "Size of a file that is made." },
 	{ TRISTATE("shared", struct host_disk, shared), .doc = "Every host finds the same file at this path." },
 	{ 0 },
 };
@@ -63,6 +61,51 @@ static const struct schema_field config_map_rows[] = {
 };
 static SCHEMA(volume_config_map_schema, struct volume_config_map, "ConfigMapVolumeSource", "A ConfigMap's data as files.", config_map_rows);
 
+static const struct schema_field container_disk_rows[] = {
+	{ STRING("image", struct volume_container_disk, image), .flags = FIELD_REQUIRED, .max = 4096, .doc = "Image, such as quay.io/containerdisks/debian:12." },
+	{ STRING("imagePullSecret", struct volume_container_disk, image_pull_secret), .max = 253, .doc = "Secret for the registry." },
+	{ STRING("path", struct volume_container_disk, path), .max = 4096, .doc = "Path of the disk in the image; the only file in /disk when not given." },
+	{ STRING("imagePullPolicy", struct volume_container_disk, image_pull_policy), .max = 64, .doc = "Always, IfNotPresent or Never." },
+	{ 0 },
+};
+static SCHEMA(container_disk_schema, struct volume_container_disk, "ContainerDiskSource", "A disk in a container image.", container_disk_rows);
+static const struct schema_field ephemeral_rows[] = {
+	{ OBJECT("persistentVolumeClaim", struct volume_ephemeral, persistent_volume_claim, struct volume_claim, &volume_claim_schema), .doc = "The claim." },
+	{ 0 },
+};
+static SCHEMA(ephemeral_schema, struct volume_ephemeral, "EphemeralVolumeSource", "A throw-away copy of a claim.", ephemeral_rows);
+static const struct schema_field sysprep_rows[] = {
+	{ OBJECT("secret", struct volume_sysprep, secret, struct local_object_reference, &local_object_reference_schema), .flags = FIELD_ONEOF, .doc = "Secret with autounattend.xml or unattend.xml." },
+	{ OBJECT("configMap", struct volume_sysprep, config_map, struct local_object_reference, &local_object_reference_schema), .flags = FIELD_ONEOF, .doc = "ConfigMap with autounattend.xml or unattend.xml." },
+	{ 0 },
+};
+static SCHEMA(sysprep_schema, struct volume_sysprep, "SysprepSource", "Answers for Windows Setup.", sysprep_rows);
+static const struct schema_field field_reference_rows[] = {
+	{ STRING("apiVersion", struct field_reference, api_version), .max = 63, .doc = "Version of the instance's fields: v1." },
+	{ STRING("fieldPath", struct field_reference, field_path), .flags = FIELD_REQUIRED, .max = 1024, .doc = "Field, such as metadata.labels." },
+	{ 0 },
+};
+static SCHEMA(field_reference_schema, struct field_reference, "ObjectFieldSelector", "A field of the instance.", field_reference_rows);
+static const struct schema_field downward_field_rows[] = {
+	{ STRING("path", struct downward_field, path), .flags = FIELD_REQUIRED, .max = 4096, .doc = "Path of the file." },
+	{ OBJECT("fieldRef", struct downward_field, field_ref, struct field_reference, &field_reference_schema), .doc = "What is in it." },
+	{ IGNORED("mode", "The files are on a read-only disk.") },
+	{ REFUSED("resourceFieldRef", "An instance has no containers: use fieldRef.") },
+	{ 0 },
+};
+static SCHEMA(downward_field_schema, struct downward_field, "DownwardAPIVolumeFile", "A file with a field of the instance.", downward_field_rows);
+static const struct schema_field downward_rows[] = {
+	{ LIST("fields", struct volume_downward, fields, &downward_field_schema), .max = 256, .doc = "Files." },
+	{ STRING("volumeLabel", struct volume_downward, volume_label), .max = 32, .doc = "Label of the ISO image; cfgdata when not given." },
+	{ 0 },
+};
+static SCHEMA(downward_schema, struct volume_downward, "DownwardAPIVolumeSource", "The instance's own metadata as files.", downward_rows);
+static const struct schema_field service_account_rows[] = {
+	{ STRING("serviceAccountName", struct volume_service_account, service_account_name), .flags = FIELD_REQUIRED, .min = 1, .max = 253, .doc = "Name of the service account." },
+	{ 0 },
+};
+static SCHEMA(service_account_schema, struct volume_service_account, "ServiceAccountVolumeSource", "A service account's token.", service_account_rows);
+
 static const struct schema_field volume_rows[] = {
 	{ STRING("name", struct volume, name), .flags = FIELD_REQUIRED, .check = check_dns_label, .doc = "Name; the disk has the same." },
 	{ OBJECT("dataVolume", struct volume, data_volume, struct volume_data_volume, &volume_data_volume_schema), .flags = FIELD_ONEOF, .doc = "The disk that a DataVolume fills." },
@@ -73,26 +116,17 @@ static const struct schema_field volume_rows[] = {
 	{ OBJECT("cloudInitConfigDrive", struct volume, cloud_init_config_drive, struct cloud_init, &cloud_init_schema), .flags = FIELD_ONEOF, .doc = "Data for cloud-init, by its ConfigDrive source." },
 	{ OBJECT("secret", struct volume, secret, struct volume_secret, &volume_secret_schema), .flags = FIELD_ONEOF, .doc = "A Secret's data as files." },
 	{ OBJECT("configMap", struct volume, config_map, struct volume_config_map, &volume_config_map_schema), .flags = FIELD_ONEOF, .doc = "A ConfigMap's data as files." },
-	{ REFUSED("containerDisk", "It comes with image registries: use a dataVolume."), .flags = FIELD_ONEOF },
-	{ REFUSED("ephemeral", LATER), .flags = FIELD_ONEOF },
-	{ REFUSED("sysprep", LATER), .flags = FIELD_ONEOF },
-	{ REFUSED("downwardAPI", LATER), .flags = FIELD_ONEOF },
-	{ REFUSED("serviceAccount", "There are no service accounts without Kubernetes."), .flags = FIELD_ONEOF },
+	{ OBJECT("containerDisk", struct volume, container_disk, struct volume_container_disk, &container_disk_schema), .flags = FIELD_ONEOF, .doc = "A disk in a container image; what the guest writes is lost when it stops." },
+	{ OBJECT("ephemeral", struct volume, ephemeral, struct volume_ephemeral, &ephemeral_schema), .flags = FIELD_ONEOF, .doc = "The disk of a claim; what the guest writes is lost when it stops." },
+	{ OBJECT("sysprep", struct volume, sysprep, struct volume_sysprep, &sysprep_schema), .flags = FIELD_ONEOF, .doc = "Answers for Windows Setup." },
+	{ OBJECT("downwardAPI", struct volume, downward_api, struct volume_downward, &downward_schema), .flags = FIELD_ONEOF, .doc = "The instance's own metadata as files." },
+	{ OBJECT("serviceAccount", struct volume, service_account, struct volume_service_account, &service_account_schema), .flags = FIELD_ONEOF, .doc = "A service account's token.", .warn = "There are no service accounts without Kubernetes: the disk is empty." },
+	{ OBJECT("memoryDump", struct volume, memory_dump, struct volume_claim, &volume_claim_schema), .flags = FIELD_ONEOF, .doc = "The claim that a memory dump is written to." },
 	{ REFUSED("downwardMetrics", "Metrics are not handed to guests."), .flags = FIELD_ONEOF },
-	{ REFUSED("memoryDump", LATER), .flags = FIELD_ONEOF },
 	{ REFUSED("containerPath", "There are no containers without Kubernetes."), .flags = FIELD_ONEOF },
 	{ 0 },
 };
 SCHEMA(volume_schema, struct volume, "Volume", "Where the data of a disk comes from.", volume_rows, .exactly_one = true);
-
-static const struct schema_field network_rows[] = {
-	{ STRING("name", struct network, name), .flags = FIELD_REQUIRED, .check = check_dns_label, .doc = "Name; the interface has the same." },
-	{ ANY("pod", struct network, pod), .flags = FIELD_ONEOF, .doc = "The host's default network." },
-	{ REFUSED("multus", "Other networks than the default one are not built yet."), .flags = FIELD_ONEOF },
-	{ REFUSED("resourceClaim", "Dynamic resources need Kubernetes."), .flags = FIELD_ONEOF },
-	{ 0 },
-};
-SCHEMA(network_schema, struct network, "Network", "What an interface is connected to.", network_rows, .exactly_one = true);
 
 /* KubeVirt's limit on what is written into the spec itself. */
 enum { CLOUD_INIT_INLINE = 2048 };

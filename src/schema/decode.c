@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <glib.h>
+#include <math.h>
 #include <string.h>
 
 #include "src/base/error.h"
@@ -106,7 +107,7 @@ enum { TAKES_STRING = 1, TAKES_INTEGER = 2, TAKES_REAL = 4, TAKES_BOOLEAN = 8 };
 static const unsigned takes[SCHEMA_TYPE_COUNT] = {
 	[SCHEMA_BOOL] = TAKES_BOOLEAN,
 	[SCHEMA_TRISTATE] = TAKES_BOOLEAN,
-	[SCHEMA_INT] = TAKES_INTEGER,
+	[SCHEMA_INT] = TAKES_INTEGER | TAKES_REAL, /* 2.0 is 2 */
 	[SCHEMA_QUANTITY] = TAKES_STRING | TAKES_INTEGER | TAKES_REAL,
 	[SCHEMA_MILLI] = TAKES_STRING | TAKES_INTEGER | TAKES_REAL,
 	[SCHEMA_DURATION] = TAKES_STRING | TAKES_INTEGER,
@@ -127,7 +128,9 @@ scalar_text(enum schema_type type, const json_t *value, char buffer[64])
 		g_snprintf(buffer, 64, "%lld", (long long)json_integer_value(value));
 		return takes[type] & TAKES_INTEGER ? buffer : NULL;
 	case JSON_REAL:
-		g_ascii_formatd(buffer, 64, "%.15g", json_real_value(value));
+		if (type == SCHEMA_INT && json_real_value(value) != trunc(json_real_value(value)))
+			return NULL;
+		g_ascii_formatd(buffer, 64, type == SCHEMA_INT ? "%.0f" : "%.15g", json_real_value(value));
 		return takes[type] & TAKES_REAL ? buffer : NULL;
 	case JSON_TRUE:
 	case JSON_FALSE:
@@ -140,6 +143,28 @@ scalar_text(enum schema_type type, const json_t *value, char buffer[64])
 	}
 }
 
+static void field_default(const struct schema_field *f, void *at);
+
+/* What a value does that is not right. */
+static int
+wrong_value(struct decoding *d, const struct schema_field *f, const struct error *err)
+{
+	enum cause cause = f->type == SCHEMA_ENUM ? CAUSE_NOT_SUPPORTED : CAUSE_INVALID;
+
+	if ((f->flags & FIELD_LENIENT) == 0)
+		return complain(d, cause, "%s", err->text);
+	diagnostics_add(d->diagnostics, SEVERITY_WARNING, cause, d->document, d->path->str, "%s; it is ignored", err->text);
+	return 0;
+}
+
+/* An empty word is the same as none, as in Go's structs; unless it must be written. */
+static bool
+is_absent_word(const struct schema_field *f, const char *text)
+{
+	return *text == '\0' && (f->flags & FIELD_REQUIRED) == 0 &&
+	    (f->type == SCHEMA_ENUM || (f->type == SCHEMA_STRING && f->check != NULL && f->min == 0));
+}
+
 static int
 scalar_decode(struct decoding *d, const struct schema_field *f, const json_t *value, void *at)
 {
@@ -149,9 +174,14 @@ scalar_decode(struct decoding *d, const struct schema_field *f, const json_t *va
 
 	if (text == NULL)
 		return wrong_type(d, f, value);
-	if (schema_scalar(f, text, at, &err) != 0)
-		return complain(d, f->type == SCHEMA_ENUM ? CAUSE_NOT_SUPPORTED : CAUSE_INVALID, "%s", err.text);
-	return 0;
+	if (is_absent_word(f, text)) {
+		field_default(f, at);
+		return 0;
+	}
+	if (schema_scalar(f, text, at, &err) == 0)
+		return 0;
+	field_default(f, at);
+	return wrong_value(d, f, &err);
 }
 
 static int
@@ -200,8 +230,8 @@ map_decode(struct decoding *d, const struct schema_field *f, const json_t *value
 			g_autofree char *found = describe(item);
 			r = complain(d, CAUSE_INVALID, "must be a string, but is %s; put it in quotes", found);
 		}
-		if (f->check != NULL && f->check(name, &err) != 0)
-			r = complain(d, CAUSE_INVALID, "%s", err.text);
+		if (f->check != NULL && f->check(name, &err) != 0 && wrong_value(d, f, &err) != 0)
+			r = -1;
 		g_string_truncate(d->path, length);
 	}
 	return r;
@@ -268,6 +298,8 @@ value_decode(struct decoding *d, const struct schema_field *f, const json_t *val
 	case SCHEMA_LIST:
 		return list_decode(d, f, value, at);
 	case SCHEMA_ANY:
+		if (json_is_null(value))
+			return wrong_type(d, f, value);
 		*(json_t **)at = json_deep_copy(value);
 		return 0;
 	default:
@@ -297,12 +329,12 @@ schema_set_defaults(const struct schema *schema, void *object)
 }
 
 static int
-field_decode(struct decoding *d, const struct schema_field *f, const json_t *value, void *object)
+field_decode(struct decoding *d, const struct schema_field *f, const json_t *value, bool nullable, void *object)
 {
 	size_t length = d->path->len;
 	int r = 0;
 
-	if (value == NULL || json_is_null(value)) {
+	if (value == NULL || (json_is_null(value) && nullable)) {
 		field_default(f, schema_member(f, object));
 		if ((f->flags & FIELD_REQUIRED) == 0)
 			return 0;
@@ -320,6 +352,8 @@ field_decode(struct decoding *d, const struct schema_field *f, const json_t *val
 		r = complain(d, CAUSE_NOT_SUPPORTED, "is not supported: %s", f->doc);
 	else
 		r = value_decode(d, f, value, schema_member(f, object));
+	if (f->warn != NULL && r == 0)
+		diagnostics_add(d->diagnostics, SEVERITY_WARNING, CAUSE_NOT_SUPPORTED, d->document, d->path->str, "%s", f->warn);
 	g_string_truncate(d->path, length);
 	return r;
 }
@@ -338,7 +372,11 @@ unknown_field(struct decoding *d, const struct schema *schema, const char *name)
 	g_ptr_array_add(names, NULL);
 	near = nearest_word(name, (const char *const *)names->pdata);
 	path_member(d->path, name);
-	if (near != NULL)
+	if (schema->open) {
+		diagnostics_add(d->diagnostics, SEVERITY_WARNING, CAUSE_UNKNOWN, d->document, d->path->str,
+		    "is ignored: it means nothing here");
+		r = 0;
+	} else if (near != NULL)
 		r = complain(d, CAUSE_UNKNOWN, "no such field; did you mean \"%s\"?", near);
 	else
 		r = complain(d, CAUSE_UNKNOWN, "no such field in %s (\"solovirt explain\" lists them)", schema->name);
@@ -387,7 +425,7 @@ object_decode(struct decoding *d, const struct schema *schema, const json_t *tre
 		if (schema_row(schema, name, strlen(name)) == NULL)
 			unknown_field(d, schema, name);
 	for (const struct schema_field *f = schema->fields; f->name != NULL; f++)
-		field_decode(d, f, json_object_get(tree, f->name), object);
+		field_decode(d, f, json_object_get(tree, f->name), schema->nullable, object);
 	oneof_check(d, schema, tree);
 	if (schema->check != NULL)
 		schema->check(object, d->document, d->path->str, d->diagnostics);

@@ -48,6 +48,7 @@ enum {
 	FIELD_ONEOF = 1 << 3,    /* at most one field with this flag in a struct (exactly one when the schema says so) */
 	FIELD_ZERO = 1 << 4,     /* encoded even when it holds the value of an absent field */
 	FIELD_SECRET = 1 << 5,   /* never shown by describe, never logged */
+	FIELD_LENIENT = 1 << 6,  /* a value that is not right is ignored with a warning: KubeVirt takes it, too */
 };
 
 /* What happens to a field that a user writes. */
@@ -78,6 +79,7 @@ struct schema_field {
 	const struct schema *sub;    /* OBJECT, LIST */
 	const char *key;             /* LIST: member that tells items apart; duplicates are refused */
 	const char *doc;             /* one sentence: what it means; for WARN and REFUSE: what it does here, or why not */
+	const char *warn;            /* one sentence that who writes the field is told: what it does not do here; or NULL */
 };
 
 struct schema {
@@ -86,6 +88,8 @@ struct schema {
 	size_t size;                       /* of the struct */
 	const struct schema_field *fields; /* ends with a NULL name */
 	bool exactly_one;                  /* one field with FIELD_ONEOF must be there */
+	bool open;                         /* names without a row are ignored with a warning, not refused */
+	bool nullable;                     /* a field that is null counts as absent; else null is refused, as custom resources do */
 	/* Rules across fields; path is the struct's own.  May be NULL. */
 	void (*check)(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics);
 };

@@ -141,7 +141,7 @@ disk_cache(const struct disk *disk)
 {
 	if (disk->cache != NULL)
 		return disk->cache;
-	return disk->shareable || g_strcmp0(disk->io, "native") == 0 ? "none" : NULL;
+	return disk->shareable == TRISTATE_TRUE || g_strcmp0(disk->io, "native") == 0 ? "none" : NULL;
 }
 
 static void
@@ -153,8 +153,8 @@ add_driver(struct devices_state *state, xmlNodePtr node, const struct disk_plan 
 
 	xml_add(state->build, node, "driver", "name", "qemu", "type", format, "cache", disk_cache(disk), "io", disk->io,
 	    "error_policy", disk->error_policy != NULL ? disk->error_policy : "stop", "discard", cdrom ? NULL : "unmap",
-	    "iothread", virtio && disk->dedicated_io_thread ? number(state, ++state->io_thread) : NULL, "queues",
-	    virtio && state->spec->domain->devices->block_multi_queue ? number(state, vmi_vcpus(state->spec)) : NULL,
+	    "iothread", virtio && disk->dedicated_io_thread == TRISTATE_TRUE ? number(state, ++state->io_thread) : NULL, "queues",
+	    virtio && state->spec->domain->devices->block_multi_queue == TRISTATE_TRUE ? number(state, vmi_vcpus(state->spec)) : NULL,
 	    NULL);
 }
 
@@ -193,7 +193,7 @@ add_disk(struct devices_state *state, const struct disk *disk, struct error *err
 		xml_add_text(state->build, node, "serial", disk->serial);
 	if (plan.readonly)
 		xml_add(state->build, node, "readonly", NULL);
-	if (disk->shareable)
+	if (disk->shareable == TRISTATE_TRUE)
 		xml_add(state->build, node, "shareable", NULL);
 	add_boot_order(state, node, disk->boot_order);
 	add_alias(state, node, disk->name);
@@ -210,7 +210,7 @@ domain_io_threads(const struct domain_input *input)
 	SCHEMA_EACH (struct disk, disk, &input->vmi->spec->domain->devices->disks) {
 		bool virtio = disk->disk != NULL && disk->disk->bus == DISK_BUS_VIRTIO;
 
-		count += disk->dedicated_io_thread &&
+		count += disk->dedicated_io_thread == TRISTATE_TRUE &&
 		    (virtio || (!domain_is_pc(input->vmi->spec) && disk->cdrom == NULL && disk->lun == NULL &&
 		    (disk->disk == NULL || disk->disk->bus == DISK_BUS_UNSET)));
 	}
@@ -234,7 +234,7 @@ add_interface(struct devices_state *state, const struct interface *interface, st
 	const struct domain_interface *port = find_port(state->input, interface->name);
 	bool virtio = interface->model == NULL || *interface->model == '\0' || strcmp(interface->model, "virtio") == 0;
 	bool queues =
-	    virtio && state->spec->domain->devices->network_interface_multiqueue && vmi_vcpus(state->spec) > 1;
+	    virtio && state->spec->domain->devices->network_interface_multiqueue == TRISTATE_TRUE && vmi_vcpus(state->spec) > 1;
 	xmlNodePtr node;
 
 	if (g_strcmp0(interface->state, "absent") == 0)
@@ -309,7 +309,7 @@ add_inputs(struct devices_state *state)
 
 	SCHEMA_EACH (struct input, input, &devices->inputs)
 		add_tablet(state, input->name, input->bus);
-	if (devices->autoattach_input_device && devices->inputs.count == 0)
+	if (devices->autoattach_input_device == TRISTATE_TRUE && devices->inputs.count == 0)
 		add_tablet(state, "default-0", NULL);
 }
 
@@ -334,7 +334,7 @@ static void
 add_watchdog(struct devices_state *state)
 {
 	const struct watchdog *watchdog = state->spec->domain->devices->watchdog;
-	const struct i6300esb *card = watchdog == NULL ? NULL : watchdog->i6300esb;
+	const struct watchdog_device *card = watchdog == NULL ? NULL : watchdog->i6300esb;
 	xmlNodePtr node;
 
 	if (card == NULL)
@@ -375,7 +375,7 @@ add_balloon(struct devices_state *state)
 static void
 add_pcie_ports(struct devices_state *state)
 {
-	if (state->spec->domain->devices->disable_hotplug || state->spec->domain->devices->use_virtio_transitional)
+	if (state->spec->domain->devices->disable_hotplug || state->spec->domain->devices->use_virtio_transitional == TRISTATE_TRUE)
 		return;
 	xml_add(state->build, state->node, "controller", "type", "pci", "index", "0", "model", "pcie-root", NULL);
 	for (int i = 1; i <= state->pcie + SPARE_PORTS; i++)
@@ -394,7 +394,7 @@ add_controllers(struct devices_state *state)
 		xmlNodePtr node = xml_add(state->build, state->node, "controller", "type", "scsi", "index", "0",
 		    "model", state->virtio, NULL);
 
-		if (state->spec->domain->devices->block_multi_queue)
+		if (state->spec->domain->devices->block_multi_queue == TRISTATE_TRUE)
 			xml_add(state->build, node, "driver", "queues", number(state, vmi_vcpus(state->spec)), NULL);
 		state->pcie++;
 	}
@@ -411,7 +411,7 @@ domain_devices_add(struct xml_build *build, xmlNodePtr domain, const struct doma
 	struct devices_state state = { .build = build, .input = input, .spec = input->vmi->spec };
 
 	state.node = xml_add(build, domain, "devices", NULL);
-	state.virtio = devices->use_virtio_transitional ? "virtio-transitional" : "virtio-non-transitional";
+	state.virtio = devices->use_virtio_transitional == TRISTATE_TRUE ? "virtio-transitional" : "virtio-non-transitional";
 	SCHEMA_EACH (struct disk, disk, &devices->disks)
 		if (add_disk(&state, disk, err) < 0)
 			return -1;

@@ -26,9 +26,9 @@ struct engine {
 struct ship {
 	bool afloat;
 	enum tristate armed;
-	int64_t masts, cargo, speed, leave, built, crew;
+	int64_t masts, cargo, speed, leave, built, crew, lanterns;
 	int rig;
-	char *name, *berth;
+	char *name, *berth, *flagship;
 	char **ports;
 	struct schema_map papers;
 	struct schema_list sails; /* struct sail */
@@ -88,12 +88,20 @@ static const struct schema_field ship_rows[] = {
 	  .doc = "What else drives it." },
 	{ OBJECT("spare", struct ship, spare, struct engine, &engine_schema), .flags = FIELD_ONEOF, .doc = "For need." },
 	{ OBJECT("oars", struct ship, oars, struct engine, &engine_schema), .flags = FIELD_ONEOF, .doc = "For more need." },
+	{ STRING("flagship", struct ship, flagship), .check = check_capital, .doc = "Whom it follows.", .warn = "There is no fleet." },
+	{ INT("lanterns", struct ship, lanterns), .flags = FIELD_LENIENT, .min = 1, .max = 3, .doc = "Lights." },
 	{ ANY("log", struct ship, log), .doc = "What was.\\" },
 	{ IGNORED("flag", "Flags are not looked at.") },
 	{ REFUSED("plank", "Nobody walks it."), .flags = FIELD_ONEOF },
 	{ 0 },
 };
 static const struct schema ship_schema = { .name = "Ship", .doc = "A ship.", .size = sizeof(struct ship), .fields = ship_rows };
+
+static const struct schema nullable_schema = { .name = "Nullable", .doc = "A ship whose fields may be null.",
+	.size = sizeof(struct ship), .fields = ship_rows, .nullable = true };
+
+static const struct schema open_schema = { .name = "Open", .doc = "A ship that takes more than it knows.",
+	.size = sizeof(struct ship), .fields = ship_rows, .open = true };
 
 static const struct schema strict_schema = { .name = "Strict", .doc = "A ship with one way to go on.",
 	.size = sizeof(struct ship), .fields = ship_rows, .exactly_one = true };
@@ -190,11 +198,12 @@ START_TEST(writes_what_it_read)
 }
 END_TEST
 
-/* Absent fields are left out, but for those that must be seen; a null counts as absent. */
+/* A null counts as absent where the struct says so, and nowhere else. */
 START_TEST(fills_defaults)
 {
 	json_t *tree;
 
+	used = &nullable_schema;
 	ck_assert_int_eq(decode("{name: Anna, masts: null, leave: null, engine: null, sails: [{name: a}]}"), 0);
 	ck_assert(ship.afloat && ship.leave == 90000 && ship.engine->power == 7 && ship.masts == 0);
 	ck_assert_int_eq((int)((struct sail *)ship.sails.items)->area, 20);
@@ -202,6 +211,31 @@ START_TEST(fills_defaults)
 	assert_json(tree, "{\"afloat\":true,\"leave\":\"1m30s\",\"crew\":0,\"name\":\"Anna\",\"sails\":[{\"name\":\"a\",\"area\":20}],"
 			  "\"engine\":{\"power\":7}}");
 	json_decref(tree);
+}
+END_TEST
+
+/* What is not quite right but does no harm is taken, with a word about it. */
+static const struct {
+	const char *text, *told;
+} warned[] = {
+	{ "lanterns: 9", "lanterns: 9 is out of range: it must be from 1 to 3; it is ignored" },
+	{ "lanterns: 2", "" },
+	{ "lanterns: 2.0", "" },
+	{ "flagship: Vasa", "flagship: There is no fleet." },
+	{ "flagship: \"\"", "flagship: There is no fleet." },
+	{ "rig: \"\"", "" },
+	{ "keel: 1", "keel: is ignored: it means nothing here" },
+};
+START_TEST(takes_with_a_warning)
+{
+	g_autofree char *text = g_strdup_printf("{name: Anna, %s}\n", warned[_i].text);
+	g_autofree char *told = NULL;
+
+	used = &open_schema;
+	ck_assert_int_eq(decode(text), 0);
+	told = diagnostics_format(&diagnostics, SEVERITY_WARNING);
+	ck_assert_str_eq(*told == '\0' ? told : strchr(told, ' ') + 1, warned[_i].told);
+	ck_assert(ship.lanterns != 9);
 }
 END_TEST
 
@@ -236,7 +270,6 @@ static const struct {
 	{ "rig: sloop", "rig: \"sloop\" is not one of Sloop, Ketch, Brig; did you mean Sloop?" },
 	{ "rig: Raft", "rig: \"Raft\" is not one of Sloop, Ketch, Brig" },
 	{ "rig: true", "rig: must be one of Sloop, Ketch, Brig, but is true" },
-	{ "rig: \"\"", "rig: \"\" is not one of Sloop, Ketch, Brig" },
 	{ "berth: [1]", "berth: must be a number or a string, but is a list" },
 	{ "ports: Kiel", "ports: must be a list of strings, but is the string \"Kiel\"; begin each item with \"- \"" },
 	{ "ports: [Kiel, riga]", "ports[1]: \"riga\" does not begin with a capital" },
@@ -257,6 +290,9 @@ static const struct {
 	{ "engine: {pwoer: 1}", "engine.pwoer: no such field; did you mean \"power\"?" },
 	{ "engine: {zzz: 1}", "engine.zzz: no such field in Engine (\"solovirt explain\" lists them)" },
 	{ "Masts: 2", "Masts: no such field; did you mean \"masts\"?" },
+	{ "masts: null", "masts: must be a whole number, but is null" },
+	{ "engine: null", "engine: must be an object with fields such as power, loud, but is null" },
+	{ "log: null", "log: must be a value, but is null" },
 	{ "plank: {}", "plank: is not supported: Nobody walks it." },
 	{ "spare: {}, oars: {}", "spare and oars exclude each other: write one of them" },
 };
@@ -546,6 +582,7 @@ suite(void)
 	tcase_add_test(tc, reads_every_type);
 	tcase_add_test(tc, writes_what_it_read);
 	tcase_add_test(tc, fills_defaults);
+	tcase_add_loop_test(tc, takes_with_a_warning, 0, G_N_ELEMENTS(warned));
 	tcase_add_test(tc, makes_a_new_one);
 	tcase_add_loop_test(tc, complains, 0, G_N_ELEMENTS(complaints));
 	tcase_add_test(tc, tells_everything_at_once);
