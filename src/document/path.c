@@ -38,7 +38,17 @@ path_member(GString *path, const char *name)
 void
 path_index(GString *path, size_t index)
 {
-	g_string_append_printf(path, "[%zu]", index);
+	char text[24], *digit = text + sizeof(text);
+
+	/* Written for every item of every list: printf() would cost more than all else that is done with most of them. */
+	*--digit = '\0';
+	*--digit = ']';
+	do {
+		*--digit = (char)('0' + index % 10);
+		index /= 10;
+	} while (index > 0);
+	*--digit = '[';
+	g_string_append(path, digit);
 }
 
 size_t

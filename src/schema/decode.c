@@ -16,7 +16,8 @@
 struct decoding {
 	const struct document *document;
 	struct diagnostics *diagnostics;
-	GString *path; /* of what is being read */
+	GString *path;     /* of what is being read */
+	GPtrArray *values; /* of the objects around it and its own: a place for each row; see values_take() */
 };
 
 static int object_decode(struct decoding *d, const struct schema *schema, const json_t *tree, void *object);
@@ -384,49 +385,80 @@ unknown_field(struct decoding *d, const struct schema *schema, const char *name)
 	return r;
 }
 
-/* At most one alternative, exactly one where the struct says so. */
+/* Puts the members of a tree beside their rows: they are in no order, and the rows are gone through more than once.  Returns
+ * where the first row's value is; NULL: not written. */
+static guint
+values_take(struct decoding *d, const struct schema *schema, const json_t *tree)
+{
+	guint first = d->values->len, count = 0;
+	const char *name;
+	json_t *value;
+
+	while (schema->fields[count].name != NULL)
+		count++;
+	g_ptr_array_set_size(d->values, (gint)(first + count));
+	json_object_foreach ((json_t *)(uintptr_t)tree, name, value) {
+		const struct schema_field *f = schema_row(schema, name, strlen(name));
+
+		if (f == NULL)
+			unknown_field(d, schema, name);
+		else
+			d->values->pdata[first + (guint)(f - schema->fields)] = value;
+	}
+	return first;
+}
+
+static bool
+is_alternative(const struct schema_field *f, const json_t *value)
+{
+	return (f->flags & FIELD_ONEOF) != 0 && value != NULL && !json_is_null(value);
+}
+
+/* Tells what is wrong with the alternatives that were written. */
 static int
-oneof_check(struct decoding *d, const struct schema *schema, const json_t *tree)
+oneof_complain(struct decoding *d, const struct schema *schema, gpointer *values, unsigned count)
 {
 	g_autoptr(GString) all = g_string_new(NULL), given = g_string_new(NULL);
-	unsigned count = 0, most = 0;
+	unsigned most = 0;
 
-	for (const struct schema_field *f = schema->fields; f->name != NULL; f++) {
-		const json_t *value = json_object_get(tree, f->name);
-
-		if ((f->flags & FIELD_ONEOF) == 0)
-			continue;
-		if (f->policy == POLICY_HONOUR)
+	for (const struct schema_field *f = schema->fields; f->name != NULL; f++, values++) {
+		if ((f->flags & FIELD_ONEOF) != 0 && f->policy == POLICY_HONOUR)
 			g_string_append_printf(all, "%s%s", most++ == 0 ? "" : ", ", f->name);
-		if (value == NULL || json_is_null(value))
-			continue;
-		g_string_append_printf(given, "%s%s", count++ == 0 ? "" : " and ", f->name);
+		if (is_alternative(f, *values))
+			g_string_append_printf(given, "%s%s", given->len == 0 ? "" : " and ", f->name);
 	}
 	if (count > 1)
 		return complain(d, CAUSE_INVALID, "%s exclude each other: write one of them", given->str);
-	if (count == 0 && schema->exactly_one)
-		return complain(d, CAUSE_REQUIRED, "%s%s must be written", most == 1 ? "" : "one of ", all->str);
-	return 0;
+	return complain(d, CAUSE_REQUIRED, "%s%s must be written", most == 1 ? "" : "one of ", all->str);
+}
+
+/* At most one alternative, exactly one where the struct says so. */
+static int
+oneof_check(struct decoding *d, const struct schema *schema, gpointer *values)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; schema->fields[i].name != NULL; i++)
+		count += is_alternative(&schema->fields[i], values[i]);
+	return count > 1 || (count == 0 && schema->exactly_one) ? oneof_complain(d, schema, values, count) : 0;
 }
 
 static int
 object_decode(struct decoding *d, const struct schema *schema, const json_t *tree, void *object)
 {
 	unsigned before = d->diagnostics->errors;
-	const char *name;
-	json_t *value;
+	guint first;
 
 	if (!json_is_object(tree)) {
 		g_autofree char *found = describe(tree), *parts = fields(schema);
 		schema_set_defaults(schema, object);
 		return complain(d, CAUSE_INVALID, "must be an object%s, but is %s", parts, found);
 	}
-	json_object_foreach ((json_t *)(uintptr_t)tree, name, value)
-		if (schema_row(schema, name, strlen(name)) == NULL)
-			unknown_field(d, schema, name);
-	for (const struct schema_field *f = schema->fields; f->name != NULL; f++)
-		field_decode(d, f, json_object_get(tree, f->name), schema->nullable, object);
-	oneof_check(d, schema, tree);
+	first = values_take(d, schema, tree);
+	for (guint i = 0; schema->fields[i].name != NULL; i++)
+		field_decode(d, &schema->fields[i], d->values->pdata[first + i], schema->nullable, object);
+	oneof_check(d, schema, &d->values->pdata[first]);
+	g_ptr_array_set_size(d->values, (gint)first);
 	if (schema->check != NULL)
 		schema->check(object, d->document, d->path->str, d->diagnostics);
 	return d->diagnostics->errors == before ? 0 : -1;
@@ -437,7 +469,8 @@ schema_decode(const struct schema *schema, const json_t *tree, const struct docu
     void *object, struct diagnostics *diagnostics)
 {
 	g_autoptr(GString) where = g_string_new(path);
-	struct decoding d = { .document = document, .diagnostics = diagnostics, .path = where };
+	g_autoptr(GPtrArray) values = g_ptr_array_new();
+	struct decoding d = { .document = document, .diagnostics = diagnostics, .path = where, .values = values };
 
 	return object_decode(&d, schema, tree, object);
 }
