@@ -33,6 +33,7 @@ static enum exit_code get_watch(struct get *get);
 static bool on_event(void *arg, const json_t *event);
 static enum exit_code fetch(
     struct get *get, const struct resource *resource, const char *accept, struct answer *answer);
+static char *query(const struct get *get, char *path, const char *fields, const char *accept);
 static struct grid_view view_of(const struct get *get, const struct kind *kind, char **prefix);
 static void say_none(const struct get *get);
 
@@ -216,13 +217,22 @@ fetch(struct get *get, const struct resource *resource, const char *accept, stru
 	g_autofree char *path = resource_path(resource->kind, ns, resource->name);
 	enum exit_code code;
 
-	path = resource_query(path, "labelSelector", get->selector);
-	path = resource_query(path, "fieldSelector", get->fields);
+	path = query(get, path, get->fields, accept);
 	code = client_call(get->cli->client, &(struct request){ .path = path, .accept = accept }, answer);
 	if (code == EXIT_DONE || (code == EXIT_NOT_FOUND && resource->name != NULL && get->ignore_missing))
 		return code;
 	get->code = cli_worse(get->code, answer_complain(answer, code, NULL));
 	return code;
+}
+
+/* Adds what is asked for.  Rows bring the metadata of their objects along, which is most of their text: it is wanted for the
+ * namespace only. */
+static char *
+query(const struct get *get, char *path, const char *fields, const char *accept)
+{
+	path = resource_query(path, "labelSelector", get->selector);
+	path = resource_query(path, "fieldSelector", fields);
+	return resource_query(path, "includeObject", accept == NULL || get->cli->all_namespaces ? NULL : "None");
 }
 
 /* --- watching ----------------------------------------------------------------------------------------------------- */
@@ -231,7 +241,8 @@ static enum exit_code
 get_watch(struct get *get)
 {
 	const struct resource *resource = get->resources->pdata[0];
-	bool table = get->output.format <= OUTPUT_WIDE;
+	const char *accept = get->output.format <= OUTPUT_WIDE ? ACCEPT_TABLE : NULL;
+	bool table = accept != NULL;
 	g_autofree char *fields = resource->name != NULL ? g_strconcat("metadata.name=", resource->name, NULL) : NULL;
 	const char *ns = get->cli->all_namespaces ? NULL : get->cli->namespace;
 	g_autofree char *path = resource_path(resource->kind, ns, NULL), *version = NULL;
@@ -241,10 +252,8 @@ get_watch(struct get *get)
 	/* a name that does not exist is an error now, not an endless wait */
 	if (resource->name != NULL && fetch(get, resource, NULL, &answer) != EXIT_DONE)
 		return get->code;
-	path = resource_query(path, "labelSelector", get->selector);
-	path = resource_query(path, "fieldSelector", fields != NULL ? fields : get->fields);
-	code = client_call(
-	    get->cli->client, &(struct request){ .path = path, .accept = table ? ACCEPT_TABLE : NULL }, &answer);
+	path = query(get, path, fields != NULL ? fields : get->fields, accept);
+	code = client_call(get->cli->client, &(struct request){ .path = path, .accept = accept }, &answer);
 	if (code != EXIT_DONE)
 		return answer_complain(&answer, code, NULL);
 	version = g_strdup(path_string(answer.body, "metadata.resourceVersion"));
@@ -264,8 +273,8 @@ get_watch(struct get *get)
 		on_event(get, event);
 	}
 	path = resource_query(resource_query(path, "watch", "true"), "resourceVersion", version);
-	code = client_call(get->cli->client, &(struct request){ .path = path, .accept = table ? ACCEPT_TABLE : NULL,
-	    .event = on_event, .arg = get }, &answer);
+	code = client_call(get->cli->client, &(struct request){ .path = path, .accept = accept, .event = on_event, .arg = get },
+	    &answer);
 	grid_free(get->grid);
 	return code != EXIT_DONE ? answer_complain(&answer, code, NULL) : get->code;
 }
