@@ -452,6 +452,21 @@ START_TEST(sets_finalizers)
 }
 END_TEST
 
+START_TEST(events_are_limited_between_two_sweeps)
+{
+	const struct object *object = create(CONFIG("\"name\":\"a\"", ""));
+
+	for (int i = 0; i < EVENTS_MOST + 3 * EVENTS_BURST; i++) {
+		now += 10;
+		daemon_event(d, object, "Normal", "Counted", "number %d", i);
+		ck_assert_uint_le(store_count(d->store, KIND_EVENT), EVENTS_MOST + EVENTS_BURST);
+		if (i % 100 == 0)
+			event_base_loop(d->base, EVLOOP_NONBLOCK);
+	}
+	ck_assert_uint_ge(store_count(d->store, KIND_EVENT), EVENTS_MOST);
+}
+END_TEST
+
 START_TEST(patches)
 {
 	const struct object *object = create(CLAIM("1Gi", ""));
@@ -475,7 +490,8 @@ suite(void)
 	const TTest *const tests[] = { creates, creates_once, wants_one_namespace, makes_names_up, cuts_long_stems,
 		refuses_what_is_wrong, prepares, tries_without_doing, counts_generations, guards_changes, keeps_status_from_users,
 		changes_only_status, keeps_what_is_fixed, keeps_what_is_immutable, deletes_at_once, waits_for_finalizers,
-		a_user_may_end_the_waiting, checks_preconditions, orphans, sets_finalizers, patches };
+		a_user_may_end_the_waiting, checks_preconditions, orphans, sets_finalizers, patches,
+		events_are_limited_between_two_sweeps };
 	Suite *suite = suite_create("objects");
 	TCase *tc = tcase_create("objects");
 
