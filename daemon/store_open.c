@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -20,6 +21,8 @@
 #include "daemon/store_private.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
+
+enum { ORPHAN_PAUSES = 1000, ORPHAN_PAUSE_US = 10000 };
 
 /* --- the lock --------------------------------------------------------------------------------------------------- */
 
@@ -54,6 +57,32 @@ store_lock_take(const char *directory, struct error *err)
 	if (ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)
 		log_warning("cannot write the process id to %s: %s", path, g_strerror(errno));
 	return fd;
+}
+
+/* The process of that number in the lock's file is gone: who holds the lock now is a child of it. */
+static bool
+is_orphaned(const char *directory)
+{
+	g_autofree char *path = g_build_filename(directory, "lock", NULL);
+	g_autofree char *text = NULL;
+	pid_t pid = g_file_get_contents(path, &text, NULL, NULL) ? (pid_t)g_ascii_strtoll(text, NULL, 10) : 0;
+
+	return pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+/* A daemon that is killed while it starts a worker leaves a child that holds the lock, too, until it ends a moment later.
+ * Waits for that one; blocks, so it is for the start only. */
+static int
+lock_at_start(const char *directory, struct error *err)
+{
+	int lock = -1;
+
+	for (int pauses = 0; (lock = store_lock_take(directory, err)) < 0 && err->code == EBUSY; pauses++) {
+		if (pauses == ORPHAN_PAUSES || !is_orphaned(directory))
+			return -1;
+		g_usleep(ORPHAN_PAUSE_US);
+	}
+	return lock;
 }
 
 /* --- reading everything ----------------------------------------------------------------------------------------- */
@@ -373,7 +402,7 @@ store_open(const char *directory, struct event_base *base, struct error *err)
 		error_errno(err, "cannot make %s", directory);
 		return NULL;
 	}
-	int lock = store_lock_take(directory, err);
+	int lock = lock_at_start(directory, err);
 	if (lock < 0)
 		return NULL;
 	struct store *store = g_new0(struct store, 1);

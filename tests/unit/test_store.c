@@ -556,6 +556,37 @@ START_TEST(a_second_opener_is_refused_with_our_number)
 }
 END_TEST
 
+/* Ends as a daemon that is killed while it starts a worker: its child has the lock for a moment more. */
+static void __attribute__((noreturn))
+die_with_a_child(void)
+{
+	struct error err = { 0 };
+
+	if (store_open(directory, base, &err) == NULL)
+		_exit(1);
+	if (fork() == 0) {
+		g_usleep(200000);
+		_exit(0);
+	}
+	kill(getpid(), SIGKILL);
+	_exit(1);
+}
+
+START_TEST(waits_for_the_child_of_a_killed_daemon)
+{
+	int status;
+
+	store_close(store);
+	store = NULL;
+	pid_t pid = fork();
+	if (pid == 0)
+		die_with_a_child();
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+	reopen();
+}
+END_TEST
+
 static char *
 db_path(void)
 {
@@ -1094,6 +1125,7 @@ main(void)
 	tcase_add_test(quick, opens_again_with_everything);
 	tcase_add_test(quick, an_address_has_one_owner);
 	tcase_add_test(quick, a_second_opener_is_refused_with_our_number);
+	tcase_add_test(quick, waits_for_the_child_of_a_killed_daemon);
 	tcase_add_test(quick, keeps_its_files_to_itself);
 	tcase_add_test(quick, migrates_an_old_file_after_a_backup);
 	tcase_add_test(quick, refuses_a_newer_and_a_foreign_file);
