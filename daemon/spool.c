@@ -236,7 +236,7 @@ static void
 record_root(struct spool *spool, const struct spool_scan *scan)
 {
 	struct error err = { 0 };
-	json_t *root = json_pack("{s:I, s:I, s:b}", "device", (json_int_t)scan->device, "inode", (json_int_t)scan->inode, "marker",
+	json_t *root = json_pack("{s:I, s:I, s:s?}", "device", (json_int_t)scan->device, "inode", (json_int_t)scan->inode, "marker",
 	    scan->marker);
 	g_autofree char *text = json_write(root);
 
@@ -246,25 +246,34 @@ record_root(struct spool *spool, const struct spool_scan *scan)
 	spool->accept_root = false;
 }
 
+/* The directory beneath a mount may have been a spool of ours, too: its marker is another one. */
+static bool
+is_same_marker(const json_t *known, const char *marker)
+{
+	return marker != NULL && (json_is_true(known) || g_strcmp0(json_string_value(known), marker) == 0);
+}
+
 /* Why this scan must not lead to deletions, or NULL. */
 static char *
 doubt_about(struct spool *spool, const struct spool_scan *scan)
 {
 	const char *text = store_record_get(spool->daemon->store, SPOOL_ROOT_BUCKET, "root");
 	json_t *root = text == NULL ? NULL : json_read(text, strlen(text), NULL);
-	bool marked = json_is_true(json_object_get(root, "marker"));
+	const json_t *marker = json_object_get(root, "marker");
+	bool marked = json_is_true(marker) || json_is_string(marker);
 	bool same = json_integer_value(json_object_get(root, "device")) == (json_int_t)scan->device &&
 	    json_integer_value(json_object_get(root, "inode")) == (json_int_t)scan->inode;
-	bool accepted = root == NULL || spool->accept_root || (marked ? scan->marker : same);
+	bool accepted = root == NULL || spool->accept_root || (marked ? is_same_marker(marker, scan->marker) : same);
+	bool told = g_strcmp0(json_string_value(marker), scan->marker) == 0;
 
 	json_decref(root);
 	if (scan->incomplete != NULL)
 		return g_strdup(scan->missing ? "the spool directory is missing" : scan->incomplete);
-	if (accepted && (root == NULL || spool->accept_root || !same || marked != scan->marker))
+	if (accepted && (root == NULL || spool->accept_root || !same || (scan->marker != NULL && !told)))
 		record_root(spool, scan);
 	if (accepted)
 		return NULL;
-	return g_strdup_printf(marked ? "%s is not the spool that it was: its marker " SPOOL_MARKER " is missing" :
+	return g_strdup_printf(marked ? "%s is not the spool that it was: its marker " SPOOL_MARKER " is missing or another one" :
 	                                "%s is not the spool that it was: it is another directory now",
 	    spool->directory);
 }

@@ -29,7 +29,8 @@ enum {
 /* Records of the store. */
 #define SPOOL_BUCKET "spool"           /* "path\nkey" -> what the file said of the object */
 #define SPOOL_FILE_BUCKET "spool-file" /* path -> {"generation", "sha256"} of what was accepted last */
-#define SPOOL_ROOT_BUCKET "spool-root" /* "root" -> {"device", "inode", "marker"} */
+#define SPOOL_ROOT_BUCKET "spool-root" /* "root" -> {"device", "inode", "marker"}; marker: its text, null without one,
+                                    * true when an earlier release wrote it */
 
 /* A file that is there, as it was read last. */
 struct spool_known {

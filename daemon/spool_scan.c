@@ -19,6 +19,8 @@
 #include "src/base/clock.h"
 #include "src/document/document.h"
 
+enum { MARKER_MOST = 256 };
+
 /* A walk under way. */
 struct walk {
 	int root;              /* descriptor of the spool */
@@ -364,6 +366,25 @@ compare_entries(gconstpointer left, gconstpointer right)
 	return strcmp(a->path, b->path);
 }
 
+/* One that cannot be read is there all the same. */
+static char *
+read_marker(int root)
+{
+	struct stat st;
+	char text[MARKER_MOST] = "";
+	int fd;
+
+	if (fstatat(root, SPOOL_MARKER, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return NULL;
+	fd = openat(root, SPOOL_MARKER, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	if (fd >= 0) {
+		if (read(fd, text, sizeof(text) - 1) < 0)
+			text[0] = '\0';
+		close(fd);
+	}
+	return g_utf8_make_valid(g_strchomp(text), -1);
+}
+
 static void
 look_at_root(struct walk *walk)
 {
@@ -377,7 +398,7 @@ look_at_root(struct walk *walk)
 	scan->device = st.st_dev;
 	scan->inode = st.st_ino;
 	walk->owner = st.st_uid;
-	scan->marker = fstatat(walk->root, SPOOL_MARKER, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	scan->marker = read_marker(walk->root);
 	walk_folder(walk, "", 0);
 	g_ptr_array_sort(scan->entries, compare_entries);
 }
@@ -410,19 +431,21 @@ spool_scan_free(struct spool_scan *scan)
 	g_ptr_array_unref(scan->entries);
 	g_ptr_array_unref(scan->folders);
 	g_free(scan->incomplete);
+	g_free(scan->marker);
 	g_free(scan);
 }
 
 void
 spool_scan_mark(const char *directory)
 {
-	static const char text[] = "solovirtd made this file: while it is here, the spool is known to be mounted.\n";
+	g_autofree char *uuid = g_uuid_string_random();
+	g_autofree char *text = g_strdup_printf("solovirtd made this file: while it is here, the spool is known to be mounted.\n%s\n", uuid);
 	g_autofree char *path = g_build_filename(directory, SPOOL_MARKER, NULL);
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 
 	if (fd < 0)
 		return;
-	if (write(fd, text, sizeof(text) - 1) < 0)
+	if (write(fd, text, strlen(text)) < 0)
 		unlink(path);
 	close(fd);
 }

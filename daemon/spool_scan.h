@@ -46,7 +46,7 @@ struct spool_scan {
 	GPtrArray *entries; /* struct spool_entry, sorted by path */
 	GPtrArray *folders; /* char *, below the spool; "" is the spool itself; to be watched */
 	bool missing;       /* there is no such directory */
-	bool marker;        /* it holds SPOOL_MARKER */
+	char *marker;       /* text of its SPOOL_MARKER, or NULL: which spool it is */
 	uint64_t device, inode; /* of the directory */
 	char *incomplete;   /* NULL, or why not everything was seen */
 };

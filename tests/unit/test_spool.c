@@ -398,7 +398,9 @@ START_TEST(much_at_once_waits_for_a_word)
 }
 END_TEST
 
-START_TEST(another_directory_deletes_nothing)
+/* Another directory in its place, with the marker of another spool, or none. */
+static void
+exchange_spool(const char *text)
 {
 	g_autofree char *away = g_strconcat(it.config->spool_directory, ".away", NULL), *marker = in_spool(".solovirt-spool");
 
@@ -407,17 +409,32 @@ START_TEST(another_directory_deletes_nothing)
 	ck_assert_int_eq(rename(it.config->spool_directory, away), 0);
 	AWAIT(held() == 2);
 	g_mkdir(it.config->spool_directory, 0755); /* what an unmounted file-system leaves */
+	if (text != NULL)
+		ck_assert(g_file_set_contents(marker, text, -1, NULL));
 	run_for(800);
 	ck_assert_int_eq(held(), 2);
 	ck_assert_uint_eq(store_count(it.store, KIND_CONFIG_MAP), 2);
-	ck_assert(!g_file_test(marker, G_FILE_TEST_EXISTS));
+	ck_assert(g_file_test(marker, G_FILE_TEST_EXISTS) == (text != NULL));
 	drop_cm("m0.yaml", "m0", "two"); /* it is watched all the same */
 	AWAIT(says("m0", "two"));
 	lift("m0.yaml");
-	rmdir(it.config->spool_directory);
+	g_remove(marker);
+	ck_assert_int_eq(rmdir(it.config->spool_directory), 0);
 	ck_assert_int_eq(rename(away, it.config->spool_directory), 0);
 	AWAIT(held() == 0 && is_state("m1.yaml", "Accepted"));
 	AWAIT(says("m0", "one"));
+}
+
+START_TEST(another_directory_deletes_nothing)
+{
+	exchange_spool(NULL);
+}
+END_TEST
+
+/* Where a spool was before something was mounted over it. */
+START_TEST(another_spool_deletes_nothing)
+{
+	exchange_spool("another\n");
 }
 END_TEST
 
@@ -540,7 +557,7 @@ main(void)
 {
 	const TTest *const tests[] = { a_file_comes_changes_and_goes, an_edit_keeps_what_others_changed, one_bad_document_stops_its_file,
 		half_a_file_is_given_time, what_only_the_daemon_makes_is_refused, two_files_name_each_other,
-		a_renamed_file_keeps_its_objects, not_pruned_is_let_go, much_at_once_waits_for_a_word, another_directory_deletes_nothing,
+		a_renamed_file_keeps_its_objects, not_pruned_is_let_go, much_at_once_waits_for_a_word, another_directory_deletes_nothing, another_spool_deletes_nothing,
 		a_restart_changes_nothing_and_misses_nothing, a_deleted_object_comes_back, waits_until_a_deleted_object_is_gone,
 		what_get_prints_may_be_dropped,
 		a_thousand_files_do_not_hold_the_loop_up };

@@ -219,19 +219,19 @@ END_TEST
 START_TEST(knows_its_directory_again)
 {
 	expect("");
-	ck_assert(!scan->missing && !scan->marker && scan->inode != 0);
+	ck_assert(!scan->missing && scan->marker == NULL && scan->inode != 0);
 	uint64_t inode = scan->inode;
 	spool_scan_mark(directory);
 	spool_scan_mark(directory);
 	expect("");
-	ck_assert(scan->marker && scan->inode == inode);
+	ck_assert(scan->marker != NULL && scan->inode == inode);
 	g_autofree char *aside = g_strconcat(directory, ".aside", NULL);
 	ck_assert_int_eq(rename(directory, aside), 0);
 	expect("");
 	ck_assert(scan->missing && scan->incomplete != NULL);
 	g_mkdir(directory, 0755);
 	expect("");
-	ck_assert(!scan->missing && !scan->marker && scan->inode != inode);
+	ck_assert(!scan->missing && scan->marker == NULL && scan->inode != inode);
 	remove_tree(aside);
 }
 END_TEST
