@@ -8,6 +8,7 @@
 #include "src/api/config.h"
 #include "src/api/kinds.h"
 
+struct error;
 struct event_base;
 struct object;
 
@@ -22,6 +23,7 @@ struct daemon {
 	struct http_server *http;
 	GPtrArray *hosts;       /* struct host *, in configuration order */
 	GPtrArray *answers;     /* objects of dry runs, until the turn ends */
+	int64_t steady;         /* daemon_steady() at the zero of the monotonic clock; 0: not yet asked for */
 	unsigned events;        /* new Events since old ones were removed */
 };
 
@@ -39,5 +41,11 @@ void daemon_events_expire(struct daemon *daemon);
 
 /* Wall time of this turn of the loop. */
 int64_t daemon_now(struct daemon *daemon);
+
+/* Milliseconds for what is kept for a time and then lost for good.  Begins as the wall time of a new store, runs only while the
+ * daemon does, and never jumps: a clock that was set wrong makes nothing expire. */
+int64_t daemon_steady(struct daemon *daemon);
+/* Writes it down once so many ms went by since it was written last: a restart goes on from there. */
+int daemon_steady_keep(struct daemon *daemon, int64_t progress, struct error *err);
 
 #endif

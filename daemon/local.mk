@@ -48,6 +48,7 @@ libsolovirt_a_SOURCES += \
 	daemon/job.c daemon/job.h \
 	daemon/objects.c daemon/objects.h \
 	daemon/queue.c daemon/queue.h \
+	daemon/steady.c \
 	daemon/verbs.c daemon/verbs.h \
 	daemon/controllers/adopt.c daemon/controllers/adopt.h \
 	daemon/controllers/claim.c daemon/controllers/claim.h \

@@ -80,14 +80,31 @@ copy_new(struct store_db *db, const char *path, struct error *err)
 	return NULL;
 }
 
-/* What a backup that is made now is called; caller g_free()s. */
+/* The time in a backup's name; -1 when it is none. */
+static int64_t
+time_of(const char *path)
+{
+	g_autofree char *text = g_strdup(strrchr(path, '/') + 1 + strlen("solovirt-"));
+
+	if (strlen(text) != sizeof("2026-01-02T03-04-05Z.db") - 1)
+		return -1;
+	text[13] = text[16] = ':';
+	text[20] = '\0';
+	return clock_parse(text);
+}
+
+/* What a backup that is made now is called; caller g_free()s.  The newest is last by name, also after the clock was set back. */
 static char *
 backup_path(const char *directory)
 {
-	char now[CLOCK_TEXT_SIZE];
+	g_autoptr(GPtrArray) others = store_backup_list(directory);
+	int64_t now = clock_wall_ms();
+	char text[CLOCK_TEXT_SIZE];
 
-	clock_format(clock_wall_ms(), now);
-	return g_strdup_printf("%s/backup/solovirt-%s.db", directory, g_strdelimit(now, ":", '-'));
+	if (others->len > 0)
+		now = MAX(now, time_of(others->pdata[0]) + 1000);
+	clock_format(now, text);
+	return g_strdup_printf("%s/backup/solovirt-%s.db", directory, g_strdelimit(text, ":", '-'));
 }
 
 /* 1: more to do, 0: all pages are there, -1. */

@@ -28,7 +28,7 @@
 
 #define TRASH "trash" /* bucket of records: "namespace/name/uid" -> JSON */
 
-enum { AGAIN_FIRST_MS = 1000, AGAIN_MOST_MS = 60000 };
+enum { AGAIN_FIRST_MS = 1000, AGAIN_MOST_MS = 60000, STEADY_KEEP_MS = 600000 };
 
 static const char *
 annotation(const struct claim *claim, const char *name)
@@ -243,10 +243,12 @@ trash_put(struct daemon *daemon, const struct object *object, struct error *err)
 	json_t *entry = json_pack("{s:s,s:s,s:s,s:I,s:s,s:s,s:I}", "volume", claim->spec->volume_name, "node", annotation(claim, CLAIM_NODE),
 	    "path", annotation(claim, CLAIM_PATH), "capacity",
 	    (json_int_t)(claim->status->capacity == NULL ? 0 : claim->status->capacity->storage), "class",
-	    claim->spec->storage_class_name, "source", source == NULL ? "" : source, "since", (json_int_t)daemon_now(daemon));
+	    claim->spec->storage_class_name, "source", source == NULL ? "" : source, "since", (json_int_t)daemon_steady(daemon));
 
 	text = json_write(entry);
 	json_decref(entry);
+	if (daemon_steady_keep(daemon, 0, err) != 0)
+		return -1;
 	return store_record_set(daemon->store, TRASH, key, text, err);
 }
 
@@ -365,6 +367,7 @@ purge(struct daemon *daemon, const char *key, json_t *entry)
 struct sweeping {
 	struct daemon *daemon;
 	GPtrArray *keys; /* of what is old enough */
+	unsigned kept;   /* how many are not */
 };
 
 static void
@@ -373,8 +376,10 @@ sweep_one(void *arg, const char *key, const char *value)
 	struct sweeping *s = arg;
 	json_t *entry = json_read(value, strlen(value), NULL);
 
-	if (entry != NULL && daemon_now(s->daemon) - json_integer_value(json_object_get(entry, "since")) >= s->daemon->config->trash)
+	if (entry != NULL && daemon_steady(s->daemon) - json_integer_value(json_object_get(entry, "since")) >= s->daemon->config->trash)
 		g_ptr_array_add(s->keys, g_strdup(key));
+	else
+		s->kept++;
 	json_decref(entry);
 }
 
@@ -382,9 +387,11 @@ void
 trash_sweep(struct daemon *daemon)
 {
 	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
-	struct sweeping s = { daemon, keys };
+	struct sweeping s = { daemon, keys, 0 };
 
 	store_record_each(daemon->store, TRASH, sweep_one, &s);
+	if (s.kept > 0)
+		daemon_steady_keep(daemon, MIN(STEADY_KEEP_MS, daemon->config->trash / 10), NULL);
 	for (guint i = 0; i < keys->len; i++) {
 		const char *value = store_record_get(daemon->store, TRASH, keys->pdata[i]);
 		json_t *entry = value == NULL ? NULL : json_read(value, strlen(value), NULL);

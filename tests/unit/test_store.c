@@ -736,6 +736,21 @@ START_TEST(a_torn_file_is_found_by_the_integrity_check)
 }
 END_TEST
 
+START_TEST(a_clock_that_was_set_back_does_not_make_old_backups_the_newest)
+{
+	struct error err = { 0 };
+	g_autofree char *folder = g_build_filename(directory, "backup", NULL);
+	g_autofree char *future = g_build_filename(folder, "solovirt-2199-01-31T23-59-59Z.db", NULL);
+
+	g_mkdir(folder, 0700);
+	ck_assert(g_file_set_contents(future, "x", 1, NULL));
+	ck_assert_int_eq(store_backup_now(&store->db, directory, &err), 0);
+	g_autoptr(GPtrArray) backups = store_backup_list(directory);
+	ck_assert_uint_eq(backups->len, 2);
+	ck_assert(g_str_has_suffix(backups->pdata[0], "solovirt-2199-02-01T00-00-00Z.db"));
+}
+END_TEST
+
 START_TEST(backups_are_made_in_steps_and_pruned)
 {
 	struct error err = { 0 };
@@ -1135,6 +1150,7 @@ main(void)
 	tcase_set_timeout(quick, 30);
 	suite_add_tcase(suite, quick);
 	tcase_add_checked_fixture(slow, setup, teardown);
+	tcase_add_test(slow, a_clock_that_was_set_back_does_not_make_old_backups_the_newest);
 	tcase_add_test(slow, backups_are_made_in_steps_and_pruned);
 	tcase_add_loop_test(slow, what_is_taken_away_beneath_it_is_written_anew, 0, (int)G_N_ELEMENTS(losses));
 	tcase_add_test(slow, a_directory_that_cannot_be_made_is_a_problem);
