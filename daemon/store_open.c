@@ -375,13 +375,29 @@ begin_epoch(struct store *store, struct error *err)
 	return 0;
 }
 
+/* A file that is gone or empty is a new store to SQLite, but whoever has backups has had one. */
+static enum store_outcome
+doubt_new(struct store *store, const char *path, struct error *err)
+{
+	g_autoptr(GPtrArray) backups = store_backup_list(store->directory);
+
+	if (store->epoch > 0 || backups->len == 0)
+		return STORE_GOOD;
+	store_db_close(&store->db);
+	store_memory_clear(store);
+	error_set(err, EIO, "%s is missing or empty although there are backups of it", path);
+	return STORE_DAMAGED;
+}
+
 static int
 open_or_restore(struct store *store, struct error *err)
 {
 	g_autofree char *path = g_build_filename(store->directory, "solovirt.db", NULL);
 	enum store_outcome outcome = read_file(store, path, err);
-	bool damaged = outcome == STORE_DAMAGED;
 
+	if (outcome == STORE_GOOD)
+		outcome = doubt_new(store, path, err);
+	bool damaged = outcome == STORE_DAMAGED;
 	if (damaged) {
 		struct error reason = *err;
 		outcome = store_set_aside(path, &reason, err) < 0 ? STORE_FAILED : restore(store, path, err);

@@ -712,6 +712,39 @@ START_TEST(a_file_of_rubbish_is_kept_aside)
 END_TEST
 
 /* Overwrites pages in the middle of the file. */
+static void
+truncate_database(const char *path)
+{
+	ck_assert(g_file_set_contents(path, "", 0, NULL));
+}
+
+static void
+remove_database(const char *path)
+{
+	ck_assert_int_eq(g_remove(path), 0);
+}
+
+static void (*const emptyings[])(const char *path) = { truncate_database, remove_database };
+
+START_TEST(an_empty_file_is_no_new_store_when_there_are_backups)
+{
+	struct error err = { 0 };
+	g_autofree char *path = db_path(), *uuid = g_strdup(store_uuid(store));
+
+	log_open("test", -1);
+	put("a", "1", &err);
+	turn();
+	ck_assert_int_eq(store_backup_now(&store->db, directory, &err), 0);
+	store_close(store);
+	store = NULL;
+	emptyings[_i](path);
+	reopen();
+	ck_assert(get("a") != NULL);
+	ck_assert_str_eq(store_uuid(store), uuid);
+	ck_assert_int_ge(store_version(store), STORE_VERSION_JUMP);
+}
+END_TEST
+
 START_TEST(a_torn_file_is_found_by_the_integrity_check)
 {
 	g_autofree char *path = db_path(), *junk = g_malloc(3 * 4096);
@@ -1147,6 +1180,7 @@ main(void)
 	tcase_add_test(quick, a_wrong_checksum_brings_the_backup_back);
 	tcase_add_test(quick, a_file_of_rubbish_is_kept_aside);
 	tcase_add_test(quick, a_torn_file_is_found_by_the_integrity_check);
+	tcase_add_loop_test(quick, an_empty_file_is_no_new_store_when_there_are_backups, 0, (int)G_N_ELEMENTS(emptyings));
 	tcase_set_timeout(quick, 30);
 	suite_add_tcase(suite, quick);
 	tcase_add_checked_fixture(slow, setup, teardown);
