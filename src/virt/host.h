@@ -25,7 +25,6 @@ enum {
 	HOST_CHANNEL = 3,       /* descriptor of the socket to the daemon */
 	HOST_LANES = 4,         /* calls at work at a time */
 	HOST_CONSOLES = 64,     /* consoles open at a time */
-	HOST_LOG_MOST = 1 << 20 /* bytes of a console log in one answer */
 };
 
 /* One request on its way. */
@@ -117,6 +116,14 @@ int host_dhcp_remove(const char *directory, const char *network, const char *mac
 json_t *host_dhcp_list(const char *directory, struct error *err);
 /* Makes dnsmasq forget what has no file any more. */
 void host_dhcp_reload(const char *network);
+/* A dnsmasq serves the network.  Only where libvirt is on this machine. */
+bool host_dhcp_is_served(const char *network);
+
+/* --- host_bridge.c -------------------------------------------------------------------------------------------------- */
+
+/* Puts the interfaces of running guests of a network back into its bridge: libvirt leaves them outside when a network that was
+ * stopped starts again.  Only where libvirt is on this machine.  How many were outside, or -1. */
+int host_bridge_attach(virConnectPtr connection, const char *network, const char *bridge, struct error *err);
 
 /* --- host_domain.c: domains and whose they are -------------------------------------------------------------------- */
 

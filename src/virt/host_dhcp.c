@@ -58,15 +58,32 @@ is_dnsmasq(const char *pid)
 	return g_file_get_contents(path, &name, NULL, NULL) && strcmp(g_strchomp(name), "dnsmasq") == 0;
 }
 
-void
-host_dhcp_reload(const char *network)
+/* The process that serves a network, or -1. */
+static pid_t
+server_of(const char *network)
 {
 	g_autofree char *path = g_strdup_printf("%s/%s.pid", LIBVIRT_NETWORK_PIDS, network), *pid = NULL;
 	guint64 number;
 
 	if (g_file_get_contents(path, &pid, NULL, NULL) && g_ascii_string_to_unsigned(g_strstrip(pid), 10, 2, G_MAXINT, &number, NULL) &&
 	    is_dnsmasq(pid))
-		kill((pid_t)number, SIGHUP);
+		return (pid_t)number;
+	return -1;
+}
+
+bool
+host_dhcp_is_served(const char *network)
+{
+	return server_of(network) > 0;
+}
+
+void
+host_dhcp_reload(const char *network)
+{
+	pid_t pid = server_of(network);
+
+	if (pid > 0)
+		kill(pid, SIGHUP);
 }
 
 /* --- one entry ---------------------------------------------------------------------------------------------------- */

@@ -10,12 +10,14 @@
 
 #include "src/virt/host.h"
 
-enum event_type { EVENT_DOMAIN, EVENT_AGENT };
+enum event_type { EVENT_DOMAIN, EVENT_AGENT, EVENT_LOSS };
 
 struct event {
 	enum event_type type;
-	virDomainPtr domain; /* a reference */
+	virDomainPtr domain; /* a reference; NULL: a loss */
 	int number, detail;  /* lifecycle event and detail; or 1 when the agent is connected */
+	const char *noun;    /* of a loss: what was stopped */
+	char *name;
 };
 
 static const char *const lifecycle_words[] = {
@@ -55,7 +57,16 @@ push(virDomainPtr domain, enum event_type type, int number, int detail)
 	struct event *event = g_new0(struct event, 1);
 
 	virDomainRef(domain);
-	*event = (struct event){ type, domain, number, detail };
+	*event = (struct event){ .type = type, .domain = domain, .number = number, .detail = detail };
+	g_async_queue_push(events, event);
+}
+
+static void
+push_loss(const char *noun, const char *name)
+{
+	struct event *event = g_new0(struct event, 1);
+
+	*event = (struct event){ .type = EVENT_LOSS, .noun = noun, .name = g_strdup(name) };
 	g_async_queue_push(events, event);
 }
 
@@ -77,6 +88,26 @@ on_agent(virConnectPtr connection, virDomainPtr domain, int state, int reason, v
 	push(domain, EVENT_AGENT, state == VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED, 0);
 }
 
+static void
+on_network(virConnectPtr connection, virNetworkPtr network, int number, int detail, void *opaque)
+{
+	(void)connection;
+	(void)detail;
+	(void)opaque;
+	if (number == VIR_NETWORK_EVENT_STOPPED || number == VIR_NETWORK_EVENT_UNDEFINED)
+		push_loss("network", virNetworkGetName(network));
+}
+
+static void
+on_pool(virConnectPtr connection, virStoragePoolPtr pool, int number, int detail, void *opaque)
+{
+	(void)connection;
+	(void)detail;
+	(void)opaque;
+	if (number == VIR_STORAGE_POOL_EVENT_STOPPED || number == VIR_STORAGE_POOL_EVENT_UNDEFINED)
+		push_loss("pool", virStoragePoolGetName(pool));
+}
+
 /* What the daemon is told of an undefined domain is what was known of it last. */
 static json_t *
 describe_gone(GHashTable *known, const char *uuid, const struct event *event)
@@ -94,40 +125,65 @@ describe_gone(GHashTable *known, const char *uuid, const struct event *event)
 	return last;
 }
 
-/* DOMAIN of an event, new reference; NULL when it is none of ours. */
+/* DOMAIN of an event, new reference; NULL when it is none of ours.  A domain whose definition was removed while it runs is
+ * known until it has stopped. */
 static json_t *
 describe(GHashTable *known, const struct event *event)
 {
 	char uuid[VIR_UUID_STRING_BUFLEN] = "";
 	struct error err = { 0 };
 	json_t *domain = host_domain_describe(event->domain, &err);
+	bool stopped = event->type == EVENT_DOMAIN && event->number == VIR_DOMAIN_EVENT_STOPPED;
+	bool undefined = event->type == EVENT_DOMAIN && event->number == VIR_DOMAIN_EVENT_UNDEFINED;
 
 	virDomainGetUUIDString(event->domain, uuid);
-	if (domain != NULL)
+	if (domain != NULL) {
 		g_hash_table_replace(known, g_strdup(uuid), json_copy(domain));
-	else if (err.code != 0)
+		return domain;
+	}
+	/* A stopped one whose definition somebody made without our metadata is gone, too: what is there now is not ours. */
+	if (err.code != 0 || stopped)
 		domain = describe_gone(known, uuid, event);
-	if (event->type == EVENT_DOMAIN && event->number == VIR_DOMAIN_EVENT_UNDEFINED)
+	if (stopped || undefined)
 		g_hash_table_remove(known, uuid);
 	return domain;
 }
 
+/* An event may be old by now: a definition that was removed may be there again. */
+static const char *
+word_of(const struct event *event)
+{
+	if (event->number == VIR_DOMAIN_EVENT_DEFINED && event->detail == VIR_DOMAIN_EVENT_DEFINED_UPDATED)
+		return "redefined";
+	if (event->number == VIR_DOMAIN_EVENT_UNDEFINED && virDomainIsPersistent(event->domain) == 1)
+		return "defined";
+	return word(lifecycle_words, G_N_ELEMENTS(lifecycle_words), event->number);
+}
+
 static void
-tell(GHashTable *known, const struct event *event)
+tell_domain(GHashTable *known, const struct event *event)
 {
 	json_t *domain = describe(known, event);
 
 	if (domain == NULL)
 		return;
 	if (event->type == EVENT_DOMAIN) {
-		json_object_set_new(domain, "event",
-		    json_string(word(lifecycle_words, G_N_ELEMENTS(lifecycle_words), event->number)));
+		json_object_set_new(domain, "event", json_string(word_of(event)));
 		host_tell("domain", domain);
 		return;
 	}
 	host_tell("agent", json_pack("{s:O,s:O,s:b}", "name", json_object_get(domain, "name"), "uid",
 	    json_object_get(domain, "uid"), "connected", event->number));
 	json_decref(domain);
+}
+
+static void
+tell(GHashTable *known, const struct event *event)
+{
+	if (event->type == EVENT_LOSS)
+		host_tell(event->noun, json_pack("{s:s}", "name", event->name));
+	else
+		tell_domain(known, event);
 }
 
 /* So that the end of a domain from before our time can be told by its uid. */
@@ -162,7 +218,9 @@ teller_run(void *connection)
 		host_order_lock();
 		tell(known, event);
 		host_order_unlock();
-		virDomainFree(event->domain);
+		if (event->domain != NULL)
+			virDomainFree(event->domain);
+		g_free(event->name);
 		g_free(event);
 	}
 	return NULL;
@@ -177,7 +235,11 @@ host_events_start(virConnectPtr connection, struct error *err)
 	if (virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
 	    VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), NULL, NULL) < 0)
 		return host_error(err, "cannot ask for domain events");
-	/* The test driver has no agents. */
+	/* The test driver has neither all of these nor agents; the daemon looks at network and pool from time to time, too. */
+	virConnectNetworkEventRegisterAny(connection, NULL, VIR_NETWORK_EVENT_ID_LIFECYCLE,
+	    VIR_NETWORK_EVENT_CALLBACK(on_network), NULL, NULL);
+	virConnectStoragePoolEventRegisterAny(connection, NULL, VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE,
+	    VIR_STORAGE_POOL_EVENT_CALLBACK(on_pool), NULL, NULL);
 	virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE,
 	    VIR_DOMAIN_EVENT_CALLBACK(on_agent), NULL, NULL);
 	if (pthread_create(&thread, NULL, teller_run, connection) != 0)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "src/virt/host.h"
+#include "src/virt/host_verbs.h"
 
 #define LOG_DIRECTORY "/var/log/libvirt/"
 /* virtlogd's max_backups: path.0 is the youngest. */

@@ -134,8 +134,20 @@ entries_directory(virNetworkPtr network, bool *failed, struct error *err)
 	return found ? g_steal_pointer(&directory) : NULL;
 }
 
+/* Guests that run on it have lost their place when it was stopped.  On another machine only libvirt could give it back. */
 static int
-network_activate(virNetworkPtr network, struct error *err)
+guests_attach(virConnectPtr connection, virNetworkPtr network, struct error *err)
+{
+	char *bridge = host_is_local() ? virNetworkGetBridgeName(network) : NULL;
+	int count = bridge == NULL ? 0 : host_bridge_attach(connection, virNetworkGetName(network), bridge, err);
+
+	free(bridge);
+	return count;
+}
+
+/* 0: it is active; 1: it is again, *guests interfaces were attached to it; -1. */
+static int
+network_activate(virConnectPtr connection, virNetworkPtr network, int *guests, struct error *err)
 {
 	bool failed = false;
 
@@ -144,8 +156,10 @@ network_activate(virNetworkPtr network, struct error *err)
 	g_autofree char *directory = entries_directory(network, &failed, err);
 	if (failed || (directory != NULL && host_dhcp_prepare(directory, err) < 0))
 		return -1;
-	if (virNetworkCreate(network) == 0)
-		return 0;
+	if (virNetworkCreate(network) == 0) {
+		*guests = guests_attach(connection, network, err);
+		return *guests < 0 ? -1 : 1;
+	}
 	host_error(err, "cannot start network %s", virNetworkGetName(network));
 	return virNetworkIsActive(network) == 1 ? 0 : -1; /* another lane may have been faster */
 }
@@ -154,38 +168,13 @@ static virNetworkPtr
 network_get(virConnectPtr connection, const char *name, struct error *err)
 {
 	g_autoptr(virNetwork) network = virNetworkLookupByName(connection, name);
+	int guests = 0;
 
 	if (network == NULL) {
 		host_error(err, "cannot find network %s", name);
 		return NULL;
 	}
-	return network_activate(network, err) < 0 ? NULL : g_steal_pointer(&network);
-}
-
-static json_t *
-run_ensure(struct host_call *call, struct error *err)
-{
-	g_autoptr(virNetwork) network = NULL;
-	const char *name, *bridge, *cidr;
-	char gateway[INET_ADDRSTRLEN];
-	int prefix = 0;
-
-	if (host_args(call, err, "{s:s,s:s,s:s}", "network", &name, "bridge", &bridge, "cidr", &cidr) < 0 ||
-	    read_cidr(cidr, gateway, &prefix, err) < 0)
-		return NULL;
-	network = virNetworkLookupByName(call->connection, name);
-	if (network == NULL && virGetLastErrorCode() == VIR_ERR_NO_NETWORK)
-		network = network_define(call->connection, name, bridge, gateway, prefix, err);
-	else if (network == NULL)
-		host_error(err, "cannot look for network %s", name);
-	if (network == NULL || network_check(network, bridge, gateway, err) < 0 || network_activate(network, err) < 0)
-		return NULL;
-	if (virNetworkSetAutostart(network, 1) < 0) {
-		host_error(err, "cannot make network %s start by itself", name);
-		return NULL;
-	}
-	host_dhcp_reload(name); /* an earlier worker may have been ended between a removal and this */
-	return json_object();
+	return network_activate(connection, network, &guests, err) < 0 ? NULL : g_steal_pointer(&network);
 }
 
 /* --- its hosts ---------------------------------------------------------------------------------------------------- */
@@ -200,6 +189,71 @@ network_update(virNetworkPtr network, int command, const struct entry *entry, un
 	if (virNetworkUpdate(network, (unsigned)command, VIR_NETWORK_SECTION_IP_DHCP_HOST, -1, xml, flags) == 0)
 		return 0;
 	return host_error(err, "cannot change the address of %s in network %s", entry->mac, virNetworkGetName(network));
+}
+
+/*
+ * Starts a DHCP server that has ended.  libvirt does so by itself only when it starts or is told of a change; starting the
+ * network anew would cut its guests off.  So it is told of the host that is nobody, once more.
+ */
+static int
+server_start(virNetworkPtr network, const char *gateway, struct error *err)
+{
+	const struct entry nobody = { .mac = NOBODY, .ip = gateway };
+	struct error ignored = { 0 };
+
+	if (network_update(network, VIR_NETWORK_UPDATE_COMMAND_MODIFY, &nobody, VIR_NETWORK_UPDATE_AFFECT_LIVE, &ignored) == 0)
+		return 0;
+	if (network_update(network, VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, &nobody, VIR_NETWORK_UPDATE_AFFECT_LIVE, err) < 0)
+		return -1;
+	return network_update(network, VIR_NETWORK_UPDATE_COMMAND_DELETE, &nobody, VIR_NETWORK_UPDATE_AFFECT_LIVE, err);
+}
+
+/* Has it run, with its guests and its server; tells what was amiss. */
+static int
+network_mend(virConnectPtr connection, virNetworkPtr network, const char *gateway, GString *mended, struct error *err)
+{
+	int guests = 0, started = network_activate(connection, network, &guests, err);
+
+	if (started < 0)
+		return -1;
+	if (started > 0)
+		g_string_append_printf(mended, "network %s was not active and was started; %d interfaces of guests that run were attached to it",
+		    virNetworkGetName(network), guests);
+	if (!host_is_local() || host_dhcp_is_served(virNetworkGetName(network)))
+		return 0;
+	if (server_start(network, gateway, err) < 0)
+		return error_wrap(err, "the DHCP server (dnsmasq) does not run: ");
+	g_string_append_printf(mended, "%sthe DHCP server (dnsmasq) of network %s did not run and was started", mended->len > 0 ? "; " : "",
+	    virNetworkGetName(network));
+	return 0;
+}
+
+static json_t *
+run_ensure(struct host_call *call, struct error *err)
+{
+	g_autoptr(virNetwork) network = NULL;
+	g_autoptr(GString) mended = g_string_new(NULL);
+	const char *name, *bridge, *cidr;
+	char gateway[INET_ADDRSTRLEN];
+	int prefix = 0;
+
+	if (host_args(call, err, "{s:s,s:s,s:s}", "network", &name, "bridge", &bridge, "cidr", &cidr) < 0 ||
+	    read_cidr(cidr, gateway, &prefix, err) < 0)
+		return NULL;
+	network = virNetworkLookupByName(call->connection, name);
+	if (network == NULL && virGetLastErrorCode() == VIR_ERR_NO_NETWORK)
+		network = network_define(call->connection, name, bridge, gateway, prefix, err);
+	else if (network == NULL)
+		host_error(err, "cannot look for network %s", name);
+	if (network == NULL || network_check(network, bridge, gateway, err) < 0 ||
+	    network_mend(call->connection, network, gateway, mended, err) < 0)
+		return NULL;
+	if (virNetworkSetAutostart(network, 1) < 0) {
+		host_error(err, "cannot make network %s start by itself", name);
+		return NULL;
+	}
+	host_dhcp_reload(name); /* an earlier worker may have been ended between a removal and this */
+	return json_pack("{s:s*}", "mended", mended->len > 0 ? mended->str : NULL);
 }
 
 /* How a host that is there stands to the one that is wanted. */

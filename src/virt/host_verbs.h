@@ -14,18 +14,21 @@
  *  All below that take a uid: a domain of another uid is refused with ESTALE, one that is not ours with EACCES.
  *  domain-shutdown    {"name","uid"} -> {}          asks the guest (agent or ACPI); ENOENT when there is no such domain; {} when it does not run
  *  domain-destroy     {"name","uid"} -> DOMAIN      no error when it is not running; {} when it is gone
- *  domain-remove      {"name","uid"} -> {}          undefines a stopped one with its NVRAM; no error when gone; EBUSY when running
+ *  domain-remove      {"name","uid"} -> {}          undefines a stopped one with its NVRAM; no error when gone, also when one that is not
+ *                     ours has the name now; EBUSY when running
  *  domain-suspend, domain-resume, domain-reset, domain-reboot   {"name","uid"} -> {}
  *  domain-xml         {"name","uid"} -> {"xml"}
  *  domain-addresses   {"name","uid"} -> {"interfaces":[{"name","mac","ips":[]}]}   from the guest agent; ENOTCONN without one
  *  domain-guest-info  {"name","uid"} -> {"os":{...}}   from the guest agent; members of KubeVirt's VirtualMachineInstanceGuestOSInfo
- *  pool-ensure        {"pool","path"} -> {}
+ *  pool-ensure        {"pool","path","refresh":bool} -> {"mended":"..."}   defines and starts it; looks at its volumes anew unless told
+ *                     not to; mended, here and below: one sentence, when something did not run that has to
  *  volume-list        {"pool"} -> {"volumes":[VOLUME]}
  *  volume-create      {"pool","volume","capacity","format":"raw"|"qcow2","preallocate":bool} -> VOLUME   one that is there and as large: as it is
  *  volume-upload      {"pool","volume","format":"raw"} + descriptor of a regular file -> VOLUME   replaces what is there
  *  volume-resize      {"pool","volume","capacity"} -> VOLUME   only grows; a smaller capacity changes nothing
  *  volume-delete      {"pool","volume"} -> {}       no error when gone
- *  network-ensure     {"network","bridge","cidr"} -> {}   a NAT network whose DHCP serves only the hosts it is told
+ *  network-ensure     {"network","bridge","cidr"} -> {"mended":"..."}   a NAT network whose DHCP serves only the hosts it is told; where
+ *                     libvirt is local also its DHCP server, and guests that a stop of the network cut off
  *  network-host-list  {"network"} -> {"hosts":[{"mac","ip","name"}]}
  *  network-host-set   {"network","mac","ip","name"} -> {}   replaces entries with the same mac or ip; a name that the
  *                     DHCP server would not take is left out (on remote hosts, where libvirt keeps the entries, also one
@@ -42,13 +45,18 @@
  *         (virDomainState and its reasons without their prefixes)
  *  VOLUME {"volume","path","capacity","allocation","format"}
  *
- *  events: domain {DOMAIN, "event":"started"|"stopped"|"suspended"|"resumed"|"crashed"|"defined"|"undefined"|...}  after each lifecycle event
+ *  events: domain {DOMAIN, "event":"started"|"stopped"|"suspended"|"resumed"|"crashed"|"defined"|"redefined"|"undefined"|...}  after each
+ *                 lifecycle event; redefined, and undefined of one that runs, are never our doing
  *          agent  {"name","uid","connected":bool}
+ *          network, pool  {"name"}   it was stopped or undefined
  *          An answer with DOMAIN is never older than an event told before it.
  *  The worker ends when its connection is lost: the daemon starts another one, which lists everything again.
  */
 #ifndef SOLOVIRT_VIRT_HOST_VERBS_H
 #define SOLOVIRT_VIRT_HOST_VERBS_H
+
+/* Bytes of a console log in one answer. */
+enum { HOST_LOG_MOST = 1 << 20 };
 
 /* Milliseconds that the daemon gives each kind of call; the worker is killed past it. */
 enum {

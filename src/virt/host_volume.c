@@ -96,9 +96,11 @@ static json_t *
 run_pool_ensure(struct host_call *call, struct error *err)
 {
 	g_autoptr(virStoragePool) pool = NULL;
+	g_autofree char *mended = NULL;
 	const char *name, *path;
+	int refresh = 1;
 
-	if (host_args(call, err, "{s:s,s:s}", "pool", &name, "path", &path) < 0)
+	if (host_args(call, err, "{s:s,s:s,s?:b}", "pool", &name, "path", &path, "refresh", &refresh) < 0)
 		return NULL;
 	pool = virStoragePoolLookupByName(call->connection, name);
 	if (pool == NULL && virGetLastErrorCode() == VIR_ERR_NO_STORAGE_POOL)
@@ -108,9 +110,12 @@ run_pool_ensure(struct host_call *call, struct error *err)
 	if (pool == NULL || pool_check(pool, path, err) < 0)
 		return NULL;
 	/* Building makes the directory; a running pool has it. */
-	if (virStoragePoolIsActive(pool) != 1 && virStoragePoolBuild(pool, VIR_STORAGE_POOL_BUILD_NEW) < 0) {
-		host_error(err, "cannot make the directory of storage pool %s", name);
-		return NULL;
+	if (virStoragePoolIsActive(pool) != 1) {
+		if (virStoragePoolBuild(pool, VIR_STORAGE_POOL_BUILD_NEW) < 0) {
+			host_error(err, "cannot make the directory of storage pool %s", name);
+			return NULL;
+		}
+		mended = g_strdup_printf("storage pool %s was not active and was started", name);
 	}
 	if (pool_activate(pool, err) < 0)
 		return NULL;
@@ -118,7 +123,9 @@ run_pool_ensure(struct host_call *call, struct error *err)
 		host_error(err, "cannot make storage pool %s start by itself", name);
 		return NULL;
 	}
-	return pool_refresh(pool, err) < 0 ? NULL : json_object();
+	if (refresh && pool_refresh(pool, err) < 0)
+		return NULL;
+	return json_pack("{s:s*}", "mended", mended);
 }
 
 /* --- volumes ------------------------------------------------------------------------------------------------------ */

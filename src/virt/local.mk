@@ -14,6 +14,7 @@ solovirt_host_SOURCES = \
 	src/virt/host.c \
 	src/virt/host.h \
 	src/virt/host_agent.c \
+	src/virt/host_bridge.c \
 	src/virt/host_console.c \
 	src/virt/host_dhcp.c \
 	src/virt/host_domain.c \
