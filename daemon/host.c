@@ -16,9 +16,14 @@
 #include "src/virt/domain_xml.h"
 #include "src/virt/host_verbs.h"
 
-enum { HOST_RETRY_MS = 5000 /* after a step of the preparation failed */ };
+enum {
+	HOST_RETRY_MS = 5000, /* after a step of the preparation failed */
+	HOST_LOOK_MS = 60000, /* between looks at what a host needs */
+	HOST_LOSS_MS = 200,   /* until a look after a loss: stop and undefine come together */
+};
 
 static void host_step(struct host *host);
+static void look_after(struct host *host, int64_t ms);
 static void calls_go(struct host *host);
 static void calls_cancel(struct host *host);
 
@@ -152,7 +157,7 @@ pool_args(const struct host *host)
 {
 	const struct config_pool *pool = host->daemon->config->pool;
 
-	return json_pack("{s:s,s:s}", "pool", pool->name, "path", pool->path);
+	return json_pack("{s:s,s:s,s:b}", "pool", pool->name, "path", pool->path, "refresh", host->state != HOST_READY);
 }
 
 static json_t *
@@ -182,26 +187,35 @@ static const struct {
 	json_t *(*args)(const struct host *host);
 	void (*take)(struct host *host, json_t *result);
 	bool (*wanted)(const struct host *host); /* NULL: always */
+	const char *lasting;                     /* what must be there as long as it is used; the reason of the Event when it was not */
 } steps[] = {
-	{ "host-info", no_args, facts_take, NULL },
-	{ "kvm-probe", no_args, kvm_take, wants_probe },
-	{ "pool-ensure", pool_args, NULL, NULL },
-	{ "network-ensure", network_args, NULL, NULL },
-	{ "domain-list", no_args, domains_take, NULL },
+	{ "host-info", no_args, facts_take, NULL, NULL },
+	{ "kvm-probe", no_args, kvm_take, wants_probe, NULL },
+	{ "pool-ensure", pool_args, NULL, NULL, "PoolMended" },
+	{ "network-ensure", network_args, NULL, NULL, "NetworkMended" },
+	{ "domain-list", no_args, domains_take, NULL, NULL },
 };
+
+static void
+step_failed(struct host *host, unsigned step, const struct error *error)
+{
+	struct timeval later = { .tv_sec = HOST_RETRY_MS / 1000 };
+	g_autofree char *why = g_strdup_printf("%s: %s", steps[step].verb, error->text);
+
+	host->step = step;
+	host_set_state(host, HOST_PREPARING, why);
+	event_add(host->retry, &later);
+}
 
 static void
 on_step(void *arg, json_t *result, const struct error *error)
 {
 	struct host *host = arg;
-	struct timeval later = { .tv_sec = HOST_RETRY_MS / 1000 };
 
 	if (host->state != HOST_PREPARING)
 		return;
 	if (error != NULL) {
-		g_autofree char *why = g_strdup_printf("%s: %s", steps[host->step].verb, error->text);
-		host_set_state(host, HOST_PREPARING, why);
-		event_add(host->retry, &later);
+		step_failed(host, host->step, error);
 		return;
 	}
 	if (steps[host->step].take != NULL)
@@ -218,6 +232,7 @@ host_step(struct host *host)
 	if (host->step == G_N_ELEMENTS(steps)) {
 		log_info("host %s: ready, %u of our domains are there", host->name, g_hash_table_size(host->domains));
 		host_set_state(host, HOST_READY, NULL);
+		look_after(host, HOST_LOOK_MS);
 		return;
 	}
 	worker_call(host->worker, steps[host->step].verb, steps[host->step].args(host), -1, HOST_DEADLINE_ACTION, on_step, host);
@@ -233,6 +248,93 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 	if (host->state == HOST_PREPARING)
 		host_step(host);
 }
+
+/* --- looks --------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Network, DHCP server and pool may be stopped by hand or die while the host is in use.  libvirt tells of some of it; the
+ * rest is looked at from time to time.  What cannot be mended takes the host out of use, until it can.
+ */
+struct look {
+	struct daemon *daemon;
+	char *host;
+	unsigned step;
+};
+
+static void
+tell_of(struct host *host, const char *reason, const char *message)
+{
+	const struct object *node = store_get(host->daemon->store, KIND_NODE, "", host->name);
+
+	if (node != NULL)
+		daemon_event(host->daemon, node, "Warning", reason, "%s", message);
+}
+
+/* A worker that died is told by its state. */
+static bool
+is_about_worker(const struct error *error)
+{
+	return error->code == EHOSTDOWN || error->code == ECANCELED || error->code == ECONNRESET || error->code == ETIMEDOUT;
+}
+
+static void
+on_look(void *arg, json_t *result, const struct error *error)
+{
+	struct look *look = arg;
+	struct host *host = host_find(look->daemon, look->host);
+	const char *mended = path_string(result, "mended");
+
+	if (host != NULL && host->state == HOST_READY && error == NULL && mended != NULL)
+		tell_of(host, steps[look->step].lasting, mended);
+	if (host != NULL && host->state == HOST_READY && error != NULL && !is_about_worker(error))
+		step_failed(host, look->step, error);
+	g_free(look->host);
+	g_free(look);
+}
+
+static void
+on_look_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct host *host = arg;
+
+	(void)fd;
+	(void)what;
+	if (host->state != HOST_READY)
+		return;
+	for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
+		struct look *look;
+
+		if (steps[i].lasting == NULL)
+			continue;
+		look = g_new0(struct look, 1);
+		*look = (struct look){ host->daemon, g_strdup(host->name), i };
+		host_call(host, steps[i].verb, steps[i].args(host), -1, HOST_DEADLINE_ACTION, on_look, look);
+	}
+	look_after(host, HOST_LOOK_MS);
+}
+
+static void
+look_after(struct host *host, int64_t ms)
+{
+	struct timeval delay = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	event_add(host->look, &delay);
+}
+
+static void
+on_loss(struct host *host, const char *noun, const char *name)
+{
+	const struct config *config = host->daemon->config;
+	bool network = strcmp(noun, "network") == 0;
+	g_autofree char *text = g_strdup_printf("%s %s was stopped outside of Solovirt", network ? "network" : "storage pool", name);
+
+	if (strcmp(name, network ? config->network->name : config->pool->name) != 0)
+		return;
+	tell_of(host, network ? "NetworkStopped" : "PoolStopped", text);
+	look_after(host, HOST_LOSS_MS);
+}
+
+/* --- what the worker tells ----------------------------------------------------------------------------------------- */
 
 static void
 on_state(void *owner, const char *reason)
@@ -263,6 +365,8 @@ on_event(void *owner, const char *event, json_t *args)
 		controllers_domain_changed(host->daemon, host, name, "agent");
 		return;
 	}
+	if (strcmp(event, "network") == 0 || strcmp(event, "pool") == 0)
+		on_loss(host, event, name);
 	if (strcmp(event, "domain") != 0 || what == NULL)
 		return;
 	g_autofree char *copy = g_strdup(name);
@@ -302,6 +406,7 @@ host_free(struct host *host)
 	worker_free(host->worker);
 	g_queue_free(host->calls);
 	event_free(host->retry);
+	event_free(host->look);
 	g_hash_table_destroy(host->domains);
 	g_hash_table_destroy(host->dhcp);
 	json_decref(host->facts);
@@ -330,6 +435,7 @@ host_new(struct daemon *daemon, const struct config_host *config)
 	host->dhcp = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	host->calls = g_queue_new();
 	host->retry = evtimer_new(daemon->base, on_retry, host);
+	host->look = evtimer_new(daemon->base, on_look_due, host);
 	host->problem = g_strdup("its worker is being started");
 	host->since = clock_monotonic_ms();
 	host->worker = worker_new(daemon->base, &host_class, arguments, host);
@@ -476,6 +582,15 @@ on_durable(void *arg, const struct error *error)
 	}
 	g_queue_push_tail(host->calls, w);
 	calls_go(host);
+}
+
+int
+host_check_room(const struct host *host, struct error *err)
+{
+	if (g_queue_get_length(host->calls) < HOST_CALLS_MOST)
+		return 0;
+	return error_set(err, EAGAIN, "host %s has too much to do: %u calls are waiting, try again later", host->name,
+	    g_queue_get_length(host->calls));
 }
 
 void

@@ -44,6 +44,7 @@ struct host {
 	GHashTable *domains;  /* domain name -> struct host_domain */
 	GHashTable *dhcp;     /* "mac ip" of the entries that its DHCP server has; telling it costs half a second */
 	struct event *retry;
+	struct event *look;   /* at what it needs while it is READY */
 	GQueue *calls;        /* struct waiting_call that wait for a place at the worker */
 	unsigned under_way;   /* calls that the worker has */
 	unsigned step;        /* of the preparation */
@@ -67,8 +68,14 @@ void host_domain_forget(struct host *host, const char *name);
 
 /* Calls the worker as soon as everything that is now in the store is durable and the worker has a lane free: a deadline (ms)
  * counts from then.  As worker_call(); fd -1 or a descriptor that is taken over. */
-enum { HOST_LANES = 4 };
+enum {
+	HOST_LANES = 4,
+	HOST_CALLS_MOST = 1000 /* calls that wait for a lane, past which users' are refused; controllers make few for each object */
+};
 void host_call(struct host *host, const char *verb, json_t *args, int fd, int64_t deadline, worker_reply *reply, void *arg);
+
+/* Whether a user's call may be added to those that wait; EAGAIN. */
+int host_check_room(const struct host *host, struct error *err);
 
 /* Processors and memory that may be promised to instances, overcommit applied: millicores, bytes. */
 void host_allocatable(const struct host *host, int64_t *cpu, int64_t *memory);

@@ -19,8 +19,6 @@
 #include "src/virt/domain_xml.h"
 #include "src/virt/host_verbs.h"
 
-enum { LOG_MOST = 4 << 20 };
-
 /* --- requests ------------------------------------------------------------------------------------------------------ */
 
 static const struct vmi *
@@ -180,7 +178,7 @@ running_host(struct daemon *daemon, const struct object *object, struct error *e
 		return NULL;
 	}
 	if (host->state == HOST_READY)
-		return host;
+		return host_check_room(host, err) == 0 ? host : NULL;
 	error_set(err, EBUSY, "host %s is not ready: %s", host->name, host->problem == NULL ? "it is being prepared" : host->problem);
 	return NULL;
 }
@@ -356,13 +354,14 @@ verb_log(struct daemon *daemon, const struct object *vmi, int64_t limit,
 	struct error err = { 0 };
 	struct reading *r;
 
-	if (host == NULL) {
+	if (host == NULL)
 		error_set(&err, ENOENT, "the instance has not been started on a host yet: there is no console log");
+	if (host == NULL || host_check_room(host, &err) != 0) {
 		refuse(daemon, &err, NULL, done, arg);
 		return;
 	}
 	r = g_new0(struct reading, 1);
 	*r = (struct reading){ done, arg };
-	host_call(host, "log-read", json_pack("{s:s,s:I}", "path", path, "limit", (json_int_t)(limit <= 0 || limit > LOG_MOST ? LOG_MOST : limit)),
+	host_call(host, "log-read", json_pack("{s:s,s:I}", "path", path, "limit", (json_int_t)(limit <= 0 || limit > HOST_LOG_MOST ? HOST_LOG_MOST : limit)),
 	    -1, HOST_DEADLINE_QUERY, on_log, r);
 }

@@ -157,6 +157,8 @@ controllers_job_is_running(struct daemon *daemon, const struct object *object)
 
 struct pace {
 	int64_t due, signaled; /* monotonic ms; 0: not */
+	int64_t asked;         /* its agent, as above */
+	bool ask;              /* once more, when it may be */
 	unsigned failures;
 	bool killed; /* its guest has been cut off once */
 };
@@ -219,6 +221,27 @@ controllers_signal_end(struct daemon *daemon, const char *uid)
 {
 	if (daemon->controllers != NULL)
 		g_hash_table_remove(daemon->controllers->signals, uid);
+}
+
+int64_t
+controllers_ask(struct daemon *daemon, const struct object *object, int64_t every_ms)
+{
+	struct pace *p = pace_get(daemon, object);
+	int64_t now = clock_monotonic_ms();
+
+	p->ask = p->asked != 0 && now - p->asked < every_ms;
+	if (p->ask)
+		return p->asked + every_ms - now;
+	p->asked = now;
+	return 0;
+}
+
+bool
+controllers_ask_waits(struct daemon *daemon, const struct object *object)
+{
+	const struct pace *p = g_hash_table_lookup(daemon->controllers->paces, object->uid);
+
+	return p != NULL && p->ask;
 }
 
 unsigned
@@ -426,6 +449,48 @@ ask_agents(struct daemon *daemon, struct host *host)
 	}
 }
 
+/* Of an instance that the store does not know, such as an old definition that somebody started, or a guest of a time that a
+ * restored store has forgotten (adopt.h).  It may be all that there is of somebody's work: so it is told, and left alone. */
+static void
+tell_stray(struct daemon *daemon, const struct host *host, const struct host_domain *d)
+{
+	const struct object *object = store_get(daemon->store, KIND_VMI, d->namespace, d->vmi);
+	const struct object *node = store_get(daemon->store, KIND_NODE, "", host->name);
+
+	if (!host_domain_is_active(d) || node == NULL || (object != NULL && strcmp(object->uid, d->uid) == 0))
+		return;
+	daemon_event(daemon, node, "Warning", "StrayDomain",
+	    "domain %s runs for instance %s, which does not exist: it goes on, and belongs to the instance of its name as soon as one is asked "
+	    "for; end it with virsh destroy when nobody needs it", d->name, d->uid);
+}
+
+static void
+tell_strays(struct daemon *daemon, struct host *host)
+{
+	GHashTableIter iter;
+	void *value;
+
+	g_hash_table_iter_init(&iter, host->domains);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		tell_stray(daemon, host, value);
+}
+
+/* What others did to the definition of a guest that runs. */
+static const struct {
+	const char *what, *reason, *message;
+} by_hand[] = {
+	{ "redefined", "Redefined", "The definition of the domain was changed outside of Solovirt: the next start makes it anew." },
+	{ "undefined", "Undefined", "The definition of the domain was removed outside of Solovirt: the guest runs on, the next start makes it anew." },
+};
+
+static void
+tell_by_hand(struct daemon *daemon, const struct object *object, const struct host_domain *d, const char *what)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(by_hand); i++)
+		if (strcmp(by_hand[i].what, what) == 0 && host_domain_is_active(d) && strcmp(object->uid, d->uid) == 0)
+			daemon_event(daemon, object, "Warning", by_hand[i].reason, "%s", by_hand[i].message);
+}
+
 void
 controllers_host_changed(struct daemon *daemon, struct host *host)
 {
@@ -440,6 +505,7 @@ controllers_host_changed(struct daemon *daemon, struct host *host)
 	addresses_sync(daemon, host);
 	vmi_logs_sync(daemon, host);
 	ask_agents(daemon, host);
+	tell_strays(daemon, host);
 	wake_capacity(daemon);
 	controllers_resync(daemon);
 }
@@ -450,8 +516,11 @@ controllers_domain_changed(struct daemon *daemon, struct host *host, const char 
 	const struct host_domain *d = g_hash_table_lookup(host->domains, domain);
 	const struct object *object;
 
+	if (d != NULL && strcmp(what, "started") == 0)
+		tell_stray(daemon, host, d);
 	if (d == NULL || (object = store_get(daemon->store, KIND_VMI, d->namespace, d->vmi)) == NULL)
 		return;
+	tell_by_hand(daemon, object, d, what);
 	log_object(LOG_LEVEL_DEBUG, "VirtualMachineInstance", d->namespace, d->vmi, "domain %s: %s, now %s (%s)", domain, what,
 	    d->state, d->reason);
 	if (strcmp(what, "agent") == 0)
@@ -461,12 +530,17 @@ controllers_domain_changed(struct daemon *daemon, struct host *host, const char 
 
 /* --- life ---------------------------------------------------------------------------------------------------------- */
 
+/* Everybody looks again and says anew what he waits for: what those waited for that are gone is forgotten. */
 static void
 on_resync(evutil_socket_t fd, short what, void *arg)
 {
+	struct daemon *daemon = arg;
+
 	(void)fd;
 	(void)what;
-	controllers_resync(arg);
+	g_hash_table_remove_all(daemon->controllers->awaited);
+	g_hash_table_remove_all(daemon->controllers->capacity);
+	controllers_resync(daemon);
 }
 
 static void

@@ -55,6 +55,9 @@ bool controllers_kill_begin(struct daemon *daemon, const struct object *object);
 /* One signal to a guest at a time: true when none is under way; end it by uid. */
 bool controllers_signal_begin(struct daemon *daemon, const struct object *object);
 void controllers_signal_end(struct daemon *daemon, const char *uid);
+/* The agent of an instance is asked at most this often: 0 when that may be now (and counts), else ms; then it waits to be asked. */
+int64_t controllers_ask(struct daemon *daemon, const struct object *object, int64_t every_ms);
+bool controllers_ask_waits(struct daemon *daemon, const struct object *object);
 /* After a failure: first, then twice as long each time, up to most.  Returns how many there were in a row. */
 unsigned controllers_pace_fail(struct daemon *daemon, const struct object *object, int64_t first_ms, int64_t most_ms);
 void controllers_pace_clear(struct daemon *daemon, const struct object *object);

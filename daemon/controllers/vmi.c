@@ -33,6 +33,7 @@
 enum {
 	SHUTDOWN_AGAIN_MS = 5000, /* a power button pressed before the guest listens is lost */
 	SILENCE_MS = 10000,       /* a worker that starts again is back before */
+	AGENT_AGAIN_MS = 10000,   /* guests make the events after which their agents are asked, and each may keep a lane for seconds */
 };
 
 /* --- scheduling ---------------------------------------------------------------------------------------------------- */
@@ -235,6 +236,8 @@ observe_running(struct daemon *daemon, const struct object *object, struct host 
 	if (host->emulation)
 		condition_set(&status->conditions, "SoftwareEmulation", true, "KVMNotUsable",
 		    host->emulation_reason == NULL ? "the guest runs without KVM" : host->emulation_reason, now);
+	if (controllers_ask_waits(daemon, object))
+		vmi_agent_changed(daemon, host, object);
 	return vmi_status_put(daemon, object, status, err);
 }
 
@@ -246,7 +249,7 @@ static const struct {
 } ends[] = {
 	{ "shutdown", VMI_SUCCEEDED, "Normal", "The VirtualMachineInstance was shut down." },
 	{ "saved", VMI_SUCCEEDED, "Normal", "The VirtualMachineInstance was shut down." },
-	{ "from snapshot", VMI_SUCCEEDED, "Normal", "The VirtualMachineInstance was shut down." },
+	{ "from_snapshot", VMI_SUCCEEDED, "Normal", "The VirtualMachineInstance was shut down." },
 	{ "destroyed", VMI_SUCCEEDED, "Normal", "The VirtualMachineInstance was shut down." },
 	{ NULL, VMI_FAILED, "Warning", "The VirtualMachineInstance crashed." },
 };
@@ -269,6 +272,7 @@ observe_stopped(struct daemon *daemon, const struct object *object, const struct
 	const struct vmi *vmi = object->value;
 	const char *reason = domain == NULL ? "gone" : domain->reason;
 	struct vmi_status *status = objects_status_copy(object);
+	const char *event, *message;
 	enum vmi_phase phase;
 	size_t i = 0;
 
@@ -277,15 +281,20 @@ observe_stopped(struct daemon *daemon, const struct object *object, const struct
 	while (ends[i].reason != NULL && strcmp(ends[i].reason, reason) != 0)
 		i++;
 	phase = ends[i].phase;
-	/* A guest that had to be cut off although it was given time has failed. */
-	if (strcmp(reason, "destroyed") == 0 && vmi_has_acpi(vmi->spec) && grace_ms(object) > 0)
+	event = ends[i].event;
+	message = ends[i].message;
+	/* A guest that had to be cut off although it was given time has failed; by us, who tell it before, or by virsh. */
+	if (strcmp(reason, "destroyed") == 0 && vmi_has_acpi(vmi->spec) && grace_ms(object) > 0) {
 		phase = VMI_FAILED;
+		event = vmi->head.meta->deletion_timestamp != 0 ? "Normal" : "Warning";
+		message = "The VirtualMachineInstance was cut off (destroyed).";
+	}
 	vmi_phase_set(daemon, status, phase);
 	replace(&status->reason, phase == VMI_FAILED ? (domain == NULL ? "DomainVanished" : reason) : NULL);
 	condition_set(&status->conditions, "Ready", false, "GuestNotRunning", "Guest VM is not reported as running", daemon_now(daemon));
 	condition_remove(&status->conditions, "Paused");
 	condition_remove(&status->conditions, "AgentConnected");
-	daemon_event(daemon, object, ends[i].event, "Stopped", "%s", ends[i].message);
+	daemon_event(daemon, object, event, "Stopped", "%s", message);
 	return vmi_status_put(daemon, object, status, err);
 }
 
@@ -563,8 +572,14 @@ void
 vmi_agent_changed(struct daemon *daemon, struct host *host, const struct object *object)
 {
 	g_autofree char *name = domain_name(object->namespace, object->name);
-	struct asking *a = g_new0(struct asking, 1);
+	int64_t wait = controllers_ask(daemon, object, AGENT_AGAIN_MS);
+	struct asking *a;
 
+	if (wait > 0) {
+		controllers_requeue(daemon, object, wait);
+		return;
+	}
+	a = g_new0(struct asking, 1);
 	*a = (struct asking){ daemon, g_strdup(object->namespace), g_strdup(object->name), g_strdup(object->uid) };
 	host_call(host, "domain-guest-info", json_pack("{s:s,s:s}", "name", name, "uid", object->uid), -1, HOST_DEADLINE_QUERY,
 	    on_guest_info, a);
