@@ -476,47 +476,22 @@ objects_delete(struct daemon *daemon, const struct object *target, const struct 
 
 /* --- for controllers ----------------------------------------------------------------------------------------------- */
 
-/* From the struct: reading the whole text for it would be most of a controller's work. */
-static json_t *
-encode_status(const struct object *object)
+void *
+objects_status_copy(const struct object *object)
 {
 	const struct schema_field *field = schema_find(object->kind->schema, "status", NULL);
 	const void *status = *(void *const *)(const void *)((const char *)object->value + field->offset);
 
-	return status == NULL ? json_object() : schema_encode(object->kind->status_schema, status);
-}
-
-void *
-objects_status_copy(const struct object *object)
-{
-	const struct schema *schema = object->kind->status_schema;
-	json_t *encoded = encode_status(object);
-	void *status = g_malloc0(schema->size);
-	struct diagnostics diagnostics;
-
-	diagnostics_init(&diagnostics);
-	schema_decode(schema, encoded, NULL, "status", status, &diagnostics);
-	diagnostics_clear(&diagnostics);
-	json_decref(encoded);
-	return status;
+	return schema_copy(object->kind->status_schema, status);
 }
 
 int
 objects_set_status(struct daemon *daemon, const struct object *object, const void *status, struct error *err)
 {
-	json_t *wanted = schema_encode(object->kind->status_schema, status), *is = encode_status(object), *tree;
-	bool same = json_equal(wanted, is);
-	int r;
+	json_t *wanted = schema_encode(object->kind->status_schema, status);
+	int r = store_put_status(daemon->store, object, wanted, err) == NULL ? -1 : 0;
 
-	json_decref(is);
-	if (same && store_get(daemon->store, kind_id(object->kind), object->namespace, object->name) == object) {
-		json_decref(wanted);
-		return 0;
-	}
-	tree = object_tree(object);
-	json_object_set_new(tree, "status", wanted);
-	r = store_put(daemon->store, object->kind, tree, err) == NULL ? -1 : 0;
-	json_decref(tree);
+	json_decref(wanted);
 	return r;
 }
 

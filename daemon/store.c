@@ -112,20 +112,14 @@ store_uuid(struct store *store)
 
 /* --- changing --------------------------------------------------------------------------------------------------- */
 
-const struct object *
-store_put(struct store *store, const struct kind *kind, const json_t *tree, struct error *err)
+/* Takes the place of before (may be NULL); the reference is taken over.  Returns it, or NULL. */
+static const struct object *
+put(struct store *store, const struct object *before, const struct object *after, struct error *err)
 {
-	const char *name = path_string(tree, "metadata.name"), *namespace = path_string(tree, "metadata.namespace");
-	const struct object *before = name == NULL ? NULL : store_get(store, kind_id(kind), namespace, name);
+	const struct object *other = after == NULL ? NULL : store_get_uid(store, after->uid);
 
-	if (before != NULL && store_object_equals(before, tree))
-		return before;
-	if (store_disk_check(store, path_string(tree, "metadata.deletionTimestamp") != NULL, err) < 0)
-		return NULL;
-	const struct object *after = store_object_new(kind, tree, store->next + 1, err);
 	if (after == NULL)
 		return NULL;
-	const struct object *other = store_get_uid(store, after->uid);
 	if (other != NULL && other != before) {
 		error_set(err, EEXIST, "uid %s belongs to %s %s/%s already", after->uid, other->kind->name, other->namespace,
 		    other->name);
@@ -140,6 +134,31 @@ store_put(struct store *store, const struct kind *kind, const json_t *tree, stru
 		store_memory_drop(store, before);
 	store_memory_add(store, after);
 	return after;
+}
+
+const struct object *
+store_put(struct store *store, const struct kind *kind, const json_t *tree, struct error *err)
+{
+	const char *name = path_string(tree, "metadata.name"), *namespace = path_string(tree, "metadata.namespace");
+	const struct object *before = name == NULL ? NULL : store_get(store, kind_id(kind), namespace, name);
+
+	if (before != NULL && store_object_equals(before, tree))
+		return before;
+	if (store_disk_check(store, path_string(tree, "metadata.deletionTimestamp") != NULL, err) < 0)
+		return NULL;
+	return put(store, before, store_object_new(kind, tree, store->next + 1, err), err);
+}
+
+const struct object *
+store_put_status(struct store *store, const struct object *object, const json_t *status, struct error *err)
+{
+	const struct object *before = store_get(store, kind_id(object->kind), object->namespace, object->name);
+
+	if (before == object && store_object_has_status(object, status))
+		return object;
+	if (store_disk_check(store, store_object_meta(object)->deletion_timestamp != 0, err) < 0)
+		return NULL;
+	return put(store, before, store_object_with_status(object, status, store->next + 1, err), err);
 }
 
 int

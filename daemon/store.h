@@ -79,6 +79,9 @@ const char *store_uuid(struct store *store);
  * Returns the object (borrowed), or NULL with ENOSPC/EROFS/EIO while the store has a problem.
  */
 const struct object *store_put(struct store *store, const struct kind *kind, const json_t *tree, struct error *err);
+/* As store_put(), of an object's own tree with another status (borrowed), for kinds that have a status_schema.  Neither the
+ * text nor the struct of the rest is made anew, which is most of the work of store_put(). */
+const struct object *store_put_status(struct store *store, const struct object *object, const json_t *status, struct error *err);
 /* Removes it.  0, or -1 while the store has a problem. */
 int store_remove(struct store *store, const struct object *object, struct error *err);
 

@@ -74,21 +74,28 @@ counted_new(const struct kind *kind, const char *namespace, const char *name, co
 }
 
 static int
-decode(struct object *object, const json_t *tree, struct error *err)
+decode(const struct schema *schema, const struct object *object, const json_t *tree, void *value, struct error *err)
 {
 	struct diagnostics diagnostics;
-	void *value = g_malloc0(object->kind->schema->size);
 	int rc = 0;
 
 	diagnostics_init(&diagnostics);
-	if (schema_decode(object->kind->schema, tree, NULL, "", value, &diagnostics) < 0) {
+	if (schema_decode(schema, tree, NULL, "", value, &diagnostics) < 0) {
 		g_autofree char *all = diagnostics_format(&diagnostics, SEVERITY_ERROR);
 		rc = error_set(err, EINVAL, "%s %s/%s: %s", object->kind->name, object->namespace, object->name,
 		    g_strdelimit(all, "\n", ' '));
 	}
 	diagnostics_clear(&diagnostics);
-	object->value = value;
 	return rc;
+}
+
+static int
+take_tree(struct object *object, const json_t *tree, struct error *err)
+{
+	void *value = g_malloc0(object->kind->schema->size);
+
+	object->value = value;
+	return decode(object->kind->schema, object, tree, value, err);
 }
 
 /* The tree with another resourceVersion; shares all else with it. */
@@ -118,7 +125,7 @@ store_object_new(const struct kind *kind, const json_t *tree, int64_t version, s
 	json_t *versioned = with_version(tree, version);
 	g_autofree char *text = json_write(versioned);
 	struct object *object = counted_new(kind, namespace, name, uid, version, text);
-	int rc = decode(object, versioned, err);
+	int rc = take_tree(object, versioned, err);
 	json_decref(versioned);
 	if (rc == 0)
 		return object;
@@ -141,7 +148,7 @@ store_object_load(const struct kind *kind, const char *namespace, const char *na
 	if (!want_value)
 		return object;
 	json_t *tree = json_read(text, strlen(text), err);
-	int rc = tree == NULL ? -1 : decode(object, tree, err);
+	int rc = tree == NULL ? -1 : take_tree(object, tree, err);
 	json_decref(tree);
 	if (rc == 0)
 		return object;
@@ -164,6 +171,108 @@ store_object_equals(const struct object *object, const json_t *tree)
 	}
 	json_decref(versioned);
 	return equal;
+}
+
+/* --- another status, by its place in the text ------------------------------------------------------------------- */
+
+static const char *
+skip_string(const char *p)
+{
+	for (p++; *p != '"'; p++)
+		p += *p == '\\';
+	return p + 1;
+}
+
+static const char *
+skip_value(const char *p)
+{
+	int depth = 0;
+
+	do {
+		depth += (*p == '{' || *p == '[') - (*p == '}' || *p == ']');
+		p = *p == '"' ? skip_string(p) : p + 1;
+	} while (depth > 0 || strchr(",}]", *p) == NULL);
+	return p;
+}
+
+/* Where the value of a member begins in the text of an object, which is ours and compact; *end: behind it.  NULL: there is
+ * none. */
+static const char *
+find_member(const char *text, const char *name, const char **end)
+{
+	size_t length = strlen(name);
+
+	for (const char *p = text; *p != '}' && p[1] != '}'; p = *end) {
+		const char *value = skip_string(p + 1) + 1;
+
+		*end = skip_value(value);
+		if (strncmp(p + 2, name, length) == 0 && p[2 + length] == '"')
+			return value;
+	}
+	return NULL;
+}
+
+/* Sets a member of the object that begins at a position of the text, and has other members. */
+static void
+set_member(GString *text, gsize at, const char *name, const char *value)
+{
+	const char *end, *old = find_member(text->str + at, name, &end);
+	gssize place = (old != NULL ? old : skip_value(text->str + at) - 1) - text->str;
+
+	if (old != NULL)
+		g_string_erase(text, place, end - old);
+	g_autofree char *new = old != NULL ? g_strdup(value) : g_strconcat(",\"", name, "\":", value, NULL);
+	g_string_insert(text, place, new);
+}
+
+bool
+store_object_has_status(const struct object *object, const json_t *status)
+{
+	const char *end, *is = find_member(object->text, "status", &end);
+	g_autofree char *text = json_write(status);
+
+	return is == NULL ? strcmp(text, "{}") == 0 : strlen(text) == (size_t)(end - is) && memcmp(text, is, strlen(text)) == 0;
+}
+
+static char *
+text_with_status(const struct object *object, const json_t *status, const char *version)
+{
+	GString *text = g_string_new_len(object->text, (gssize)object->length);
+	g_autofree char *written = json_write(status), *quoted = g_strdup_printf("\"%s\"", version);
+	const char *end;
+
+	set_member(text, 0, "status", written);
+	set_member(text, (gsize)(find_member(text->str, "metadata", &end) - text->str), "resourceVersion", quoted);
+	return g_string_free(text, FALSE);
+}
+
+/* The struct with another status in it. */
+static int
+take_status(struct object *object, const struct object *from, const json_t *status, const char *version, struct error *err)
+{
+	const struct kind *kind = from->kind;
+	struct object_head *head = schema_copy(kind->schema, from->value);
+	void **own = (void **)(void *)((char *)head + schema_find(kind->schema, "status", NULL)->offset);
+
+	object->value = head;
+	g_free(head->meta->resource_version);
+	head->meta->resource_version = g_strdup(version);
+	schema_free(kind->status_schema, *own);
+	*own = g_malloc0(kind->status_schema->size);
+	return decode(kind->status_schema, object, status, *own, err);
+}
+
+const struct object *
+store_object_with_status(const struct object *object, const json_t *status, int64_t version, struct error *err)
+{
+	g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, version);
+	g_autofree char *text = text_with_status(object, status, number);
+	struct object *next = counted_new(object->kind, object->namespace, object->name, object->uid, version, text);
+
+	if (take_status(next, object, status, number, err) == 0)
+		return next;
+	object_unref(next);
+	return NULL;
 }
 
 const struct meta *

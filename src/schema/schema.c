@@ -109,6 +109,70 @@ member_clear(const struct schema_field *f, void *at)
 	}
 }
 
+static void copy_into(const struct schema *schema, void *copy);
+
+/* A member that was copied bit by bit gets its own of what the original's owns. */
+static void
+member_copy(const struct schema_field *f, void *at)
+{
+	struct schema_map *map = at;
+	struct schema_list *list = at;
+
+	switch (f->type) {
+	case SCHEMA_STRING:
+	case SCHEMA_INT_OR_STRING:
+		*(char **)at = g_strdup(*(char **)at);
+		break;
+	case SCHEMA_STRINGS:
+		*(char ***)at = g_strdupv(*(char ***)at);
+		break;
+	case SCHEMA_MAP:
+		map->entries = g_memdup2(map->entries, map->count * sizeof(map->entries[0]));
+		for (size_t i = 0; i < map->count; i++)
+			map->entries[i] = (struct schema_map_entry){ g_strdup(map->entries[i].name), g_strdup(map->entries[i].value) };
+		break;
+	case SCHEMA_OBJECT:
+		*(void **)at = *(void **)at == NULL ? NULL : schema_copy(f->sub, *(void **)at);
+		break;
+	case SCHEMA_LIST:
+		list->items = g_memdup2(list->items, list->count * f->sub->size);
+		for (size_t i = 0; i < list->count; i++)
+			copy_into(f->sub, (char *)list->items + i * f->sub->size);
+		break;
+	case SCHEMA_ANY:
+		*(json_t **)at = json_deep_copy(*(json_t **)at);
+		break;
+	case SCHEMA_BOOL:
+	case SCHEMA_TRISTATE:
+	case SCHEMA_INT:
+	case SCHEMA_QUANTITY:
+	case SCHEMA_MILLI:
+	case SCHEMA_DURATION:
+	case SCHEMA_TIME:
+	case SCHEMA_ENUM:
+	case SCHEMA_TYPE_COUNT:
+	default:
+		break;
+	}
+}
+
+static void
+copy_into(const struct schema *schema, void *copy)
+{
+	for (const struct schema_field *f = schema->fields; f->name != NULL; f++)
+		if (f->policy == POLICY_HONOUR)
+			member_copy(f, schema_member(f, copy));
+}
+
+void *
+schema_copy(const struct schema *schema, const void *object)
+{
+	void *copy = g_memdup2(object, schema->size);
+
+	copy_into(schema, copy);
+	return copy;
+}
+
 void
 schema_clear(const struct schema *schema, void *object)
 {

@@ -138,6 +138,8 @@ void schema_clear(const struct schema *schema, void *object);
 /* Heap: zeroed struct with all defaults set, as if an empty document had been decoded.  Free with schema_free(). */
 void *schema_new(const struct schema *schema);
 void schema_free(const struct schema *schema, void *object);
+/* Heap: a copy that shares nothing with the object.  Free with schema_free(). */
+void *schema_copy(const struct schema *schema, const void *object);
 
 /* Adds a zeroed item with its defaults to a list and returns it; earlier pointers into the list become invalid. */
 void *schema_list_add(struct schema_list *list, const struct schema *sub);

@@ -198,6 +198,24 @@ START_TEST(writes_what_it_read)
 }
 END_TEST
 
+START_TEST(copies)
+{
+	struct ship *copy;
+	json_t *tree;
+
+	ck_assert_int_eq(decode(whole), 0);
+	copy = schema_copy(&ship_schema, &ship);
+	schema_clear(&ship_schema, &ship); /* nothing of the copy goes with it */
+	tree = schema_encode(&ship_schema, copy);
+	assert_json(tree, whole);
+	json_decref(tree);
+	schema_free(&ship_schema, copy);
+	copy = schema_copy(&ship_schema, &ship);
+	ck_assert(copy->name == NULL && copy->engine == NULL && copy->sails.items == NULL && copy->ports == NULL);
+	schema_free(&ship_schema, copy);
+}
+END_TEST
+
 /* A null counts as absent where the struct says so, and nowhere else. */
 START_TEST(fills_defaults)
 {
@@ -581,6 +599,7 @@ suite(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, reads_every_type);
 	tcase_add_test(tc, writes_what_it_read);
+	tcase_add_test(tc, copies);
 	tcase_add_test(tc, fills_defaults);
 	tcase_add_loop_test(tc, takes_with_a_warning, 0, G_N_ELEMENTS(warned));
 	tcase_add_test(tc, makes_a_new_one);

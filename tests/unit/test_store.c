@@ -23,8 +23,10 @@
 #include "daemon/store.h"
 #include "daemon/store_db.h"
 #include "daemon/store_private.h"
+#include "src/api/vm.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
+#include "src/document/document.h"
 #include "src/document/path.h"
 
 static char *directory;
@@ -203,6 +205,50 @@ START_TEST(same_members_in_another_order_are_equal)
 	ck_assert_ptr_eq(store_put(store, &kinds[KIND_CONFIG_MAP], swapped, &err), object);
 	json_decref(tree);
 	json_decref(swapped);
+}
+END_TEST
+
+/* Members before and behind, words that look like members, and texts full of what parts them. */
+static const char *const statuses[] = {
+	"",
+	",\"status\":{}",
+	",\"status\":{\"printableStatus\":\"}],{\\\"status\\\":1\\\\\",\"created\":true}",
+	",\"status\":{\"created\":true,\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"},{\"type\":\"}\",\"status\":\"]\"}]}",
+};
+
+/* What is changed in the text is what a change of the tree would have made. */
+START_TEST(puts_a_status_into_the_text)
+{
+	g_autofree char *text = g_strconcat("{\"apiVersion\":\"kubevirt.io/v1\",\"kind\":\"VirtualMachine\",\"metadata\":{\"name\":"
+	    "\"a\",\"namespace\":\"default\",\"annotations\":{\"status\":\"}\\\\\",\"b\":\"{\\\"\"},\"uid\":\"uid-a\"},\"spec\":{\"runStrategy\":"
+	    "\"Halted\",\"template\":{\"spec\":{\"domain\":{\"memory\":{\"guest\":\"64Mi\"}}}}}", statuses[_i], "}", NULL);
+	json_t *tree = json_read(text, strlen(text), NULL), *status = json_pack("{s:s}", "printableStatus", "\"}],x\\");
+	struct error err = { 0 };
+
+	const struct object *before = object_ref(store_put(store, &kinds[KIND_VM], tree, &err));
+	const struct object *after = store_put_status(store, before, status, &err);
+	ck_assert_msg(after != NULL && after != before, "%s", err.text);
+	json_decref(tree);
+	tree = object_tree(before);
+	json_object_set(tree, "status", status);
+	path_set(tree, "metadata.resourceVersion", json_sprintf("%d", (int)after->version));
+	g_autofree char *wanted = json_write(tree);
+	ck_assert_str_eq(after->text, wanted);
+	ck_assert_uint_eq(after->length, strlen(wanted));
+	const struct vm *vm = after->value;
+	ck_assert_str_eq(vm->status->printable_status, "\"}],x\\");
+	ck_assert(!vm->status->created && strcmp(vm->head.meta->uid, "uid-a") == 0);
+	ck_assert_int_eq(atoi(vm->head.meta->resource_version), (int)after->version);
+	ck_assert_ptr_eq(store_put_status(store, after, status, &err), after); /* equal: nothing happens */
+	object_unref(before);
+	reopen();
+	ck_assert_str_eq(store_get(store, KIND_VM, "default", "a")->text, wanted);
+	json_object_set_new(status, "created", json_integer(1));
+	before = store_get(store, KIND_VM, "default", "a");
+	ck_assert_ptr_null(store_put_status(store, before, status, &err)); /* does not decode */
+	ck_assert_ptr_eq(store_get(store, KIND_VM, "default", "a"), before);
+	json_decref(status);
+	json_decref(tree);
 }
 END_TEST
 
@@ -1160,6 +1206,7 @@ main(void)
 	tcase_add_checked_fixture(quick, setup, teardown);
 	tcase_add_test(quick, creates_replaces_removes);
 	tcase_add_test(quick, same_members_in_another_order_are_equal);
+	tcase_add_loop_test(quick, puts_a_status_into_the_text, 0, G_N_ELEMENTS(statuses));
 	tcase_add_test(quick, lists_are_sorted_and_owners_known);
 	tcase_add_test(quick, refuses_a_taken_uid_and_a_nameless_tree);
 	tcase_add_test(quick, a_turn_is_one_commit);
