@@ -129,6 +129,24 @@ copy_step(struct copy *copy, struct error *err)
 	return -1;
 }
 
+/* A restored store begins a new history: the change log would only make each backup as large as the log may become. */
+static int
+shed_log(const char *path, struct error *err)
+{
+	static const char sql[] = "PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; DELETE FROM change; "
+				  "INSERT INTO meta(name, value) SELECT 'compacted', value FROM meta WHERE name = 'version' "
+				  "ON CONFLICT(name) DO UPDATE SET value = excluded.value; PRAGMA incremental_vacuum";
+	sqlite3 *handle = NULL;
+	int code = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(handle, sql, NULL, NULL, NULL);
+	if (code != SQLITE_OK)
+		store_db_error(handle, code, "taking the change log out of the copy", err);
+	sqlite3_close(handle);
+	return code == SQLITE_OK ? 0 : -1;
+}
+
 static int
 verify(const char *path, struct error *err)
 {
@@ -176,7 +194,7 @@ prune(const char *directory)
 	}
 }
 
-/* Makes the copy count, only once it is known to be good.  Any thread. */
+/* Makes the copy count, only once it is known to be good.  Any thread, as the next. */
 static int
 copy_publish(struct copy *copy, struct error *err)
 {
@@ -187,8 +205,20 @@ copy_publish(struct copy *copy, struct error *err)
 	return sync_path(copy->directory, O_RDONLY | O_DIRECTORY, err);
 }
 
-int
-store_backup_to(struct store_db *db, const char *path, struct error *err)
+static int
+backup_publish(struct copy *copy, struct error *err)
+{
+	if (shed_log(copy->temporary, err) < 0)
+		return error_wrap(err, "backup: ");
+	if (copy_publish(copy, err) < 0)
+		return -1;
+	prune(copy->directory);
+	return 0;
+}
+
+/* Copies all and ends with publish. */
+static int
+copy_now(struct store_db *db, const char *path, int (*publish)(struct copy *copy, struct error *err), struct error *err)
 {
 	struct copy *copy = copy_new(db, path, err);
 	int rc = copy == NULL ? -1 : 1;
@@ -196,20 +226,23 @@ store_backup_to(struct store_db *db, const char *path, struct error *err)
 	while (rc > 0)
 		rc = copy_step(copy, err);
 	if (rc == 0)
-		rc = copy_publish(copy, err);
+		rc = publish(copy, err);
 	copy_free(copy);
 	return rc;
 }
 
 int
+store_backup_to(struct store_db *db, const char *path, struct error *err)
+{
+	return copy_now(db, path, copy_publish, err);
+}
+
+int
 store_backup_now(struct store_db *db, const char *directory, struct error *err)
 {
-	g_autofree char *path = backup_path(directory), *folder = g_path_get_dirname(path);
+	g_autofree char *path = backup_path(directory);
 
-	if (store_backup_to(db, path, err) < 0)
-		return -1;
-	prune(folder);
-	return 0;
+	return copy_now(db, path, backup_publish, err);
 }
 
 static gint
@@ -248,8 +281,7 @@ run_publish(gpointer arg)
 {
 	struct store_backup *backup = arg;
 
-	if (copy_publish(backup->copy, &backup->err) == 0)
-		prune(backup->copy->directory);
+	backup_publish(backup->copy, &backup->err);
 	g_atomic_int_set(&backup->finished, 1);
 	return NULL;
 }

@@ -739,6 +739,48 @@ START_TEST(a_wrong_checksum_brings_the_backup_back)
 }
 END_TEST
 
+static int64_t
+number_in(const char *path, const char *sql)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *row = NULL;
+	int64_t number;
+
+	ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(row), SQLITE_ROW);
+	number = sqlite3_column_int64(row, 0);
+	sqlite3_finalize(row);
+	sqlite3_close(db);
+	return number;
+}
+
+START_TEST(a_backup_has_the_objects_and_no_history)
+{
+	struct error err = { 0 };
+
+	put("a", "1", &err);
+	put("b", "1", &err);
+	turn();
+	for (int i = 0; i < 100; i++) {
+		g_autofree char *value = g_strdup_printf("%d %01000d", i, 0);
+		put("a", value, &err);
+		turn();
+	}
+	ck_assert_uint_eq(store->log->len, 102);
+	ck_assert_msg(store_backup_now(&store->db, directory, &err) == 0, "%s", err.text);
+	g_autoptr(GPtrArray) backups = store_backup_list(directory);
+	ck_assert_uint_eq(backups->len, 1);
+	ck_assert_int_eq(number_in(backups->pdata[0], "SELECT count(*) FROM object"), 2);
+	ck_assert_int_eq(number_in(backups->pdata[0], "SELECT count(*) FROM change"), 0);
+	ck_assert_int_eq(number_in(backups->pdata[0], "SELECT value FROM meta WHERE name = 'compacted'"), 102);
+	ck_assert_int_lt(number_in(backups->pdata[0], "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"), 100000);
+	/* The store itself goes on with its own. */
+	reopen();
+	ck_assert_uint_eq(store->log->len, 102);
+}
+END_TEST
+
 START_TEST(a_file_of_rubbish_is_kept_aside)
 {
 	g_autofree char *path = db_path();
@@ -1225,6 +1267,7 @@ main(void)
 	tcase_add_test(quick, migrates_an_old_file_after_a_backup);
 	tcase_add_test(quick, refuses_a_newer_and_a_foreign_file);
 	tcase_add_test(quick, a_wrong_checksum_brings_the_backup_back);
+	tcase_add_test(quick, a_backup_has_the_objects_and_no_history);
 	tcase_add_test(quick, a_file_of_rubbish_is_kept_aside);
 	tcase_add_test(quick, a_torn_file_is_found_by_the_integrity_check);
 	tcase_add_loop_test(quick, an_empty_file_is_no_new_store_when_there_are_backups, 0, (int)G_N_ELEMENTS(emptyings));
