@@ -37,9 +37,9 @@ class Daemon:
         self.log = open(f"{directory}.log", "ab")
         self.order_path = f"{directory}.order"
         with open(self.order_path, "wb") as f:
-            f.write(bytes(20))
+            f.write(bytes(24))
         with open(self.order_path, "r+b") as f:
-            self.order = mmap.mmap(f.fileno(), 20)
+            self.order = mmap.mmap(f.fileno(), 24)
 
     def configure(self, host, trash):
         for name in ("spool", "state", "run", "pool"):
@@ -54,10 +54,13 @@ class Daemon:
                        "network": {"name": "solovirt", "bridge": "solovirt0", "cidr": "192.168.77.0/24"}}, f)
 
     def arm(self, call=None, at=0, when="before"):
-        """Orders the end; without arguments takes the order back."""
-        self.order[:20] = struct.pack("5I", CALLS.index(call) if call else 0, at, WHENS.index(when), 0, 0)
-        if call:
-            self.order[12:16] = struct.pack("I", 1)
+        """Orders the end at a call, "write", or "worker write" for one of the worker that talks to libvirt; without
+        arguments takes the order back."""
+        who, _, call = (call or "").rpartition(" ")
+        self.order[12:16] = struct.pack("I", 0)
+        self.order[:12] = struct.pack("3I", CALLS.index(call) if call else 0, at, WHENS.index(when))
+        self.order[16:24] = struct.pack("2I", 0, who == "worker")
+        self.order[12:16] = struct.pack("I", call != "")
 
     def calls(self):
         """How many were counted since the order was given."""
@@ -153,33 +156,51 @@ def domains():
 class EventLog:
     """Libvirt's own account of what started and stopped, kept by a process that outlives every daemon."""
 
+    PROBE = "<domain type='qemu'><name>probe</name><memory>1024</memory><os><type>hvm</type></os></domain>"
+
     def __init__(self, path):
-        self.path = path
+        self.live, self.starts, self.wrong, self.rest = set(), 0, [], ""
         self.process = subprocess.Popen(["virsh", "-c", "qemu:///system", "event", "--loop", "--timestamp", "--event", "lifecycle"],
                                         stdin=subprocess.DEVNULL, stdout=open(path, "ab"), stderr=subprocess.DEVNULL)
+        self.file = open(path)
+        self.await_first(path)
+
+    def await_first(self, path):
+        """Until it hears of a domain that is made for it: from then on it misses nothing."""
+        with open(f"{path}.xml", "w") as f:
+            f.write(self.PROBE)
+        end = time.monotonic() + 60 * PATIENCE
+        while "'probe'" not in open(path).read():
+            if time.monotonic() > end:
+                raise TimeoutError("virsh event hears nothing")
+            virsh(f"define {path}.xml", "undefine probe")
 
     def stop(self):
         self.process.terminate()
         self.process.wait()
+        self.file.close()
+
+    def read(self):
+        """Takes over what is new: which live, how many started, and what is wrong, such as one that started twice."""
+        *lines, self.rest = (self.rest + self.file.read()).split("\n")
+        for line in lines:
+            found = re.match(r"(\S+ \S+): event 'lifecycle' for domain '?([^':]+)'?: (Started|Stopped)\b", line)
+            if not found:
+                continue
+            when, name, what = found.groups()
+            if (name in self.live) == (what == "Started"):
+                self.wrong.append(f"domain {name}: {what} twice at {when}")
+            self.starts += what == "Started"
+            (self.live.add if what == "Started" else self.live.discard)(name)
 
     def problems(self):
-        running, wrong = {}, []
-        for line in open(self.path):
-            found = re.match(r"(\S+ \S+): event 'lifecycle' for domain '?([^':]+)'?: (Started|Stopped|Crashed)\b", line)
-            if not found or found[3] == "Crashed":
-                continue
-            if running.get(found[2], False) == (found[3] == "Started"):
-                wrong.append(f"{found[2]} {found[3]} twice at {found[1]}")
-            running[found[2]] = found[3] == "Started"
-        return wrong
+        self.read()
+        return self.wrong
 
-    def starts(self):
-        count = {}
-        for line in open(self.path):
-            found = re.search(r"for domain '?([^':]+)'?: Started\b", line)
-            if found:
-                count[found[1]] = count.get(found[1], 0) + 1
-        return count
+    def differs(self, wanted):
+        """What it says beside the domains that shall live: a log that misses something must not be believed."""
+        self.read()
+        return [] if self.live == wanted else [f"event log: {sorted(self.live)} live, not {sorted(wanted)}"]
 
 
 def starts_by_uid():

@@ -6,8 +6,10 @@ after each time what the spool and the users asked for with what is there, exact
 
 One point is: a few changes, the end at some moment of it, a new start, quiet, comparison.  ROUND points begin with an
 empty host and end with one.  Everything follows from the seed but time itself; --replay runs the round of one point.
+Most of a point is waiting: three beds keep two cores busy.
 
-  --kills  random: at any moment   calls: at the n-th call   recovery: again while it starts   all (default)
+  --kills  random: at any moment   calls: at the n-th call   worker: at the n-th call of the worker that talks to libvirt,
+           with or without the worker   recovery: again while it starts   all (default)
 """
 import argparse, contextlib, json, os, random, shutil, signal, subprocess, sys, tempfile, threading, time
 
@@ -19,11 +21,20 @@ from model import Machine, Maps
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROUND = 40
-DEADLINE = 60      # seconds, times PATIENCE, until all agrees again
+DEADLINE = 40      # seconds, times PATIENCE, in which what is not as it should be must change
+LONGEST = 300      # the same, until all agrees
+ENOUGH = 1000      # points in which everything comes up
+PROGRESS = 30      # seconds between two lines of it
+LAST_WORDS = 0.3   # seconds for a call to come after the changes
+MORE = 3           # times that more is changed, when it did not come
 # Calls at which it may end, and how many of them a few changes, or a start, cost.
 OFTEN = {"write": 12, "pwrite": 120, "fdatasync": 12, "sendmsg": 15, "rename": 6, "open": 6, "any": 200}
-SELDOM = {"writev": 3, "unlink": 3, "fsync": 2, "ftruncate": 2, "mkdir": 2, "rmdir": 1, "connect": 1, "send": 1}
-AT_START = {"write": 12, "pwrite": 30, "fdatasync": 8, "sendmsg": 12, "rename": 4, "open": 12, "mkdir": 2, "any": 80}
+SELDOM = {"writev": 3, "unlink": 3, "ftruncate": 1, "mkdir": 2, "rmdir": 1}
+AT_START = {"write": 12, "pwrite": 30, "fdatasync": 8, "sendmsg": 12, "rename": 4, "open": 12, "mkdir": 2, "ftruncate": 1,
+            "any": 80, "worker connect": 5, "worker write": 40, "worker any": 80}
+OF_WORKER = {"worker write": 40, "worker sendmsg": 20, "worker rename": 4, "worker open": 12, "worker unlink": 4, "worker any": 100}
+REACH = {"calls": OFTEN, "random": OFTEN, "worker": OF_WORKER, "recovery": AT_START}
+TURNS = ("calls", "random", "worker", "calls", "recovery")
 VMS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachines"
 VERBS = "/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachines"
 PLACES = {"VirtualMachine": VMS, "VirtualMachineInstance": VMS + "instances", "Secret": "/api/v1/namespaces/default/secrets",
@@ -31,16 +42,17 @@ PLACES = {"VirtualMachine": VMS, "VirtualMachineInstance": VMS + "instances", "S
 
 
 def kill_of(point, rng, kinds):
-    """(kind, call, n, when) of a point: n grows with the points."""
-    chosen = kinds if kinds != "all" else ("calls", "random", "calls", "recovery")[point % 4]
-    step = point // (2 if chosen == "calls" else 4) if kinds == "all" else point
-    reach = AT_START if chosen == "recovery" else OFTEN
-    turn, place = divmod(step, len(reach) + (chosen == "calls"))
+    """(kind, call, n, when) of a point: n grows with the points of its kind."""
+    turns = TURNS if kinds == "all" else (kinds,)
+    cycle, place = divmod(point, len(turns))
+    chosen = turns[place]
+    reach = REACH[chosen]
+    turn, place = divmod(cycle * turns.count(chosen) + turns[:place].count(chosen), len(reach) + (reach is OFTEN))
     if place == len(reach):
         turn, reach, place = turn // len(SELDOM), SELDOM, turn % len(SELDOM)
     call = list(reach)[place]
     n = 1 + turn * max(1, reach[call] // 40) % reach[call]
-    return chosen, call, n, rng.choice(["before", "after"] + ["half"] * (call in ("write", "pwrite", "any")))
+    return chosen, call, n, rng.choice(["before", "after"] + ["half"] * (call.rpartition(" ")[2] in ("write", "pwrite", "any")))
 
 
 class World:
@@ -50,7 +62,7 @@ class World:
         self.daemon, self.trash, self.image = daemon, trash, image
         self.files, self.api = {}, {}
         self.uids, self.numbers, self.renewed, self.marks, self.addresses = {}, {}, {}, {}, {}
-        self.told = []
+        self.told, self.changes, self.free = [], {}, []
 
     def things(self):
         return [*self.files.values(), *self.api.values()]
@@ -160,6 +172,8 @@ class World:
                 done = self.ask("POST", PLACES[key[0]], document)
                 if done is not False:
                     thing.present[key] = done
+                if done is not False and key[0] == "VirtualMachine":
+                    thing.begin_again()
         if not thing.present:
             del self.api[name]
 
@@ -206,14 +220,19 @@ class World:
                 run = next(iter(thing.alternatives))[1]
                 yield from ((name, self.stop), (name, self.restart)) if run else [(name, self.start)] * 3
 
+    def begin_point(self):
+        self.free = list(self.choices())
+        self.free += [f for f in self.free if "vm" in f[0] or "inst" in f[0]]      # most can go wrong there
+
     def work(self, rng):
         """One to four changes.  What needs the daemon is left out once it is dead; files change on."""
-        free = list(self.choices())
-        free += [f for f in free if "vm" in f[0] or "inst" in f[0]]      # most can go wrong there
         for _ in range(rng.choice([1, 1, 2, 2, 3, 4])):
-            name, change = rng.choice(free)
-            free = [f for f in free if f[0] != name]
+            if not self.free:
+                return
+            name, change = rng.choice(self.free)
+            self.free = [f for f in self.free if f[0] != name]
             self.tell(f"{change.__name__} {name}")
+            self.changes[change.__name__] = self.changes.get(change.__name__, 0) + 1
             change(name, random.Random(rng.random()))
             time.sleep(rng.choice([0, 0, 0.02, 0.1, 0.3]) * rng.random())
 
@@ -227,24 +246,31 @@ class Driver:
         self.options = options
         self.daemon = bed.Daemon(options.build, options.killat, f"{options.dir}/s")
         self.image = open(f"{options.dir}/images/small.raw", "rb").read()
-        self.reached = {}
+        self.reached, self.changes, self.starts = {}, {}, 0
 
-    def quiet(self, world, point):
-        """Waits until all agrees."""
-        end = time.monotonic() + DEADLINE * PATIENCE
-        pause, look = 0.02, None
+    def look(self, world):
+        """(look, what does not agree)"""
+        look = Look(world)
+        try:
+            return look, look.run() or self.events.differs({f"default_{name}" for name in look.instances()})
+        except (ConnectionRefusedError, Died) as error:
+            return look, [f"no answer: {error}"]
+
+    def quiet(self, world):
+        """Waits until all agrees.  A slow machine may take its time, as long as something changes."""
+        begin = changed = time.monotonic()
+        pause, last = 0.02, None
         while True:
             if not self.daemon.alive():
                 raise Failure(["the daemon ended by itself, with code %d" % self.daemon.process.returncode])
-            look = Look(world)
-            try:
-                problems = look.run()
-            except (ConnectionRefusedError, Died) as error:
-                problems = [f"no answer: {error}"]
+            look, problems = self.look(world)
+            now = time.monotonic()
             if not problems:
                 break
-            if time.monotonic() > end:
-                raise Failure(problems)
+            changed = changed if problems == last else now
+            if now > changed + DEADLINE * PATIENCE or now > begin + LONGEST * PATIENCE:
+                raise Failure([*problems, f"({now - begin:.0f} s after the start, the same for {now - changed:.0f} s)"])
+            last = problems
             time.sleep(pause)
             pause = min(pause * 1.2, 0.15)
         look.accept()
@@ -259,30 +285,43 @@ class Driver:
         kind, call, n, when = kill_of(point, rng, self.options.kills)
         moment = rng.random() * rng.choice([0.2, 0.6, 1.5])
         world.told = [f"kill: {kind} {moment:.3f}" if kind == "random" else f"kill: {kind} {call} {n} {when}"]
-        if kind == "random":
-            timer = self.kill_later(moment)
-            world.work(rng)
-            timer.join()
-        else:
-            if kind == "calls":
-                self.daemon.arm(call, n, when)
-            world.work(rng)
-            reached = self.daemon.wait_dead(moment if kind == "recovery" else 0.5)
-            self.count(call, kind, reached)
-        self.daemon.kill()
-        if kind == "recovery":
-            self.daemon.arm(call, n, when)
-            self.daemon.start()
-            self.count(call, "recovery", self.daemon.wait_dead(0.5))
-            self.daemon.kill()
+        world.begin_point()
+        {"random": self.crash_at_random, "recovery": self.crash_twice}.get(kind, self.crash_at_call)(
+            world, rng, kind, moment, (call, n, when))
         self.daemon.arm()
         self.daemon.start()
 
-    def count(self, call, kind, reached):
-        entry = self.reached.setdefault(f"{kind} {call}", [0, 0, 0])
+    def crash_at_random(self, world, rng, kind, moment, order):
+        timer = self.kill_later(moment)
+        world.work(rng)
+        timer.join()
+        self.daemon.kill()
+        self.count(kind, "", True)
+
+    def crash_at_call(self, world, rng, kind, moment, order):
+        self.daemon.arm(*order)
+        for _ in range(1 + MORE):
+            world.work(rng)
+            reached = self.daemon.wait_dead(LAST_WORDS)
+            if reached:
+                break
+        self.daemon.kill()
+        self.count(kind, order[0], reached)
+
+    def crash_twice(self, world, rng, kind, moment, order):
+        world.work(rng)
+        self.daemon.wait_dead(moment)
+        self.daemon.kill()
+        self.daemon.arm(*order)
+        self.daemon.start()
+        reached = self.daemon.wait_dead(2 * LAST_WORDS)
+        self.daemon.kill()
+        self.count(kind, order[0], reached)
+
+    def count(self, kind, call, reached):
+        entry = self.reached.setdefault(call if kind == "worker" else f"{kind} {call}".strip(), [0, 0])
         entry[0] += 1
         entry[1] += reached
-        entry[2] = max(entry[2], self.daemon.calls())
 
     def close_round(self, world):
         """Everything is taken away, and nothing may be left."""
@@ -295,7 +334,7 @@ class Driver:
                 if not world.api[name].present:
                     del world.api[name]
         world.told = ["end of the round"]
-        self.quiet(world, None)
+        self.quiet(world)
         self.daemon.kill(signal.SIGTERM)
         wrong = self.events.problems()
         wrong += [f"instance {uid} was started {n} times" for uid, n in bed.starts_by_uid().items() if n > 1]
@@ -323,11 +362,12 @@ class Driver:
         good, point, world = 0, None, None
         try:
             world = self.begin_round(number)
-            self.quiet(world, None)
+            self.quiet(world)
             for point in points:
                 self.crash(world, point, random.Random(f"{self.options.seed}/{point}"))
-                self.quiet(world, point)
+                self.quiet(world)
                 good += 1
+                print("POINT", flush=True)
             point = None
             self.close_round(world)
         except Failure as failure:
@@ -336,23 +376,29 @@ class Driver:
             bed.scrub(self.daemon.dir)
             good = -good - 1
         self.events.stop()
+        self.add(world)
         return good
 
+    def add(self, world):
+        """What was done in a round, for the account at the end."""
+        for name, times in world.changes.items() if world else ():
+            self.changes[name] = self.changes.get(name, 0) + times
+        self.starts += self.events.starts
+
     def report(self, number, point, world, problems):
-        where = f"point {point}" if point is not None else f"the end of round {number}, replay point {number * ROUND + ROUND - 1}"
-        print(f"FAIL seed {self.options.seed} {where} (trash {world.trash})", flush=True)
-        for line in world.told:
-            print("   ", line)
-        for problem in problems:
-            print("  !", problem[:400])
-        for line in self.daemon.tail():
-            print("  |", line)
-        sys.stdout.flush()
+        where = f"point {point}" if point is not None else f"the end of round {number}"
+        replay = point if point is not None else number * ROUND + ROUND - 1
+        trash = f" (trash {world.trash})" if world else ""
+        lines = [f"FAIL seed {self.options.seed} {where}{trash}; again with: tests/crash/crash.py --build {self.options.build} "
+                 f"--seed {self.options.seed} --kills {self.options.kills} --replay {replay}"]
+        lines += [f"    {line}" for line in (world.told if world else [])]
+        lines += [f"  ! {problem[:400]}" for problem in problems]
+        lines += [f"  | {line}" for line in self.daemon.tail()]
+        print("\n".join(lines), flush=True)
 
     def run(self):
         o = self.options
         failures = total = 0
-        begin = time.monotonic()
         if o.replay is not None:
             rounds = [(o.replay // ROUND, range(o.replay // ROUND * ROUND, o.replay + 1))]
         else:
@@ -362,12 +408,10 @@ class Driver:
             good = self.run_round(number, points)
             total += good if good >= 0 else -good - 1
             failures += good < 0
-            print(f"bed {o.bed}: round {number}: {total} points, {failures} failures, {time.monotonic() - begin:.0f} s", flush=True)
             if failures and not o.go_on:
                 break
-        if o.verbose:
-            print(json.dumps({k: f"{b} of {a}, most {c}" for k, (a, b, c) in sorted(self.reached.items())}))
-        print(f"RESULT {total} {failures}", flush=True)
+        account = {"points": total, "failures": failures, "changes": self.changes, "reached": self.reached, "starts": self.starts}
+        print("RESULT", json.dumps(account), flush=True)
         return failures
 
 
@@ -428,27 +472,76 @@ def find_killat(options):
     return made
 
 
-def relay(outside, results):
-    for line in outside.driver.stdout:
-        if line.startswith("RESULT "):
-            results.append([int(n) for n in line.split()[1:]])
-        else:
-            print(line, end="", flush=True)
-    if outside.driver.wait() not in (0, 1):
-        results.append([0, 1])     # it did not come to its own end
+class Account:
+    """What the beds tell, added up, and a line of it now and then."""
+
+    def __init__(self, options):
+        self.options, self.results, self.points = options, [], 0
+        self.begin = self.told = time.monotonic()
+        self.lock = threading.Lock()
+
+    def relay(self, outside):
+        """Runs in a thread for each bed."""
+        result = None
+        for line in outside.driver.stdout:
+            with self.lock:
+                if line.startswith("RESULT "):
+                    result = json.loads(line.split(None, 1)[1])
+                elif line == "POINT\n":
+                    self.point()
+                else:
+                    print(line, end="", flush=True)
+        outside.driver.wait()
+        with self.lock:     # one that did not come to its own end has failed
+            self.results.append(result or {"points": 0, "failures": 1, "changes": {}, "reached": {}, "starts": 0})
+
+    def point(self):
+        self.points += 1
+        now = time.monotonic()
+        if now < self.told + PROGRESS:
+            return
+        self.told = now
+        print(f"crash: {self.points} of {self.options.points} points, {self.points / (now - self.begin):.2f} a second", flush=True)
+
+    def sum(self, what):
+        """name -> number, or list of numbers, of all beds together"""
+        total = {}
+        for result in self.results:
+            for name, numbers in result[what].items():
+                numbers = numbers if isinstance(numbers, list) else [numbers]
+                total[name] = [a + b for a, b in zip(total.get(name, [0] * len(numbers)), numbers)]
+        return dict(sorted(total.items()))
+
+    def missing(self, changes, reached):
+        """What a run of this length must have had, else it says less than it seems to."""
+        wanted = {"change", "remove", "drop", "start", "stop", "restart", "delete_machine", "delete_instance", "api_create", "api_delete"}
+        wanted |= {f"end at {name}" for name in reached}
+        return sorted(wanted - set(changes) - {f"end at {name}" for name, (_, n) in reached.items() if n})
+
+    def close(self):
+        """How many failed."""
+        points, failures, starts = (sum(r[what] for r in self.results) for what in ("points", "failures", "starts"))
+        changes, reached = self.sum("changes"), self.sum("reached")
+        print("crash: changes:", ", ".join(f"{name} {n}" for name, (n,) in changes.items()), f"; libvirt started {starts} domains")
+        print("crash: ended at (reached, of):", ", ".join(f"{name} {n}/{m}" for name, (m, n) in reached.items()))
+        for what in self.missing(changes, reached) if points >= ENOUGH else ():
+            print("crash: in so many points there was no", what)
+            failures += 1
+        print(f"crash: seed {self.options.seed}: {points} points passed, {failures} failed, {time.monotonic() - self.begin:.0f} s")
+        return failures
 
 
 def outside(options):
     options.killat = find_killat(options)
     if options.replay is not None:
-        options.beds = 1
+        options.beds, options.points = 1, options.replay % ROUND + 1
     print(f"crash: seed {options.seed}", flush=True)
-    beds, results = [Outside(options, i) for i in range(options.beds)], []
+    beds, account = [Outside(options, i) for i in range(options.beds)], Account(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
     try:
         for b in beds:
             b.start()
-        threads = [threading.Thread(target=relay, args=(b, results), daemon=True) for b in beds]
+        threads = [threading.Thread(target=account.relay, args=(b,), daemon=True) for b in beds]
         for t in threads:
             t.start()
         for t in threads:
@@ -456,9 +549,7 @@ def outside(options):
     finally:
         for b in beds:
             b.stop()
-    points, failures = (sum(r[i] for r in results) for i in (0, 1))
-    print(f"crash: seed {options.seed}: {points} points passed, {failures} failed")
-    return 1 if failures or len(results) < len(beds) else 0
+    return 1 if account.close() else 0
 
 
 def main():
@@ -466,10 +557,10 @@ def main():
     parser.add_argument("--build", default=os.path.realpath(f"{HERE}/../../build"), type=os.path.realpath)
     parser.add_argument("--points", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
-    parser.add_argument("--beds", type=int, default=2)
-    parser.add_argument("--kills", choices=["all", "random", "calls", "recovery"], default="all")
+    parser.add_argument("--beds", type=int, default=3)
+    parser.add_argument("--kills", choices=["all", *REACH], default="all")
     parser.add_argument("--replay", type=int)
-    for flag in ("--go-on", "--keep", "--verbose", "--inside"):
+    for flag in ("--go-on", "--keep", "--inside"):
         parser.add_argument(flag, action="store_true")
     for internal in ("--killat", "--dir", "--host"):
         parser.add_argument(internal, help=argparse.SUPPRESS)

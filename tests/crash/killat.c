@@ -6,8 +6,9 @@
  *   SOLOVIRT_KILL_WHEN   before (default), after, or half: of what is written only the first half
  *   SOLOVIRT_KILL_FILE   instead: a file of struct order, which may be given at any time of the daemon's life
  *
- * Counts in the daemon's own process only: what it starts does not inherit the library, and a child between fork and exec
- * does not count.
+ * Counts in the daemon's own process, or in that of the worker that talks to libvirt: its n-th call then ends the daemon,
+ * and the worker, too; "after" leaves the worker to itself.  What else is started does not
+ * inherit the library, and a child between fork and exec does not count.
  */
 #define _GNU_SOURCE 1
 #include <dlfcn.h>
@@ -36,10 +37,12 @@ static const char *const whens[] = { "before", "after", "half" };
 struct order {
 	atomic_uint call, at, when, armed;
 	atomic_uint count; /* calls since then: for who wants to know how far it got */
+	atomic_uint of_worker; /* 0: the daemon's calls count; 1: the worker's */
 };
 
 static struct order own, *order;
-static pid_t pid;
+static pid_t pid, daemon_pid; /* of this process and of the one to be ended */
+static unsigned is_worker;
 
 static unsigned
 word_in(const char *const *list, unsigned count, const char *word)
@@ -81,17 +84,24 @@ begin(void)
 {
 	const char *file = getenv("SOLOVIRT_KILL_FILE");
 
-	if (strcmp(program_invocation_short_name, "solovirtd") != 0)
+	is_worker = strcmp(program_invocation_short_name, "solovirt-host") == 0;
+	if (!is_worker && strcmp(program_invocation_short_name, "solovirtd") != 0)
 		return;
-	unsetenv("LD_PRELOAD");
+	if (is_worker || file == NULL)
+		unsetenv("LD_PRELOAD");
 	pid = getpid();
+	daemon_pid = is_worker ? getppid() : pid;
 	order = file == NULL ? order_of_environment() : order_of_file(file);
 }
 
 static void
 end(void)
 {
-	kill(getpid(), SIGKILL);
+	order->armed = 0;
+	kill(daemon_pid, SIGKILL);
+	if (is_worker && order->when == AFTER)
+		return;
+	kill(pid, SIGKILL);
 	for (;;)
 		pause();
 }
@@ -100,7 +110,9 @@ end(void)
 static int
 due(enum call call)
 {
-	if (order == NULL || order->armed == 0 || (order->call != ANY && order->call != call) || getpid() != pid)
+	if (order == NULL || order->armed == 0 || order->of_worker != is_worker || getpid() != pid)
+		return 0;
+	if (order->call != ANY && order->call != call)
 		return 0;
 	if (atomic_fetch_add(&order->count, 1) + 1 != order->at)
 		return 0;

@@ -3,11 +3,12 @@ import glob, os, re
 
 import bed
 from bed import LOGS
-from model import Machine
+from model import Machine, user_data
 
 LISTS = {"VirtualMachine": "/apis/kubevirt.io/v1/virtualmachines", "VirtualMachineInstance": "/apis/kubevirt.io/v1/virtualmachineinstances",
          "DataVolume": "/apis/cdi.kubevirt.io/v1beta1/datavolumes", "PersistentVolumeClaim": "/api/v1/persistentvolumeclaims",
          "Secret": "/api/v1/secrets", "ConfigMap": "/api/v1/configmaps"}
+SCRATCH = 2 << 20  # bytes of an emptyDisk of the model
 MARK = 512   # bytes at the end of a volume where its uid is left, to be found again
 
 
@@ -140,6 +141,7 @@ class Look:
             if domain.macs != {i.get("mac") for i in interfaces}:
                 self.say(f"domain {domain.name}: has {domain.macs}, its status {interfaces}")
         self.pool(live, listed)
+        self.disks(live)
         self.addresses(live, hosts)
 
     def pool(self, live, listed):
@@ -149,11 +151,7 @@ class Look:
             self.say(f"the database cannot be read: {error}")
             self.ledger, trash = {}, set()
         wanted = {c["spec"].get("volumeName", f"volume of {n}") for n, c in self.claims().items()} | trash
-        for item in live.values():
-            for v in item["spec"]["volumes"]:
-                form = "seed-{}-{}.iso" if "cloudInitNoCloud" in v else "empty-{}-{}.img" if "emptyDisk" in v else None
-                if form:
-                    wanted.add(form.format(item["metadata"]["uid"], v["name"]))
+        wanted |= {own for item in live.values() for own in self.own_volumes(item).values()}
         self.same("pool", wanted, listed)
         self.same("pool's files", wanted, os.listdir(f"{self.daemon.dir}/pool"))
         if self.world.trash == "1s" and trash:
@@ -182,6 +180,37 @@ class Look:
                 self.world.marks[item["spec"]["volumeName"]] = size - MARK, uid.encode()
             elif data[mark[0]:mark[0] + len(mark[1])] != mark[1]:
                 self.say(f"volume of {name}: lost what was written to it")
+
+    def own_volumes(self, item):
+        """volume of an instance -> its own medium in the pool, which comes and goes with it"""
+        forms = {"cloudInitNoCloud": "seed-{}-{}.iso", "emptyDisk": "empty-{}-{}.img"}
+        return {v["name"]: forms[form].format(item["metadata"]["uid"], v["name"])
+                for v in item["spec"]["volumes"] for form in forms if form in v}
+
+    def disks(self, live):
+        """The domain has the disks of its instance and no others, and what is on those of its own is whole."""
+        if self.problems:
+            return
+        pool, claims = f"{self.daemon.dir}/pool/", self.claims()
+        for name, item in live.items():
+            own, wanted = self.own_volumes(item), set()
+            for v in item["spec"]["volumes"]:
+                claim = v.get("dataVolume", {}).get("name") or v.get("persistentVolumeClaim", {}).get("claimName")
+                wanted.add(pool + (own.get(v["name"]) or claims[claim]["spec"]["volumeName"]))
+                if "emptyDisk" in v and os.path.getsize(pool + own[v["name"]]) != SCRATCH:
+                    self.say(f"{name}: {v['name']} has {os.path.getsize(pool + own[v['name']])} bytes, not {SCRATCH}")
+                if "cloudInitNoCloud" in v:
+                    self.seed(name, v, pool + own[v["name"]])
+            self.same(f"disks of domain default_{name}", wanted, self.domains[f"default_{name}"].disks)
+
+    def seed(self, name, volume, path):
+        """What cloud-init reads: the label of the medium, who the guest is, and the user data as written."""
+        with open(path, "rb") as f:
+            data = f.read()
+        text = volume["cloudInitNoCloud"].get("userData") or user_data(f"{name}-secret")
+        for part in (b"CD001", b"cidata", f"local-hostname: {name}\n".encode(), text.encode()):
+            if part not in data:
+                self.say(f"seed medium of {name}: {part!r} is not on it")
 
     def is_imported(self, name):
         dv = self.objects.get(("DataVolume", name))

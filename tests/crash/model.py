@@ -27,9 +27,13 @@ def claim(name, size, label):
             "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": f"{size}Mi"}}}}
 
 
+def user_data(name):
+    return f"#cloud-config\nhostname: {name}\n"
+
+
 def secret(name, label):
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "labels": {"rev": label}},
-            "data": {"userdata": base64.b64encode(f"#cloud-config\nhostname: {name}\n".encode()).decode()}}
+            "data": {"userdata": base64.b64encode(user_data(name).encode()).decode()}}
 
 
 def config_map(name, text):
