@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 PATIENCE = float(os.environ.get("PATIENCE", "1"))
 CALLS = ["write", "pwrite", "writev", "send", "sendmsg", "fsync", "fdatasync", "rename", "unlink", "connect", "ftruncate", "open",
          "mkdir", "rmdir", "any"]
-WHENS = ["before", "after", "half"]
+WHENS = ["before", "after", "half", "full", "broken"]
 LOGS = "/var/log/libvirt/qemu"
 
 

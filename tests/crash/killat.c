@@ -1,9 +1,10 @@
 /*
- * Preloaded into solovirtd: ends it with SIGKILL at the n-th call of a chosen function.
+ * Preloaded into solovirtd: ends it with SIGKILL at the n-th call of a chosen function, or lets that call fail.
  *
  *   SOLOVIRT_KILL_CALL   a word of the table below, or "any"
  *   SOLOVIRT_KILL_AT     n, from 1
- *   SOLOVIRT_KILL_WHEN   before (default), after, or half: of what is written only the first half
+ *   SOLOVIRT_KILL_WHEN   before (default), after, or half: of what is written only the first half; full, broken: it goes on,
+ *                        but the call is not made and fails with ENOSPC, EIO
  *   SOLOVIRT_KILL_FILE   instead: a file of struct order, which may be given at any time of the daemon's life
  *
  * Counts in the daemon's own process, or in that of the worker that talks to libvirt: its n-th call then ends the daemon,
@@ -30,8 +31,9 @@
 enum call { WRITE, PWRITE, WRITEV, SEND, SENDMSG, FSYNC, FDATASYNC, RENAME, UNLINK, CONNECT, FTRUNCATE, OPEN, MKDIR, RMDIR, ANY };
 static const char *const words[] = { "write", "pwrite", "writev", "send", "sendmsg", "fsync", "fdatasync", "rename", "unlink",
 	"connect", "ftruncate", "open", "mkdir", "rmdir", "any" };
-enum when { BEFORE, AFTER, HALF };
-static const char *const whens[] = { "before", "after", "half" };
+enum when { BEFORE, AFTER, HALF, FULL, BROKEN };
+static const char *const whens[] = { "before", "after", "half", "full", "broken" };
+static const int failures[] = { [FULL] = ENOSPC, [BROKEN] = EIO };
 
 /* What is shared with who gives the order: crash.py writes the first three, then armed. */
 struct order {
@@ -74,7 +76,7 @@ order_of_environment(void)
 		return NULL;
 	own.call = word_in(words, ANY + 1, call);
 	own.at = (unsigned)strtoul(at, NULL, 10);
-	own.when = word_in(whens, HALF + 1, getenv("SOLOVIRT_KILL_WHEN"));
+	own.when = word_in(whens, BROKEN + 1, getenv("SOLOVIRT_KILL_WHEN"));
 	own.armed = 1;
 	return &own;
 }
@@ -106,7 +108,7 @@ end(void)
 		pause();
 }
 
-/* Counts a call.  0: go on; 1: the end comes after it, or after half of it. */
+/* Counts a call.  0: go on; 1: the end comes after it, or after half of it, or it fails. */
 static int
 due(enum call call)
 {
@@ -129,9 +131,11 @@ due(enum call call)
 /* Calls, and ends when it was the one. */
 #define COUNTED(which, expression)                                                                                         \
 	({                                                                                                                 \
-		int last = due(which);                                                                                     \
-		__typeof__(expression) answer = (expression);                                                              \
-		if (last)                                                                                                  \
+		int last = due(which), fails = last && order->when >= FULL;                                                \
+		__typeof__(expression) answer = fails ? -1 : (expression);                                                 \
+		if (fails)                                                                                                 \
+			errno = failures[order->when];                                                                     \
+		else if (last)                                                                                             \
 			end();                                                                                             \
 		answer;                                                                                                    \
 	})
