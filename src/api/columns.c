@@ -6,6 +6,7 @@
 
 #include "src/api/core.h"
 #include "src/api/kinds.h"
+#include "src/api/revision.h"
 #include "src/api/vm.h"
 #include "src/base/clock.h"
 #include "src/base/quantity.h"
@@ -167,3 +168,16 @@ const struct column event_columns[] = { { "Last Seen", "string", "", false, even
 	{ "Reason", "string", "", false, event_reason_cell }, { "Object", "string", "", false, event_object_cell },
 	{ "Source", "string", "", true, event_source_cell }, { "Message", "string", "", false, event_message_cell },
 	{ "First Seen", "string", "", true, event_first_cell }, { "Count", "string", "", true, event_count_cell }, { 0 } };
+
+/* Kinds of which kubectl shows name and age only. */
+const struct column age_columns[] = { AGE, { 0 } };
+
+CELL(revision_owner_cell, struct controller_revision, {
+	const struct owner_reference *owner = o->head.meta->owner_references.items;
+
+	if (o->head.meta->owner_references.count > 0)
+		g_string_append_printf(out, "%s/%s", owner->kind, owner->name);
+})
+CELL(revision_number_cell, struct controller_revision, g_string_append_printf(out, "%lld", (long long)o->revision))
+const struct column controller_revision_columns[] = { { "Controller", "string", "", false, revision_owner_cell },
+	{ "Revision", "integer", "", false, revision_number_cell }, AGE, { 0 } };

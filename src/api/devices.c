@@ -40,12 +40,12 @@ static const struct schema_field tpm_rows[] = {
 	{ BOOL("persistent", struct tpm, persistent), .doc = "Its state is kept when the machine stops." },
 	{ 0 },
 };
-static SCHEMA(tpm_schema, struct tpm, "TPMDevice", "A trusted platform module.", tpm_rows);
+SCHEMA(tpm_schema, struct tpm, "TPMDevice", "A trusted platform module.", tpm_rows);
 static const struct schema_field video_rows[] = {
 	{ STRING("type", struct video, type), .max = 32, .doc = "Model: vga, cirrus, virtio, ramfb or bochs; when not given, bochs with UEFI, else vga." },
 	{ 0 },
 };
-static SCHEMA(video_schema, struct video, "VideoDevice", "The display's card.", video_rows);
+SCHEMA(video_schema, struct video, "VideoDevice", "The display's card.", video_rows);
 static const struct schema_field sound_rows[] = {
 	{ STRING("name", struct sound, name), .flags = FIELD_REQUIRED, .max = 253, .doc = "Name of the device." },
 	{ STRING("model", struct sound, model), .check = check_sound_model, .doc = "Model: ich9 or ac97; ich9 when not given." },
@@ -67,7 +67,7 @@ static const struct schema_field virtual_gpu_options_rows[] = {
 	{ OBJECT("display", struct virtual_gpu_options, display, struct gpu_display, &gpu_display_schema), .doc = "A virtual GPU as a display." },
 	{ 0 },
 };
-static SCHEMA(virtual_gpu_options_schema, struct virtual_gpu_options, "VGPUOptions", "Options of a virtual GPU.", virtual_gpu_options_rows);
+SCHEMA(virtual_gpu_options_schema, struct virtual_gpu_options, "VGPUOptions", "Options of a virtual GPU.", virtual_gpu_options_rows);
 #define HOST_DEVICE_ROWS                                                                                                   \
 	{ STRING("name", struct host_device, name), .flags = FIELD_REQUIRED, .max = 253, .doc = "Name of the device." },       \
 	{ STRING("deviceName", struct host_device, device_name), .max = 317, .doc = "What it is called in the configuration's map of host devices." }, \

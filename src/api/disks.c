@@ -31,7 +31,7 @@ static const struct schema_field disk_target_rows[] = {
 	{ REFUSED("reservation", "Persistent reservations of SCSI need a helper that is not here.") },
 	{ 0 },
 };
-static SCHEMA(disk_target_schema, struct disk_target, "DiskTarget", "A disk as the guest sees it.", disk_target_rows);
+SCHEMA(disk_target_schema, struct disk_target, "DiskTarget", "A disk as the guest sees it.", disk_target_rows);
 static const struct schema_field cdrom_target_rows[] = {
 	{ ENUM("bus", struct cdrom_target, bus, disk_bus_words), .doc = "Bus on which the guest finds it: sata, scsi or usb." },
 	{ TRISTATE("readonly", struct cdrom_target, readonly), .doc = "Always true in effect." },
@@ -51,7 +51,7 @@ static const struct schema_field disk_block_size_rows[] = {
 	{ OBJECT("matchVolume", struct disk_block_size, match_volume, struct feature_state, &feature_state_schema), .doc = "Sizes of the volume." },
 	{ 0 },
 };
-static SCHEMA(disk_block_size_schema, struct disk_block_size, "BlockSize", "Block sizes that the guest sees.", disk_block_size_rows);
+SCHEMA(disk_block_size_schema, struct disk_block_size, "BlockSize", "Block sizes that the guest sees.", disk_block_size_rows);
 static const struct schema_field disk_rows[] = {
 	{ STRING("name", struct disk, name), .flags = FIELD_REQUIRED, .check = check_dns_label, .doc = "Name; the volume has the same." },
 	{ OBJECT("disk", struct disk, disk, struct disk_target, &disk_target_schema), .flags = FIELD_ONEOF, .doc = "Attach as a disk; what is done when nothing is said." },

@@ -21,18 +21,18 @@ static const struct schema_field cpu_feature_rows[] = {
 	{ ENUM("policy", struct cpu_feature, policy, cpu_feature_policies), .doc = "What to do about it; require when not given." },
 	{ 0 },
 };
-static SCHEMA(cpu_feature_schema, struct cpu_feature, "CPUFeature", "One CPU flag.", cpu_feature_rows);
+SCHEMA(cpu_feature_schema, struct cpu_feature, "CPUFeature", "One CPU flag.", cpu_feature_rows);
 
 static const struct schema_field numa_rows[] = {
 	{ OBJECT("guestMappingPassthrough", struct numa, guest_mapping_passthrough, struct empty, &empty_schema), .doc = "The guest's nodes are those of the host on which it is pinned." },
 	{ 0 },
 };
-static SCHEMA(numa_schema, struct numa, "NUMA", "Memory nodes of the guest.", numa_rows);
+SCHEMA(numa_schema, struct numa, "NUMA", "Memory nodes of the guest.", numa_rows);
 static const struct schema_field realtime_rows[] = {
 	{ STRING("mask", struct realtime, mask), .max = 1024, .doc = "Which virtual CPUs, such as 0-3,^1; all when not given." },
 	{ 0 },
 };
-static SCHEMA(realtime_schema, struct realtime, "Realtime", "Real-time priority.", realtime_rows);
+SCHEMA(realtime_schema, struct realtime, "Realtime", "Real-time priority.", realtime_rows);
 static const struct schema_field cpu_rows[] = {
 	{ INT("sockets", struct cpu, sockets), UINT32, .doc = "Number of sockets." },
 	{ INT("cores", struct cpu, cores), UINT32, .doc = "Cores in a socket." },
@@ -46,13 +46,13 @@ static const struct schema_field cpu_rows[] = {
 	{ OBJECT("realtime", struct cpu, realtime, struct realtime, &realtime_schema), .doc = "Virtual CPUs run with real-time priority." },
 	{ 0 },
 };
-static SCHEMA(cpu_schema, struct cpu, "CPU", "Virtual processors.", cpu_rows);
+SCHEMA(cpu_schema, struct cpu, "CPU", "Virtual processors.", cpu_rows);
 
 static const struct schema_field hugepages_rows[] = {
 	{ QUANTITY("pageSize", struct hugepages, page_size), .doc = "Size of a page: 2Mi or 1Gi." },
 	{ 0 },
 };
-static SCHEMA(hugepages_schema, struct hugepages, "Hugepages", "Huge pages.", hugepages_rows);
+SCHEMA(hugepages_schema, struct hugepages, "Hugepages", "Huge pages.", hugepages_rows);
 static const struct schema_field memory_rows[] = {
 	{ QUANTITY("guest", struct memory, guest), .doc = "Memory that the guest sees." },
 	{ QUANTITY("maxGuest", struct memory, max_guest), .doc = "Memory that may be plugged in later." },
@@ -60,7 +60,7 @@ static const struct schema_field memory_rows[] = {
 	{ REFUSED("reservedOverhead", "QEMU's own memory is not accounted.") },
 	{ 0 },
 };
-static SCHEMA(memory_schema, struct memory, "Memory", "Memory of the guest.", memory_rows);
+SCHEMA(memory_schema, struct memory, "Memory", "Memory of the guest.", memory_rows);
 
 static const struct schema_field resource_list_rows[] = {
 	{ QUANTITY("memory", struct resource_list, memory), .doc = "Bytes of memory." },
@@ -68,7 +68,7 @@ static const struct schema_field resource_list_rows[] = {
 	{ IGNORED("ephemeral-storage", "Disks have sizes of their own.") },
 	{ 0 },
 };
-static SCHEMA(resource_list_schema, struct resource_list, "ResourceList", "Amounts by resource.", resource_list_rows, .open = true);
+SCHEMA(resource_list_schema, struct resource_list, "ResourceList", "Amounts by resource.", resource_list_rows, .open = true);
 
 static const struct schema_field resources_rows[] = {
 	{ OBJECT("requests", struct resources, requests, struct resource_list, &resource_list_schema), .doc = "What is reserved on the host." },
@@ -77,7 +77,7 @@ static const struct schema_field resources_rows[] = {
 	{ IGNORED("claims", "Dynamic resources need Kubernetes.") },
 	{ 0 },
 };
-static SCHEMA(resources_schema, struct resources, "ResourceRequirements", "What the machine takes from its host.", resources_rows);
+SCHEMA(resources_schema, struct resources, "ResourceRequirements", "What the machine takes from its host.", resources_rows);
 
 /* KubeVirt's emulatedMachines for amd64: q35* and pc-q35*. */
 static int
@@ -97,19 +97,19 @@ static const struct schema_field bios_rows[] = {
 	{ TRISTATE("useSerial", struct bios, use_serial), .doc = "Firmware messages go to the serial console." },
 	{ 0 },
 };
-static SCHEMA(bios_schema, struct bios, "BIOS", "SeaBIOS.", bios_rows);
+SCHEMA(bios_schema, struct bios, "BIOS", "SeaBIOS.", bios_rows);
 static const struct schema_field efi_rows[] = {
 	{ TRISTATE("secureBoot", struct efi, secure_boot), .doc = "Only signed loaders start; true when not given, and needs features.smm." },
 	{ BOOL("persistent", struct efi, persistent), .doc = "UEFI variables are kept when the machine stops." },
 	{ 0 },
 };
-static SCHEMA(efi_schema, struct efi, "EFI", "UEFI.", efi_rows);
+SCHEMA(efi_schema, struct efi, "EFI", "UEFI.", efi_rows);
 static const struct schema_field bootloader_rows[] = {
 	{ OBJECT("bios", struct bootloader, bios, struct bios, &bios_schema), .flags = FIELD_ONEOF, .doc = "Boot by BIOS." },
 	{ OBJECT("efi", struct bootloader, efi, struct efi, &efi_schema), .flags = FIELD_ONEOF, .doc = "Boot by UEFI." },
 	{ 0 },
 };
-static SCHEMA(bootloader_schema, struct bootloader, "Bootloader", "Firmware that boots the guest.", bootloader_rows);
+SCHEMA(bootloader_schema, struct bootloader, "Bootloader", "Firmware that boots the guest.", bootloader_rows);
 static const struct schema_field kernel_container_rows[] = {
 	{ STRING("image", struct kernel_container, image), .max = 4096, .doc = "Container image with kernel and initrd." },
 	{ STRING("imagePullSecret", struct kernel_container, image_pull_secret), .max = 253, .doc = "Secret for the registry." },
@@ -139,13 +139,13 @@ static const struct schema_field firmware_rows[] = {
 	{ OBJECT("acpi", struct firmware, acpi, struct acpi_tables, &acpi_tables_schema), .doc = "ACPI tables of the host's maker, for licences." },
 	{ 0 },
 };
-static SCHEMA(firmware_schema, struct firmware, "Firmware", "Identity and boot firmware.", firmware_rows);
+SCHEMA(firmware_schema, struct firmware, "Firmware", "Identity and boot firmware.", firmware_rows);
 
 static const struct schema_field clock_utc_rows[] = {
 	{ INT_OR_STRING("offsetSeconds", struct clock_utc, offset_seconds), .doc = "Seconds from UTC." },
 	{ 0 },
 };
-static SCHEMA(clock_utc_schema, struct clock_utc, "ClockOffsetUTC", "The guest's clock starts at UTC.", clock_utc_rows);
+SCHEMA(clock_utc_schema, struct clock_utc, "ClockOffsetUTC", "The guest's clock starts at UTC.", clock_utc_rows);
 static const struct schema_field timer_rows[] = {
 	{ TRISTATE("present", struct timer, present), .doc = "The guest has the timer; true when not given." },
 	{ STRING("tickPolicy", struct timer, tick_policy), .doc = "What happens to ticks that the guest missed." },
@@ -161,14 +161,14 @@ static const struct schema_field timers_rows[] = {
 	{ OBJECT("hyperv", struct timers, hyperv, struct timer, &timer_schema), .doc = "Hyper-V's clock." },
 	{ 0 },
 };
-static SCHEMA(timers_schema, struct timers, "Timers", "Timers of the guest.", timers_rows);
+SCHEMA(timers_schema, struct timers, "Timers", "Timers of the guest.", timers_rows);
 static const struct schema_field guest_clock_rows[] = {
 	{ OBJECT("utc", struct guest_clock, utc, struct clock_utc, &clock_utc_schema), .flags = FIELD_ONEOF, .doc = "Start at UTC." },
 	{ STRING("timezone", struct guest_clock, timezone), .flags = FIELD_ONEOF, .max = 64, .doc = "Start at the time of a zone such as Europe/Berlin." },
 	{ OBJECT("timer", struct guest_clock, timer, struct timers, &timers_schema), .doc = "Timers." },
 	{ 0 },
 };
-static SCHEMA(guest_clock_schema, struct guest_clock, "Clock", "The guest's clock.", guest_clock_rows);
+SCHEMA(guest_clock_schema, struct guest_clock, "Clock", "The guest's clock.", guest_clock_rows);
 
 static const struct schema_field feature_state_rows[] = {
 	{ TRISTATE("enabled", struct feature_state, enabled), .doc = "Whether the guest has it; true when not given." },
@@ -180,7 +180,7 @@ static const struct schema_field feature_kvm_rows[] = {
 	{ BOOL("hidden", struct feature_kvm, hidden), .doc = "The guest does not see that it runs on KVM." },
 	{ 0 },
 };
-static SCHEMA(feature_kvm_schema, struct feature_kvm, "FeatureKVM", "KVM's own features.", feature_kvm_rows);
+SCHEMA(feature_kvm_schema, struct feature_kvm, "FeatureKVM", "KVM's own features.", feature_kvm_rows);
 static const struct schema_field spinlocks_rows[] = {
 	{ TRISTATE("enabled", struct hyperv_spinlocks, enabled), .doc = "Whether the guest has it; true when not given." },
 	{ INT("spinlocks", struct hyperv_spinlocks, spinlocks), UINT32, .doc = "Retries before the hypervisor is told; 4096 when not given." },
@@ -223,7 +223,7 @@ static const struct schema_field hyperv_rows[] = {
 	{ OBJECT("vendorid", struct hyperv, vendorid, struct hyperv_vendor, &vendorid_schema), .doc = "Vendor of the hypervisor." },
 	{ 0 },
 };
-static SCHEMA(hyperv_schema, struct hyperv, "FeatureHyperv", "Hyper-V enlightenments.", hyperv_rows);
+SCHEMA(hyperv_schema, struct hyperv, "FeatureHyperv", "Hyper-V enlightenments.", hyperv_rows);
 static const struct schema_field features_rows[] = {
 	{ OBJECT("acpi", struct features, acpi, struct feature_state, &feature_state_schema), .doc = "ACPI; on when not given." },
 	{ OBJECT("apic", struct features, apic, struct feature_state, &feature_state_schema), .doc = "APIC." },
@@ -234,7 +234,7 @@ static const struct schema_field features_rows[] = {
 	{ OBJECT("hypervPassthrough", struct features, hyperv_passthrough, struct feature_state, &feature_state_schema), .doc = "All enlightenments that the host has." },
 	{ 0 },
 };
-static SCHEMA(features_schema, struct features, "Features", "Features of the hypervisor.", features_rows);
+SCHEMA(features_schema, struct features, "Features", "Features of the hypervisor.", features_rows);
 
 static const struct schema_field chassis_rows[] = {
 	{ STRING("manufacturer", struct chassis, manufacturer), .max = 256, .doc = "Manufacturer that the guest sees." },
@@ -265,14 +265,14 @@ static const struct schema_field launch_security_rows[] = {
 	{ OBJECT("tdx", struct launch_security, tdx, struct empty, &empty_schema), .doc = "Intel TDX." },
 	{ 0 },
 };
-static SCHEMA(launch_security_schema, struct launch_security, "LaunchSecurity", "The guest's memory is hidden from the host.", launch_security_rows);
+SCHEMA(launch_security_schema, struct launch_security, "LaunchSecurity", "The guest's memory is hidden from the host.", launch_security_rows);
 
-static const char *const io_threads_policies[] = { "", "shared", "auto", "supplementalPool", NULL };
+const char *const io_threads_policies[] = { "", "shared", "auto", "supplementalPool", NULL };
 static const struct schema_field io_threads_rows[] = {
 	{ INT("supplementalPoolThreadCount", struct io_threads, supplemental_pool_thread_count), UINT32, .doc = "Threads of the pool." },
 	{ 0 },
 };
-static SCHEMA(io_threads_schema, struct io_threads, "DiskIOThreads", "Threads that do the disks' I/O.", io_threads_rows);
+SCHEMA(io_threads_schema, struct io_threads, "DiskIOThreads", "Threads that do the disks' I/O.", io_threads_rows);
 
 static const char *const reboot_policies[] = { "", "Reboot", "Terminate", NULL };
 static const struct schema_field domain_rows[] = {

@@ -5,13 +5,17 @@
 #include <string.h>
 
 #include "src/api/core.h"
+#include "src/api/instancetype.h"
 #include "src/api/kinds.h"
+#include "src/api/preset.h"
+#include "src/api/revision.h"
 #include "src/api/vm.h"
 #include "src/base/error.h"
 #include "src/document/document.h"
 #include "src/document/path.h"
 
 #define KUBEVIRT "kubevirt.io"
+#define INSTANCETYPE "instancetype.kubevirt.io"
 
 const struct kind kinds[KIND_COUNT] = {
 	[KIND_VM] = { .group = KUBEVIRT, .version = "v1", .old_version = "v1alpha3", .name = "VirtualMachine",
@@ -47,6 +51,26 @@ const struct kind kinds[KIND_COUNT] = {
 	[KIND_EVENT] = { .group = "", .version = "v1", .name = "Event", .plural = "events", .singular = "event",
 	    .short_names = { "ev" }, .namespaced = true, .heartbeat = true, .schema = &event_schema, .columns = event_columns,
 	    .doc = "Something that happened." },
+	[KIND_INSTANCETYPE] = { .group = INSTANCETYPE, .version = "v1beta1", .name = "VirtualMachineInstancetype", .plural = "virtualmachineinstancetypes",
+	    .singular = "virtualmachineinstancetype", .short_names = { "vminstancetype", "vminstancetypes", "vmf", "vmfs" }, .namespaced = true, .in_all = true,
+	    .schema = &instancetype_schema, .columns = age_columns, .doc = "A size that machines of a namespace share." },
+	[KIND_CLUSTER_INSTANCETYPE] = { .group = INSTANCETYPE, .version = "v1beta1", .name = "VirtualMachineClusterInstancetype", .plural = "virtualmachineclusterinstancetypes",
+	    .singular = "virtualmachineclusterinstancetype", .short_names = { "vmclusterinstancetype", "vmclusterinstancetypes", "vmcf", "vmcfs" },
+	    .schema = &instancetype_schema, .columns = age_columns, .doc = "A size that all machines share." },
+	[KIND_PREFERENCE] = { .group = INSTANCETYPE, .version = "v1beta1", .name = "VirtualMachinePreference", .plural = "virtualmachinepreferences",
+	    .singular = "virtualmachinepreference", .short_names = { "vmpref", "vmprefs", "vmp", "vmps" }, .namespaced = true, .in_all = true,
+	    .schema = &preference_schema, .columns = age_columns, .doc = "What a guest would rather have, for machines of a namespace." },
+	[KIND_CLUSTER_PREFERENCE] = { .group = INSTANCETYPE, .version = "v1beta1", .name = "VirtualMachineClusterPreference", .plural = "virtualmachineclusterpreferences",
+	    .singular = "virtualmachineclusterpreference", .short_names = { "vmcp", "vmcps" },
+	    .schema = &preference_schema, .columns = age_columns, .doc = "What a guest would rather have, for all machines." },
+	[KIND_PRESET] = { .group = KUBEVIRT, .version = "v1", .old_version = "v1alpha3", .name = "VirtualMachineInstancePreset",
+	    .plural = "virtualmachineinstancepresets", .singular = "virtualmachineinstancepreset",
+	    .short_names = { "vmipreset", "vmipresets" }, .namespaced = true, .in_all = true, .schema = &preset_schema,
+	    .columns = age_columns, .doc = "Hardware that is merged into instances with certain labels." },
+	[KIND_CONTROLLER_REVISION] = { .group = "apps", .version = "v1", .name = "ControllerRevision",
+	    .plural = "controllerrevisions", .singular = "controllerrevision", .namespaced = true,
+	    .schema = &controller_revision_schema, .columns = controller_revision_columns,
+	    .doc = "A copy of something as it was once." },
 };
 
 enum kind_id
@@ -136,9 +160,8 @@ unknown_kind(const struct document *document, const char *api_version, const cha
 		    "\"%s\" is not a known kind; did you mean %s?", name, near);
 		return;
 	}
-	g_autofree char *all = g_strjoinv(", ", (char **)(uintptr_t)names);
 	diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_NOT_SUPPORTED, document, "kind",
-	    "\"%s\" is not a known kind: there are %s", name, all);
+	    "\"%s\" is not a known kind (\"solovirt api-resources\" lists them)", name);
 }
 
 const struct kind *

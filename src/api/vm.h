@@ -3,6 +3,7 @@
 #define SOLOVIRT_API_VM_H
 
 #include "src/api/datavolume.h"
+#include "src/api/instancetype.h"
 #include "src/api/vmi.h"
 
 enum run_strategy { RUN_UNSET, RUN_ALWAYS, RUN_HALTED, RUN_MANUAL, RUN_RERUN_ON_FAILURE, RUN_ONCE };
@@ -24,6 +25,7 @@ struct vm_spec {
 	enum tristate running;
 	int run_strategy; /* enum run_strategy */
 	struct vmi_template *template;
+	struct matcher *instancetype, *preference;
 	struct schema_list data_volume_templates; /* struct data_volume_template */
 };
 
@@ -43,6 +45,7 @@ struct vm_status {
 	char *printable_status;
 	struct schema_list conditions, state_change_requests;
 	struct start_failure *start_failure;
+	struct matcher_status *instancetype_ref, *preference_ref;
 	int64_t observed_generation, desired_generation;
 	int run_strategy;
 };

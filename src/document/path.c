@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "src/document/path.h"
@@ -218,4 +219,35 @@ set_below(json_t *node, const char *cursor, json_t *value)
 		return -1;
 	}
 	return 0;
+}
+
+static bool
+can_be_laid_over(const json_t *under, const json_t *over)
+{
+	return (json_is_object(under) && json_is_object(over)) || (json_is_array(under) && json_is_array(over));
+}
+
+void
+path_lay_over(json_t *under, const json_t *over)
+{
+	const char *name;
+	json_t *value, *is;
+	size_t i;
+
+	json_object_foreach ((json_t *)(uintptr_t)over, name, value) {
+		is = json_object_get(under, name);
+		if (can_be_laid_over(is, value))
+			path_lay_over(is, value);
+		else
+			json_object_set_new(under, name, json_deep_copy(value));
+	}
+	json_array_foreach (over, i, value) {
+		is = json_array_get(under, i);
+		if (can_be_laid_over(is, value))
+			path_lay_over(is, value);
+		else if (is != NULL)
+			json_array_set_new(under, i, json_deep_copy(value));
+		else
+			json_array_append_new(under, json_deep_copy(value));
+	}
 }

@@ -31,6 +31,9 @@ int path_set(json_t *root, const char *path, json_t *value);
 /* Removes the value at a path if it is there. */
 void path_remove(json_t *root, const char *path);
 
+/* Lays a tree over another in place: objects member by member, lists position by position; what only "under" has stays. */
+void path_lay_over(json_t *under, const json_t *over);
+
 /*
  * Renders kubectl's JSONPath template over root: text outside braces is copied; inside: .member, ['member'], [n], [-1],
  * [a:b], [*], .., filters [?(@.type=="Ready")] (== != < > <= >=), range/end, quoted text.  A missing field prints nothing.

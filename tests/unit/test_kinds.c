@@ -181,8 +181,7 @@ static const struct {
 	{ "{apiVersion: v2, kind: ConfigMap}", "apiVersion: \"v2\" is not a version of ConfigMap: write v1" },
 	{ "{apiVersion: kubevirt.io/v1, kind: VirtualMachin}",
 	  "kind: \"VirtualMachin\" is not a known kind; did you mean VirtualMachine?" },
-	{ "{apiVersion: v1, kind: Pod}", "kind: \"Pod\" is not a known kind: there are VirtualMachine, VirtualMachineInstance, "
-	  "DataVolume, PersistentVolumeClaim, StorageClass, Secret, ConfigMap, Node, Event" },
+	{ "{apiVersion: v1, kind: Pod}", "kind: \"Pod\" is not a known kind (\"solovirt api-resources\" lists them)" },
 	{ "{apiVersion: v1, kind: ConfigMap}", "metadata.name: is required: what the ConfigMap is called" },
 	{ "{apiVersion: v1, kind: ConfigMap, metadata: {name: null}}",
 	  "metadata.name: is required: what the ConfigMap is called" },
@@ -382,8 +381,6 @@ static const struct {
 	{ VM("runStrategy: Always"), "spec.template: is required: an object (From what the instance is made at each start)" },
 	{ VM("runStrategy: Always, template: {}"),
 	  "spec.template.spec: is required: an object (The machine as it runs)" },
-	{ VM("runStrategy: Always, instancetype: {name: x}, " TEMPLATE), "spec.instancetype: is not supported: It is not built "
-	  "yet: write CPU and memory under template.spec.domain." },
 	{ VM("runStrategy: Always, dataVolumeTemplates: [{metadata: {name: d}, " SPEC "}], " TEMPLATE), "" },
 	{ VM("runStrategy: Always, dataVolumeTemplates: [{metadata: {}, " SPEC "}], " TEMPLATE),
 	  "spec.dataVolumeTemplates[0].metadata.name: is required: what the DataVolume is called" },
