@@ -464,11 +464,13 @@ class Outside:
 
 
 def find_killat(options):
-    made = f"{options.build}/tests/crash/killat.so"
-    if options.killat or os.path.exists(made):
-        return options.killat or made
+    made, source = f"{options.build}/tests/crash/killat.so", f"{HERE}/killat.c"
+    if options.killat:
+        return options.killat
+    if os.path.exists(made) and os.path.getmtime(made) > os.path.getmtime(source):
+        return made
     made = tempfile.mkdtemp(prefix="killat.") + "/killat.so"
-    subprocess.run(["cc", "-std=gnu17", "-O2", "-shared", "-fPIC", "-o", made, f"{HERE}/killat.c", "-ldl"], check=True)
+    subprocess.run(["cc", "-std=gnu17", "-O2", "-shared", "-fPIC", "-o", made, source, "-ldl"], check=True)
     return made
 
 
