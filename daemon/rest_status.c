@@ -31,11 +31,14 @@ static const struct {
 json_t *
 rest_status(int code, const char *reason, const char *message)
 {
+	/* It may quote a header, which need not be UTF-8. */
+	g_autofree char *text = g_utf8_make_valid(message, -1);
+
 	for (size_t i = 0; i < G_N_ELEMENTS(reasons) && reason == NULL; i++)
 		if (reasons[i].code == code)
 			reason = reasons[i].reason;
 	return json_pack("{s:s, s:s, s:{}, s:s, s:s, s:s, s:{}, s:i}", "kind", "Status", "apiVersion", "v1", "metadata",
-	    "status", code < 400 ? "Success" : "Failure", "message", message, "reason", reason == NULL ? "" : reason,
+	    "status", code < 400 ? "Success" : "Failure", "message", text, "reason", reason == NULL ? "" : reason,
 	    "details", "code", code);
 }
 

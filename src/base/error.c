@@ -2,11 +2,22 @@
 #include "config.h"
 
 #include <errno.h>
+#include <glib.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "src/base/error.h"
+
+/* A text that was cut, or that quotes what a stranger sent, goes into JSON all the same. */
+static void
+make_valid(char *text)
+{
+	const char *end;
+
+	while (!g_utf8_validate(text, -1, &end))
+		text[end - text] = '?';
+}
 
 int
 error_set(struct error *err, int code, const char *format, ...)
@@ -19,6 +30,7 @@ error_set(struct error *err, int code, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(err->text, sizeof(err->text), format, ap);
 	va_end(ap);
+	make_valid(err->text);
 	return -1;
 }
 
@@ -40,6 +52,7 @@ error_wrap(struct error *err, const char *format, ...)
 	memcpy(err->text, where, n);
 	memcpy(err->text + n, what, sizeof(err->text) - n);
 	err->text[sizeof(err->text) - 1] = '\0';
+	make_valid(err->text);
 	return -1;
 }
 
@@ -58,5 +71,6 @@ error_errno(struct error *err, const char *format, ...)
 	va_end(ap);
 	n = strlen(err->text);
 	snprintf(err->text + n, sizeof(err->text) - n, ": %s", strerror(saved));
+	make_valid(err->text);
 	return -1;
 }

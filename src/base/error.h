@@ -5,7 +5,7 @@
 /* What went wrong.  Starts zeroed; "text" is written by the functions below and is always terminated. */
 struct error {
 	int code;        /* an errno value: EINVAL bad input, ENOENT, EEXIST, ESTALE lost race, ENOSPC, ETIMEDOUT, EIO, EACCES ... */
-	char text[1000]; /* one sentence without a full stop, no newline */
+	char text[1000]; /* one sentence without a full stop, no newline; valid UTF-8 */
 };
 
 /* Records code and sentence; always returns -1, so that callers write "return error_set(...)".  err may be NULL. */

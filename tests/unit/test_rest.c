@@ -44,6 +44,7 @@ static const struct {
 	{ MAPS, "", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"other\"}}", 400, "BadRequest", "namespace" },
 	{ MAPS, "Content-Type: application/vnd.kubernetes.protobuf\r\n", "k8s", 415, "UnsupportedMediaType",
 	    "application/json" },
+	{ MAPS, "Content-Type: k8s/\x81\r\n", "k8s", 415, "UnsupportedMediaType", "application/json" },
 	{ MAPS, "", "{\"metadata\":{\"name\":\"a\"},\"dtaa\":{}}", 400, "BadRequest", "strict decoding error: " },
 	{ MAPS, "", "{\"metadata\":{\"name\":\"A!\"}}", 422, "Invalid", "ConfigMap \"A!\" is invalid: " },
 	{ VMS, "", "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"running\":\"maybe\"}}", 422, "Invalid",
