@@ -360,7 +360,7 @@ parse_operand(struct parser *parser, struct operand *operand)
 	if (*parser->p == '"' || *parser->p == '\'') {
 		g_autofree char *text = parse_quoted(parser);
 		operand->literal = text == NULL ? NULL : json_string(text);
-		return text != NULL;
+		return operand->literal != NULL || (text != NULL && parse_error(parser, "that text is not UTF-8") != NULL);
 	}
 	if (g_ascii_isdigit(*parser->p) || *parser->p == '-') {
 		operand->literal = json_read(parser->p, length, parser->err);

@@ -227,6 +227,7 @@ static const struct {
 	{ "{\"x}", "character 5: a quote is not closed" },
 	{ "{.a[?(@.b=1)]}", "character 10: expected an operator or ) in the filter" },
 	{ "{.a[?(@.b==)]}", "character 12: expected a path that begins with . or [" },
+	{ "{.a[?(@.b==\"\xa8\")]}", "character 15: that text is not UTF-8" },
 	{ "{.a[?(@.b==1]}", "character 13: expected an operator or ) in the filter" },
 	{ "{.a[::0]}", "character 8: the step of a slice must be positive" },
 };
