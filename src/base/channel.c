@@ -171,7 +171,8 @@ read_all(int socket, char *bytes, size_t length, int *fd, struct error *err)
 		ssize_t n;
 		if (fd != NULL && *fd < 0) {
 			message.msg_control = control.bytes;
-			message.msg_controllen = sizeof(control.bytes);
+			/* Not all of the room: its padding would hold a second one, which nobody would close. */
+			message.msg_controllen = CMSG_LEN(sizeof(int));
 		}
 		n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
 		if (n < 0 && errno == EINTR)
