@@ -64,8 +64,8 @@ enter(struct daemon *daemon, const char *owner, const char *wanted_mac, struct e
 	store_address_each(daemon->store, network_name(daemon), add_entry, entries);
 	if (ledger_choose(&subnet, (const struct ledger_entry *)(void *)entries->data, entries->len, owner, wanted_mac, &choice, err) != 0)
 		return NULL;
-	if (choice.recycle >= 0) {
-		g_autofree char *old = g_strdup(g_array_index(entries, struct ledger_entry, choice.recycle).owner);
+	for (size_t i = 0; i < G_N_ELEMENTS(choice.recycle) && choice.recycle[i] >= 0; i++) {
+		g_autofree char *old = g_strdup(g_array_index(entries, struct ledger_entry, choice.recycle[i]).owner);
 		if (store_address_remove(daemon->store, network_name(daemon), old, err) != 0)
 			return NULL;
 	}

@@ -129,7 +129,7 @@ choose_mac(const struct ledger_entry *entries, size_t count, const char *owner, 
 	int holder = find_mac(entries, count, choice->mac);
 	if (holder >= 0 && entries[holder].released == 0)
 		return error_set(err, EEXIST, "MAC address %s is in use by %s", choice->mac, entries[holder].owner);
-	choice->recycle = holder;
+	choice->recycle[0] = holder;
 	return 0;
 }
 
@@ -147,18 +147,26 @@ taken_addresses(const struct subnet *subnet, const struct ledger_entry *entries,
 	return taken;
 }
 
+/* The entry at a position (-1: none) has an address of the subnet. */
+static bool
+holds_address(const struct subnet *subnet, const struct ledger_entry *entries, int at)
+{
+	struct in_addr in;
+
+	return at >= 0 && entries[at].ip != NULL && inet_pton(AF_INET, entries[at].ip, &in) == 1 &&
+	    is_guest_address(subnet, ntohl(in.s_addr));
+}
+
 /* Position of the entry released longest ago whose address lies in the subnet, or -1. */
 static int
 oldest_released(const struct subnet *subnet, const struct ledger_entry *entries, size_t count)
 {
-	struct in_addr in;
 	int oldest = -1;
 
-	for (size_t i = 0; i < count; i++)
-		if (entries[i].released != 0 && entries[i].ip != NULL && inet_pton(AF_INET, entries[i].ip, &in) == 1 &&
-		    is_guest_address(subnet, ntohl(in.s_addr)) &&
+	for (int i = 0; i < (int)count; i++)
+		if (entries[i].released != 0 && holds_address(subnet, entries, i) &&
 		    (oldest < 0 || entries[i].released < entries[oldest].released))
-			oldest = (int)i;
+			oldest = i;
 	return oldest;
 }
 
@@ -183,22 +191,24 @@ ledger_choose(const struct subnet *subnet, const struct ledger_entry *entries, s
     const char *wanted_mac, struct ledger_choice *choice, struct error *err)
 {
 	g_autoptr(GHashTable) taken = taken_addresses(subnet, entries, count);
-	struct ledger_choice result = {.recycle = -1};
+	struct ledger_choice result = {.recycle = {-1, -1}};
 	char network[16];
 
 	if (choose_mac(entries, count, owner, wanted_mac, &result, err) < 0)
 		return -1;
-	if (!free_address(subnet, taken, owner, result.ip)) {
-		/* Only one entry can make room: the one that has to go for its MAC gives its address too. */
-		int oldest = result.recycle >= 0 ? result.recycle : oldest_released(subnet, entries, count);
-		if (oldest < 0) {
-			format_ip(subnet->network, network);
-			return error_set(err, ENOSPC, "all %u addresses of %s/%d are in use", subnet_guests(subnet),
-			    network, __builtin_popcount(subnet->mask));
-		}
-		result.recycle = oldest;
-		g_strlcpy(result.ip, entries[oldest].ip, sizeof(result.ip));
+	bool is_free = free_address(subnet, taken, owner, result.ip);
+	/* The entry that has to go for its MAC gives its address too, if that is one of this subnet. */
+	int giver = holds_address(subnet, entries, result.recycle[0]) ? result.recycle[0]
+	                                                              : oldest_released(subnet, entries, count);
+	if (!is_free && giver < 0) {
+		format_ip(subnet->network, network);
+		return error_set(err, ENOSPC, "all %u addresses of %s/%d are in use", subnet_guests(subnet), network,
+		    __builtin_popcount(subnet->mask));
 	}
+	if (!is_free)
+		g_strlcpy(result.ip, entries[giver].ip, sizeof(result.ip));
+	if (!is_free && giver != result.recycle[0])
+		result.recycle[result.recycle[0] < 0 ? 0 : 1] = giver;
 	*choice = result;
 	return 0;
 }

@@ -27,7 +27,7 @@ struct ledger_entry {
 
 struct ledger_choice {
 	char ip[16], mac[18];
-	int recycle; /* position of the released entry that has to make room, or -1 */
+	int recycle[2]; /* positions of released entries that have to make room; -1: none */
 };
 
 /*

@@ -68,7 +68,7 @@ START_TEST(derived_from_the_name)
 	ck_assert_str_ne(first.mac, other.mac);
 	ck_assert_str_eq(first.ip, "192.168.77.30");
 	ck_assert_str_eq(first.mac, "52:54:00:06:19:93");
-	ck_assert_int_eq(first.recycle, -1);
+	ck_assert_int_eq(first.recycle[0], -1);
 }
 END_TEST
 
@@ -108,10 +108,10 @@ START_TEST(released_ones_make_room_last)
 	struct ledger_choice choice;
 
 	ck_assert_int_eq(ledger_choose(&net, entries, 4, "new", NULL, &choice, &err), 0);
-	ck_assert_int_eq(choice.recycle, -1);
+	ck_assert_int_eq(choice.recycle[0], -1);
 	ck_assert_str_eq(choice.ip, "10.9.8.6");
 	ck_assert_int_eq(ledger_choose(&net, entries, 5, "new", NULL, &choice, &err), 0);
-	ck_assert_int_eq(choice.recycle, 2);
+	ck_assert_int_eq(choice.recycle[0], 2);
 	ck_assert_str_eq(choice.ip, "10.9.8.4");
 }
 END_TEST
@@ -126,13 +126,13 @@ START_TEST(wanted_macs)
 
 	ck_assert_int_eq(ledger_choose(&net, entries, 2, "new", "02:00:00:AB:CD:EF", &choice, &err), 0);
 	ck_assert_str_eq(choice.mac, "02:00:00:ab:cd:ef");
-	ck_assert_int_eq(choice.recycle, -1);
+	ck_assert_int_eq(choice.recycle[0], -1);
 	ck_assert_int_eq(ledger_choose(&net, entries, 2, "new", "02:00:00:00:00:01", &choice, &err), -1);
 	ck_assert_int_eq(err.code, EEXIST);
 	ck_assert_str_eq(err.text, "MAC address 02:00:00:00:00:01 is in use by ns/a/net");
 	/* A released entry must go before another can have its MAC. */
 	ck_assert_int_eq(ledger_choose(&net, entries, 2, "new", "02:00:00:00:00:02", &choice, &err), 0);
-	ck_assert_int_eq(choice.recycle, 1);
+	ck_assert_int_eq(choice.recycle[0], 1);
 }
 END_TEST
 
@@ -165,6 +165,23 @@ START_TEST(entries_of_another_subnet)
 }
 END_TEST
 
+/* A MAC that an entry of the old subnet gives up brings no address with it: another entry has to make room for that. */
+START_TEST(a_wanted_mac_of_another_subnet)
+{
+	struct subnet net = subnet("10.9.8.0/30");
+	struct ledger_entry entries[] = {{"a", "192.168.1.2", "52:54:00:00:00:01", 5}, {"b", "10.9.8.2", "52:54:00:00:00:02", 7}};
+	struct ledger_choice choice;
+
+	ck_assert_int_eq(ledger_choose(&net, entries, 2, "new", "52:54:00:00:00:01", &choice, &err), 0);
+	ck_assert_str_eq(choice.ip, "10.9.8.2");
+	ck_assert_int_eq(choice.recycle[0], 0);
+	ck_assert_int_eq(choice.recycle[1], 1);
+	entries[1].released = 0;
+	ck_assert_int_eq(ledger_choose(&net, entries, 2, "new", "52:54:00:00:00:01", &choice, &err), -1);
+	ck_assert_int_eq(err.code, ENOSPC);
+}
+END_TEST
+
 /* A derived MAC that another holds is not given again. */
 START_TEST(derived_macs_do_not_collide)
 {
@@ -193,6 +210,7 @@ suite(void)
 	tcase_add_test(t, wanted_macs);
 	tcase_add_test(t, bad_macs);
 	tcase_add_test(t, entries_of_another_subnet);
+	tcase_add_test(t, a_wanted_mac_of_another_subnet);
 	tcase_add_test(t, derived_macs_do_not_collide);
 	suite_add_tcase(s, t);
 	return s;
