@@ -286,6 +286,8 @@ start_next(void *context, struct job_step *step, struct error *err)
 		return error_set(err, ECANCELED, "the instance is being deleted");
 	if (l->path != NULL)
 		g_ptr_array_add(l->paths, g_steal_pointer(&l->path));
+	if (l->paths->len < l->volume)
+		return error_set(err, EPROTO, "host %s did not tell where it put volume number %u", l->host, l->paths->len + 1);
 	while (l->interface < vmi->spec->domain->devices->interfaces.count) {
 		const struct interface *i = (const struct interface *)vmi->spec->domain->devices->interfaces.items + l->interface++;
 		int r = step_interface(l, i, step, err);
