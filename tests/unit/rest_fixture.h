@@ -102,6 +102,8 @@ answer_later(evutil_socket_t fd, short what, void *arg)
 		later->opened(later->arg, -1, &busy);
 	} else {
 		ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+		if (guest_fd >= 0)
+			close(guest_fd);
 		guest_fd = pair[1];
 		later->opened(later->arg, pair[0], NULL);
 	}
