@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <event2/buffer.h>
 #include <event2/listener.h>
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -116,6 +117,22 @@ void
 http_server_release(struct http_connection *connection)
 {
 	connection->server->streams--;
+}
+
+/* Counted only for what is large: lists of everything, asked for by clients that do not read them. */
+bool
+http_server_has_room(const struct http_connection *connection, size_t length)
+{
+	struct http_connection *other;
+	size_t waiting = length;
+	GHashTableIter iter;
+
+	if (length <= HTTP_QUEUE_MOST)
+		return true;
+	g_hash_table_iter_init(&iter, connection->server->connections);
+	while (g_hash_table_iter_next(&iter, NULL, (void **)&other))
+		waiting += evbuffer_get_length(bufferevent_get_output(http_connection_bufferevent(other)));
+	return waiting <= HTTP_OUTPUT_MOST;
 }
 
 struct bufferevent *

@@ -25,6 +25,7 @@ enum {
 	HTTP_BODY_MOST = 3 << 20,     /* bytes of a request's body; 413 beyond */
 	HTTP_HEADERS_MOST = 64 << 10, /* bytes of its request line and headers; 400 beyond */
 	HTTP_QUEUE_MOST = 1 << 20,    /* bytes waiting for a slow reader of a stream or tunnel before it is dropped */
+	HTTP_OUTPUT_MOST = 128 << 20, /* bytes waiting for all readers; beyond, answers above HTTP_QUEUE_MOST are refused: 503 */
 	HTTP_CONNECTIONS = 1024,      /* open at once; more wait in the socket's backlog */
 	HTTP_CONNECTIONS_PER_USER = 128, /* of them one user's, except root */
 	HTTP_STREAMS = 512,              /* of them streams and tunnels: requests always find room */
@@ -75,14 +76,14 @@ const struct http_peer *http_peer(const struct http_request *request);
 
 /* Adds a header to the answer to come; control characters in value become spaces. */
 void http_add_header(struct http_request *request, const char *name, const char *value);
-/* Answers and frees the request.  type NULL: no Content-Type. */
+/* Answers and frees the request.  type NULL: no Content-Type.  A large body may become 503 (HTTP_OUTPUT_MOST). */
 void http_reply(struct http_request *request, int code, const char *type, const char *body, size_t length);
 
 /*
  * Answers 200 with a body that goes on, and frees the request.  first: what is sent at once; it may be longer than the
  * queue of a slow reader.  gone(arg) is called once, later, when the client has left or was dropped; then only
- * http_stream_end() is allowed. NULL when there are too many streams or the client has left: the request is then still
- * to be answered.
+ * http_stream_end() is allowed. NULL when there are too many streams, too much waits for readers, or the client has left: the request is
+ * then still to be answered.
  */
 struct http_stream *http_stream_start(struct http_request *request, const char *type, const char *first, size_t length,
     void (*gone)(void *arg), void *arg);

@@ -36,6 +36,8 @@ struct http_request {
 /* Counts a stream or tunnel in; false when there are enough. */
 bool http_server_admit(struct http_connection *connection);
 void http_server_release(struct http_connection *connection);
+/* So many bytes more may wait for their readers. */
+bool http_server_has_room(const struct http_connection *connection, size_t length);
 /* Ends a connection soon, from outside evhttp's own calls: its socket is shut down, evhttp sees that and frees it. */
 void http_connection_kill(struct http_connection *connection);
 struct bufferevent *http_connection_bufferevent(const struct http_connection *connection);

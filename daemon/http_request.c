@@ -162,9 +162,14 @@ http_reason(int code)
 void
 http_reply(struct http_request *request, int code, const char *type, const char *body, size_t length)
 {
+	static const char full[] = "too much waits for clients that do not read it: try again later\n";
 	struct evhttp_request *ev = request->ev;
 	struct evbuffer *buffer;
 
+	if (ev != NULL && !http_server_has_room(request->connection, length)) {
+		http_reply(request, 503, "text/plain", full, strlen(full));
+		return;
+	}
 	if (ev != NULL) {
 		if (type != NULL)
 			http_add_header(request, "Content-Type", type);

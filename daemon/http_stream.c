@@ -38,7 +38,7 @@ http_stream_start(struct http_request *request, const char *type, const char *fi
 	struct http_connection *connection = request->connection;
 	struct http_stream *stream;
 
-	if (connection == NULL || !http_server_admit(connection))
+	if (connection == NULL || !http_server_has_room(connection, length) || !http_server_admit(connection))
 		return NULL;
 	stream = g_new0(struct http_stream, 1);
 	stream->connection = connection;

@@ -294,7 +294,7 @@ open_stream(struct watch *watch, struct rest_call *call, bool over)
 	    http_stream_start(call->request, "application/json", watch->first->str, watch->first->len, on_gone, watch);
 	if (watch->stream == NULL) {
 		watch_free(watch);
-		rest_refuse(call, 429, "there are too many watches and consoles open; close some, or try again later");
+		rest_refuse(call, 429, "too many watches and consoles are open, or too much waits for their readers; close some, or try again later");
 		return;
 	}
 	g_ptr_array_add(watch->rest->watches, watch);

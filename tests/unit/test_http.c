@@ -75,7 +75,9 @@ reply(struct http_request *request, int code, const char *text)
 	http_reply(request, code, "text/plain", text, strlen(text));
 }
 
-/* /hold keeps the request, /stream and /tunnel answer so, everything else is told back. */
+enum { MUCH = 16 << 20 };
+
+/* /hold keeps the request, /stream and /tunnel answer so, /much is a large answer, everything else is told back. */
 static void
 on_request(void *arg, struct http_request *request)
 {
@@ -98,6 +100,9 @@ on_request(void *arg, struct http_request *request)
 	} else if (strcmp(first, "tunnel") == 0) {
 		http_add_header(request, "X-Extra", "a\r\nb");
 		tunnel = http_upgrade(request, "echo", &echo, NULL);
+	} else if (strcmp(first, "much") == 0) {
+		g_autofree char *much = g_strnfill(MUCH, 'x');
+		http_reply(request, 200, "text/plain", much, MUCH);
 	} else {
 		const char *q = http_query(request, "q");
 		reply(request, 200, q == NULL ? "fine" : q);
@@ -428,6 +433,34 @@ START_TEST(test_a_slow_reader_is_dropped)
 }
 END_TEST
 
+/* Asks for a large answer and reads no more than its beginning. */
+static int
+begin_much(const char *code)
+{
+	g_autoptr(GString) heard = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, "GET /much HTTP/1.1\r\nHost: x\r\n\r\n");
+	hear(fd, heard, code);
+	ck_assert(g_str_has_prefix(heard->str, "HTTP/1.1 ") && g_str_has_prefix(heard->str + 9, code));
+	return fd;
+}
+
+START_TEST(test_readers_that_do_not_read_cost_only_so_much)
+{
+	int lazy[HTTP_OUTPUT_MOST / MUCH];
+
+	for (size_t i = 0; i < G_N_ELEMENTS(lazy); i++)
+		lazy[i] = begin_much("200");
+	assert_answer(GET("/much"), "503", "try again later\n");
+	/* What is small is still answered, and what is large when there is room again. */
+	assert_answer(GET("/"), "200", "fine");
+	for (size_t i = 0; i < G_N_ELEMENTS(lazy); i++)
+		close(lazy[i]);
+	close(begin_much("200"));
+}
+END_TEST
+
 START_TEST(test_the_server_stops_under_a_stream)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
@@ -565,6 +598,7 @@ add(Suite *suite, const char *name, const TTest *const *tests)
 	TCase *group = tcase_create(name);
 
 	tcase_add_checked_fixture(group, setup, teardown);
+	tcase_set_timeout(group, 30);
 	for (; *tests != NULL; tests++)
 		tcase_add_test(group, *tests);
 	suite_add_tcase(suite, group);
@@ -579,7 +613,8 @@ main(void)
 	add(suite, "requests",
 	    (const TTest *const[]){ test_path_and_query_are_decoded, test_methods_and_bodies, test_limits,
 		test_keep_alive_answers_in_order, test_an_empty_answer_has_its_length,
-		test_an_answer_after_the_client_left, test_an_answer_after_the_server_stopped, test_peer, NULL });
+		test_an_answer_after_the_client_left, test_an_answer_after_the_server_stopped, test_peer,
+		test_readers_that_do_not_read_cost_only_so_much, NULL });
 	tcase_add_checked_fixture(refused, setup, teardown);
 	tcase_add_loop_test(refused, test_doubtful_requests_are_refused, 0, (int)G_N_ELEMENTS(doubtful));
 	suite_add_tcase(suite, refused);
