@@ -213,8 +213,10 @@ addresses_release(struct daemon *daemon, const char *namespace, const char *name
 
 		if (put(daemon, owners->pdata[i], ip, mac, daemon_now(daemon), &err) == NULL)
 			log_warning("releasing the address of %s: %s", (const char *)owners->pdata[i], err.text);
+		/* The others are held against the ledger when they are READY. */
 		for (guint h = 0; h < daemon->hosts->len; h++)
-			dhcp_call(daemon->hosts->pdata[h], "network-host-remove", mac, ip, NULL);
+			if (((struct host *)daemon->hosts->pdata[h])->state == HOST_READY)
+				dhcp_call(daemon->hosts->pdata[h], "network-host-remove", mac, ip, NULL);
 	}
 }
 
