@@ -103,8 +103,8 @@ metadata(const struct object *object, const json_t *tree)
 static json_t *
 row(const struct kind *kind, const struct object *object, enum rest_include include, bool redacted, int64_t now)
 {
-	/* Reading the text is most of the work: the struct can tell the metadata, too. */
-	bool needed = include == INCLUDE_OBJECT || redacted || object->value == NULL;
+	/* Reading the text is most of the work: the struct can tell the metadata, too, as long as nothing in it is to be hidden. */
+	bool needed = include == INCLUDE_OBJECT || (include == INCLUDE_METADATA && redacted) || object->value == NULL;
 	json_t *tree = needed ? object_tree(object) : NULL, *made = json_object();
 
 	json_object_set_new(made, "cells", cells(kind, object, tree, now));
