@@ -348,16 +348,28 @@ clean_records(struct spool *spool)
 			store_record_set(spool->daemon->store, SPOOL_FILE_BUCKET, paths->pdata[i], NULL, NULL);
 }
 
-/* All files are read: decide, and begin with what goes. */
-static void
-decide(struct spool *spool)
+static bool
+is_unchanged(const struct spool_scan *scan)
 {
-	g_free(spool->doubt);
-	spool->doubt = doubt_about(spool, spool->scan);
-	forget_gone(spool);
-	if (spool_watch_set(spool->watch, spool->directory, spool->scan->folders))
-		spool->again = true;
-	g_clear_pointer(&spool->scan, spool_scan_free);
+	for (guint i = 0; i < scan->entries->len; i++)
+		if (((const struct spool_entry *)scan->entries->pdata[i])->state != SPOOL_SAME)
+			return false;
+	return scan->incomplete == NULL;
+}
+
+/* Neither files nor objects have changed since a plan that left nothing to do: there is nothing to decide. */
+static bool
+is_settled(struct spool *spool)
+{
+	return spool->settled == store_version(spool->daemon->store) && spool->doubt == NULL && is_unchanged(spool->scan) &&
+	    spool->scan->entries->len == (guint)g_tree_nnodes(spool->files);
+}
+
+/* Begins with what goes. */
+static void
+make_plan(struct spool *spool)
+{
+	spool->settled = store_version(spool->daemon->store);
 	spool->plan = spool_apply_plan(spool);
 	spool->position = 0;
 	set_held(spool, spool->plan);
@@ -366,12 +378,52 @@ decide(struct spool *spool)
 	spool_apply_removals(spool, spool->plan);
 }
 
+/* All files are read. */
+static void
+decide(struct spool *spool)
+{
+	g_free(spool->doubt);
+	spool->doubt = doubt_about(spool, spool->scan);
+	if (spool_watch_set(spool->watch, spool->directory, spool->scan->folders))
+		spool->again = true;
+	bool settled = is_settled(spool);
+	if (!settled)
+		forget_gone(spool);
+	g_clear_pointer(&spool->scan, spool_scan_free);
+	if (!settled)
+		make_plan(spool);
+}
+
+static gboolean
+find_unsettled(gpointer path, gpointer value, gpointer arg)
+{
+	const struct spool_known *known = value;
+
+	(void)path;
+	*(bool *)arg |= known->file->reading == SPOOL_WAITING || (known->file->reading == SPOOL_GOOD && !known->applied);
+	return *(bool *)arg;
+}
+
+/* True when the same plan would find nothing left to do. */
+static bool
+has_settled(const struct spool *spool)
+{
+	bool unsettled = spool->again || spool->doubt != NULL || spool->plan->held > 0 || spool->plan->next != 0;
+
+	g_tree_foreach(spool->files, find_unsettled, &unsettled);
+	return !unsettled;
+}
+
 static void
 finish(struct spool *spool)
 {
+	if (spool->plan != NULL) {
+		if (!has_settled(spool))
+			spool->settled = -1;
+		clean_records(spool);
+		arm(spool->status, 0);
+	}
 	g_clear_pointer(&spool->plan, spool_plan_free);
-	clean_records(spool);
-	arm(spool->status, 0);
 	spool->took = clock_monotonic_ms() - spool->began;
 	if (g_hash_table_size(spool->complete) > 0)
 		look_at_complete(spool);
@@ -391,7 +443,7 @@ work_once(struct spool *spool)
 			spool->again = true;
 	} else if (spool->scan != NULL) {
 		decide(spool);
-	} else if (spool->position < spool->plan->steps->len) {
+	} else if (spool->plan != NULL && spool->position < spool->plan->steps->len) {
 		struct spool_step *step = spool->plan->steps->pdata[spool->position++];
 		spool_apply_step(spool, step);
 		g_ptr_array_set_size(step->actions, 0); /* its trees are large, and there may be thousands */
@@ -442,14 +494,16 @@ static void
 on_object(void *arg, const struct change *change)
 {
 	struct spool *spool = arg;
-	bool later = false;
+	bool shown = spool_status_touch(spool, change->object);
 
-	if (spool_status_touch(spool, change->object) && !event_pending(spool->status, EV_TIMEOUT, NULL))
+	if (shown && !event_pending(spool->status, EV_TIMEOUT, NULL))
 		arm(spool->status, SPOOL_STATUS_MS);
 	if (change->type != CHANGE_DELETED)
 		return;
-	g_tree_foreach(spool->files, find_later, &later);
-	if (later)
+	/* What a file says is there again soon, whoever removed it. */
+	if (!shown)
+		g_tree_foreach(spool->files, find_later, &shown);
+	if (shown)
 		on_changed(spool);
 }
 
@@ -500,6 +554,7 @@ spool_new(struct daemon *daemon, struct error *err)
 	spool->work = event_new(daemon->base, -1, 0, on_work, spool);
 	spool->status = event_new(daemon->base, -1, 0, on_status, spool);
 	spool->complete = path_set_new();
+	spool->settled = -1;
 	spool->watch = spool_watch_new(daemon->base, &watch_class, spool);
 	remove_old_status(spool);
 	store_subscribe(daemon->store, on_object, spool);

@@ -23,8 +23,8 @@
 #include "src/api/vmi.h"
 
 enum {
-	RESYNC_MS = 300 * 1000,       /* everything is looked at this often, in case an event was missed */
-	TRASH_MS = 60 * 1000,
+	RESYNC_MS = 3600 * 1000,      /* everything is looked at this often, in case an event was missed */
+	TRASH_MS = 600 * 1000,
 	OWNERS_DEEP = 8,              /* owners of owners that are followed */
 	AWAITED_MOST = 100000,        /* what is waited for; beyond it the resync has to do */
 };

@@ -15,7 +15,7 @@
 #include "src/document/document.h"
 
 static const struct schema_field spool_rows[] = {
-	{ DURATION("scanInterval", struct config_spool, scan_interval), .dflt = "30s", .min = 100, .max = 86400000, .doc = "How often all files are looked at, whatever inotify says." },
+	{ DURATION("scanInterval", struct config_spool, scan_interval), .dflt = "5m", .min = 100, .max = 86400000, .doc = "How often all files are looked at, whatever inotify says; shorter where other machines write, of whom it does not tell (NFS)." },
 	{ DURATION("settle", struct config_spool, settle), .dflt = "250ms", .min = 0, .max = 60000, .doc = "How long the spool must be quiet before it is looked at." },
 	{ DURATION("deleteDelay", struct config_spool, delete_delay), .dflt = "10s", .min = 0, .max = 86400000, .doc = "How long a file must be gone before its objects are deleted." },
 	{ INT("holdCount", struct config_spool, hold_count), .dflt = "3", .min = 0, .max = 1000000, .doc = "Deletions are held when more objects than this are gone at once, and more than holdPercent." },

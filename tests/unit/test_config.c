@@ -49,7 +49,7 @@ assert_defaults(struct config *config)
 	ck_assert_str_eq(config->socket, "/run/solovirt/api.sock");
 	ck_assert_str_eq(config->log_level, "info");
 	ck_assert_int_eq(config->trash, 24 * 3600 * 1000);
-	ck_assert_int_eq(config->spool->scan_interval, 30000);
+	ck_assert_int_eq(config->spool->scan_interval, 300000);
 	ck_assert_int_eq(config->spool->settle, 250);
 	ck_assert_int_eq(config->spool->hold_count, 3);
 	ck_assert_int_eq(config->overcommit->cpu, 10000);
@@ -96,7 +96,7 @@ START_TEST(reads_a_file)
 	ck_assert_msg(config != NULL, "%s", err.text);
 	hosts = config->hosts.items;
 	ck_assert_str_eq(config->socket, "/tmp/run/api.sock");
-	ck_assert(config->trash == 0 && config->spool->settle == 1000 && config->spool->scan_interval == 30000);
+	ck_assert(config->trash == 0 && config->spool->settle == 1000 && config->spool->scan_interval == 300000);
 	ck_assert_uint_eq(config->hosts.count, 2);
 	ck_assert_str_eq(hosts[0].uri, "qemu:///system");
 	ck_assert_str_eq(hosts[1].uri, "qemu+ssh://b/system");

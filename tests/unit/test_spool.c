@@ -14,7 +14,9 @@
 #include "daemon/daemon.h"
 #include "daemon/objects.h"
 #include "daemon/spool.h"
+#include "daemon/spool_plan.h"
 #include "daemon/store.h"
+#include "src/api/core.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
@@ -466,8 +468,37 @@ START_TEST(a_deleted_object_comes_back)
 	drop_cm("a.yaml", "a", "one");
 	AWAIT(is_state("a.yaml", "Accepted"));
 	g_autofree char *uid = g_strdup(get("a")->uid);
+	times.scan_interval = 60000; /* its end is enough */
+	run_for(300);
 	ck_assert_int_eq(objects_delete(&it, get("a"), &(struct delete_options) { .grace_period_seconds = -1 }, &left, &err), 0);
 	AWAIT(get("a") != NULL && strcmp(get("a")->uid, uid) != 0);
+}
+END_TEST
+
+static const char *
+file_of(const char *name)
+{
+	const struct config_map *map = get(name)->value;
+
+	return schema_map_get(&map->head.meta->annotations, SPOOL_FILE_ANNOTATION);
+}
+
+/* Looks at files that have not changed decide nothing, until an object has. */
+START_TEST(what_a_settled_file_says_is_kept_up)
+{
+	struct error err = { 0 };
+
+	drop_cm("a.yaml", "a", "one");
+	AWAIT(is_state("a.yaml", "Accepted"));
+	run_for(500);
+	int64_t version = store_version(it.store);
+	run_for(500);
+	ck_assert_int_eq(store_version(it.store), version);
+	json_t *patch = json_pack("{s:{s:{s:n}}}", "metadata", "annotations", SPOOL_FILE_ANNOTATION);
+	ck_assert_ptr_nonnull(objects_patch(&it, get("a"), patch, &err));
+	json_decref(patch);
+	ck_assert_ptr_null(file_of("a"));
+	AWAIT(g_strcmp0(file_of("a"), "a.yaml") == 0);
 }
 END_TEST
 
@@ -558,8 +589,8 @@ main(void)
 	const TTest *const tests[] = { a_file_comes_changes_and_goes, an_edit_keeps_what_others_changed, one_bad_document_stops_its_file,
 		half_a_file_is_given_time, what_only_the_daemon_makes_is_refused, two_files_name_each_other,
 		a_renamed_file_keeps_its_objects, not_pruned_is_let_go, much_at_once_waits_for_a_word, another_directory_deletes_nothing, another_spool_deletes_nothing,
-		a_restart_changes_nothing_and_misses_nothing, a_deleted_object_comes_back, waits_until_a_deleted_object_is_gone,
-		what_get_prints_may_be_dropped,
+		a_restart_changes_nothing_and_misses_nothing, a_deleted_object_comes_back, what_a_settled_file_says_is_kept_up,
+		waits_until_a_deleted_object_is_gone, what_get_prints_may_be_dropped,
 		a_thousand_files_do_not_hold_the_loop_up };
 	Suite *suite = suite_create("spool");
 	TCase *all = tcase_create("all");
