@@ -151,13 +151,14 @@ store_disk_check(struct store *store, bool deletion, struct error *err)
 	return error_set(err, store->problem.code, "%s", store->problem.text);
 }
 
+/* SQLite writes nothing where the value is the same already. */
 static int
 probe(struct store *store)
 {
 	int code = store_db_run(&store->db, STATEMENT_BEGIN, "");
 
 	if (code == SQLITE_OK)
-		code = store_db_run(&store->db, STATEMENT_META_SET, "ti", "version", store->durable);
+		code = store_db_run(&store->db, STATEMENT_META_SET, "ti", "probe", ++store->probes);
 	if (code == SQLITE_OK)
 		code = store_db_run(&store->db, STATEMENT_COMMIT, "");
 	return code;

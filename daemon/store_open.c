@@ -432,6 +432,7 @@ store_open(const char *directory, struct event_base *base, struct error *err)
 		store_close(store);
 		return NULL;
 	}
+	store->probes = meta_number(store, "probe");
 	store_renew_init(store);
 	store_backup_init(store);
 	if (sqlite3_libversion_number() < 3051003)

@@ -91,6 +91,7 @@ struct store {
 
 	struct error problem; /* code 0: none */
 	bool ballast;         /* the reserve is there */
+	int64_t probes;       /* attempts to write, from a number that was not written before */
 };
 
 /* --- objects (store_object.c) ----------------------------------------------------------------------------------- */

@@ -134,13 +134,7 @@ store_renew(struct store *store, struct error *err)
 		store_disk_problem(store, err);
 		return -1;
 	}
-	/* Writing makes the log, which belongs to what has to be there. */
-	int code = store_db_run(&store->db, STATEMENT_META_SET, "ti", "version", store->durable);
 	store_renew_init(store);
-	if (code != SQLITE_OK) {
-		store_disk_failed(store, code, "writing its head", err);
-		return -1;
-	}
 	log_notice("the store in %s is whole again; nothing is lost", store->directory);
 	return 0;
 }
