@@ -281,6 +281,37 @@ keep_findings(struct spool_known *known, struct diagnostics *fresh)
 	known->diagnostics = *fresh;
 }
 
+/* A file whose changes wait for the commit. */
+struct uncommitted {
+	struct daemon *daemon;
+	char *path;
+};
+
+/* The store took them back: the file is to be read and applied again. */
+static void
+on_committed(void *arg, const struct error *error)
+{
+	struct uncommitted *u = arg;
+	struct spool *spool = error == NULL ? NULL : u->daemon->spool; /* gone when the daemon stops */
+	struct spool_known *known = spool == NULL ? NULL : g_tree_lookup(spool->files, u->path);
+
+	if (known != NULL) {
+		spool_known_forget(known);
+		spool_rescan(spool);
+	}
+	g_free(u->path);
+	g_free(u);
+}
+
+static void
+await_commit(struct spool *spool, const char *path)
+{
+	struct uncommitted *u = g_new(struct uncommitted, 1);
+
+	*u = (struct uncommitted) { spool->daemon, g_strdup(path) };
+	store_when_durable(spool->daemon->store, on_committed, u);
+}
+
 void
 spool_apply_step(struct spool *spool, const struct spool_step *step)
 {
@@ -318,5 +349,7 @@ spool_apply_step(struct spool *spool, const struct spool_step *step)
 	known->applied = false;
 	if (rc == 0 && !step->later)
 		settle(known);
+	if (rc == 0 && step->actions->len > 0)
+		await_commit(spool, step->path);
 	keep_findings(known, &fresh);
 }

@@ -74,6 +74,8 @@ struct spool {
 /* Takes one entry of a scan in.  True when it has to be looked at again soon. */
 bool spool_read_entry(struct spool *spool, struct spool_entry *entry);
 void spool_known_free(struct spool_known *known);
+/* Nothing is known of it: it is read again, and nothing is concluded until then. */
+void spool_known_forget(struct spool_known *known);
 /* Lets go of what is in the records. */
 void spool_known_forget_trees(struct spool_known *known);
 /* The kind and names behind a key; texts are written into the key's copy, which the caller g_free()s. */

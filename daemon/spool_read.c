@@ -146,6 +146,15 @@ renew(struct spool_known *known)
 }
 
 void
+spool_known_forget(struct spool_known *known)
+{
+	renew(known);
+	known->stamp = (struct spool_stamp) { 0 };
+	known->file->reading = SPOOL_WAITING;
+	known->changed = clock_monotonic_ms();
+}
+
+void
 spool_known_forget_trees(struct spool_known *known)
 {
 	g_clear_pointer(&known->documents, g_ptr_array_unref);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +57,7 @@ static void
 stop(void)
 {
 	spool_free(it.spool);
+	it.spool = NULL;
 	store_close(it.store);
 }
 
@@ -440,6 +442,28 @@ START_TEST(another_spool_deletes_nothing)
 }
 END_TEST
 
+/* No file may grow any more: what a quota does. */
+START_TEST(what_the_store_could_not_commit_is_applied_again)
+{
+	struct rlimit none = { 64 * 1024, RLIM_INFINITY }, all = { RLIM_INFINITY, RLIM_INFINITY };
+	g_autofree char *big = g_strnfill(200000, 'x'), *hidden = in_spool(".big"), *path = in_spool("big.yaml");
+	g_autofree char *text = g_strdup_printf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: big}\ndata: {k: %s}\n", big);
+
+	signal(SIGXFSZ, SIG_IGN);
+	drop_many(1);
+	AWAIT(is_state("m0.yaml", "Accepted"));
+	ck_assert(g_file_set_contents(hidden, text, -1, NULL));
+	log_open("test", -1);
+	setrlimit(RLIMIT_FSIZE, &none);
+	ck_assert_int_eq(rename(hidden, path), 0);
+	AWAIT(store_problem(it.store) != NULL);
+	AWAIT(!is_state("big.yaml", "Accepted"));
+	ck_assert(get("big") == NULL);
+	setrlimit(RLIMIT_FSIZE, &all);
+	AWAIT(get("big") != NULL && is_state("big.yaml", "Accepted"));
+}
+END_TEST
+
 START_TEST(a_restart_changes_nothing_and_misses_nothing)
 {
 	drop_many(3);
@@ -589,6 +613,7 @@ main(void)
 	const TTest *const tests[] = { a_file_comes_changes_and_goes, an_edit_keeps_what_others_changed, one_bad_document_stops_its_file,
 		half_a_file_is_given_time, what_only_the_daemon_makes_is_refused, two_files_name_each_other,
 		a_renamed_file_keeps_its_objects, not_pruned_is_let_go, much_at_once_waits_for_a_word, another_directory_deletes_nothing, another_spool_deletes_nothing,
+		what_the_store_could_not_commit_is_applied_again,
 		a_restart_changes_nothing_and_misses_nothing, a_deleted_object_comes_back, what_a_settled_file_says_is_kept_up,
 		waits_until_a_deleted_object_is_gone, what_get_prints_may_be_dropped,
 		a_thousand_files_do_not_hold_the_loop_up };
