@@ -341,6 +341,8 @@ on_purged(void *arg, json_t *result, const struct error *error)
 	(void)result;
 	if (error == NULL && store_record_set(p->daemon->store, TRASH, p->key, NULL, NULL) == 0)
 		log_notice("trash: %s is deleted", p->key);
+	else if (error != NULL && error->code != EHOSTDOWN)
+		log_warning("trash: %s stays for now: %s", p->key, error->text);
 	g_free(p->key);
 	g_free(p);
 }

@@ -32,6 +32,7 @@
 
 enum {
 	SHUTDOWN_AGAIN_MS = 5000, /* a power button pressed before the guest listens is lost */
+	KILL_AGAIN_MS = 1000,     /* after a cut that failed; doubles */
 	SILENCE_MS = 10000,       /* a worker that starts again is back before */
 	AGENT_AGAIN_MS = 10000,   /* guests make the events after which their agents are asked, and each may keep a lane for seconds */
 };
@@ -294,6 +295,7 @@ observe_stopped(struct daemon *daemon, const struct object *object, const struct
 	condition_set(&status->conditions, "Ready", false, "GuestNotRunning", "Guest VM is not reported as running", daemon_now(daemon));
 	condition_remove(&status->conditions, "Paused");
 	condition_remove(&status->conditions, "AgentConnected");
+	controllers_pace_clear(daemon, object); /* that of the asking: cleaning up need not wait for it */
 	daemon_event(daemon, object, event, "Stopped", "%s", message);
 	return vmi_status_put(daemon, object, status, err);
 }
@@ -325,6 +327,22 @@ take_end(const struct signal *s, json_t *domain)
 		controllers_requeue(s->daemon, object, 0);
 }
 
+/* A guest that is not there any more need not be asked.  A cut that failed is repeated sooner than one that may yet come. */
+static void
+signal_failed(const struct signal *s, const struct error *error)
+{
+	const struct object *object = store_get(s->daemon->store, KIND_VMI, s->namespace, s->name);
+
+	if (error->code == EHOSTDOWN || error->code == EBUSY || error->code == ENOENT || object == NULL ||
+	    strcmp(object->uid, s->uid) != 0)
+		return;
+	daemon_event(s->daemon, object, "Warning", "SyncFailed", "stopping the domain: %s", error->text);
+	if (!s->destroys)
+		return;
+	controllers_pace_fail(s->daemon, object, KILL_AGAIN_MS, SHUTDOWN_AGAIN_MS);
+	controllers_requeue(s->daemon, object, controllers_pace_left(s->daemon, object));
+}
+
 static void
 on_signal(void *arg, json_t *result, const struct error *error)
 {
@@ -334,13 +352,13 @@ on_signal(void *arg, json_t *result, const struct error *error)
 		controllers_signal_end(s->daemon, s->uid);
 	if (s->destroys && error == NULL)
 		take_end(s, result);
+	if (error != NULL)
+		signal_failed(s, error);
 	g_free(s->uid);
 	g_free(s->host);
 	g_free(s->namespace);
 	g_free(s->name);
 	g_free(s);
-	if (error != NULL && error->code != EHOSTDOWN && error->code != EBUSY && error->code != ENOENT)
-		log_warning("stopping a domain: %s", error->text);
 }
 
 static void

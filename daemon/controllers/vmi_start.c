@@ -426,8 +426,8 @@ clean_done(void *context, const struct error *error)
 	int r = 0;
 
 	if (error != NULL) {
-		if (error->code != EHOSTDOWN)
-			log_object(LOG_LEVEL_WARNING, "VirtualMachineInstance", l->namespace, l->name, "cleaning up: %s", error->text);
+		if (object != NULL && error->code != EHOSTDOWN)
+			daemon_event(l->daemon, object, "Warning", "SyncFailed", "cleaning up: %s", error->text);
 		if (object != NULL)
 			controllers_pace_fail(l->daemon, object, START_AGAIN_MS, START_AGAIN_MOST_MS);
 	} else if (object != NULL) {
