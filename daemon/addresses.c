@@ -158,6 +158,8 @@ on_dhcp(void *arg, json_t *result, const struct error *error)
 	(void)result;
 	if (error != NULL && error->code != EHOSTDOWN)
 		log_warning("DHCP entries: %s", error->text);
+	if (error != NULL && host != NULL)
+		host_sync_again(host);
 	if (error == NULL && host != NULL && t->set != (user != NULL))
 		dhcp_call(host, t->set ? "network-host-remove" : "network-host-set", t->mac, t->ip, user);
 	else if (error == NULL && host != NULL && t->set)
@@ -255,6 +257,10 @@ on_host_list(void *arg, json_t *result, const struct error *error)
 				dhcp_call(host, "network-host-remove", mac, ip, NULL);
 		}
 		store_address_each(s->daemon->store, network_name(s->daemon), set_missing, host);
+	} else if (host != NULL) {
+		if (error->code != EHOSTDOWN)
+			log_warning("DHCP entries: %s", error->text);
+		host_sync_again(host);
 	}
 	g_free(s->host);
 	g_free(s);

@@ -17,7 +17,9 @@
 #include "src/virt/host_verbs.h"
 
 enum {
-	HOST_RETRY_MS = 5000, /* after a step of the preparation failed */
+	HOST_RETRY_FIRST_MS = 500, /* after a step of the preparation failed; doubles */
+	HOST_RETRY_MOST_MS = 5000,
+	HOST_AGAIN_MS = 3000, /* after something failed that no object waits for */
 	HOST_LOOK_MS = 60000, /* between looks at what a host needs */
 	HOST_LOSS_MS = 200,   /* until a look after a loss: stop and undefine come together */
 };
@@ -199,10 +201,12 @@ static const struct {
 static void
 step_failed(struct host *host, unsigned step, const struct error *error)
 {
-	struct timeval later = { .tv_sec = HOST_RETRY_MS / 1000 };
+	int64_t ms = MIN(HOST_RETRY_FIRST_MS << MIN(host->failures, 8), HOST_RETRY_MOST_MS);
+	struct timeval later = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 	g_autofree char *why = g_strdup_printf("%s: %s", steps[step].verb, error->text);
 
 	host->step = step;
+	host->failures++;
 	host_set_state(host, HOST_PREPARING, why);
 	event_add(host->retry, &later);
 }
@@ -334,6 +338,27 @@ on_loss(struct host *host, const char *noun, const char *name)
 	look_after(host, HOST_LOSS_MS);
 }
 
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct host *host = arg;
+
+	(void)fd;
+	(void)what;
+	/* One that is not ready is asked when it is. */
+	if (host->state == HOST_READY)
+		controllers_host_sync(host->daemon, host);
+}
+
+void
+host_sync_again(struct host *host)
+{
+	struct timeval later = { .tv_sec = HOST_AGAIN_MS / 1000 };
+
+	if (!event_pending(host->again, EV_TIMEOUT, NULL))
+		event_add(host->again, &later);
+}
+
 /* --- what the worker tells ----------------------------------------------------------------------------------------- */
 
 static void
@@ -346,7 +371,7 @@ on_state(void *owner, const char *reason)
 		host_set_state(host, HOST_DOWN, reason);
 		return;
 	}
-	host->step = 0;
+	host->step = host->failures = 0;
 	g_hash_table_remove_all(host->dhcp);
 	/* Until it is seen to work, what kept it from that stays told. */
 	host_set_state(host, HOST_PREPARING, host->told != NULL ? host->told : being_prepared);
@@ -407,6 +432,7 @@ host_free(struct host *host)
 	g_queue_free(host->calls);
 	event_free(host->retry);
 	event_free(host->look);
+	event_free(host->again);
 	g_hash_table_destroy(host->domains);
 	g_hash_table_destroy(host->dhcp);
 	json_decref(host->facts);
@@ -436,6 +462,7 @@ host_new(struct daemon *daemon, const struct config_host *config)
 	host->calls = g_queue_new();
 	host->retry = evtimer_new(daemon->base, on_retry, host);
 	host->look = evtimer_new(daemon->base, on_look_due, host);
+	host->again = evtimer_new(daemon->base, on_again, host);
 	host->problem = g_strdup("its worker is being started");
 	host->since = clock_monotonic_ms();
 	host->worker = worker_new(daemon->base, &host_class, arguments, host);

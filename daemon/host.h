@@ -45,9 +45,11 @@ struct host {
 	GHashTable *dhcp;     /* "mac ip" of the entries that its DHCP server has; telling it costs half a second */
 	struct event *retry;
 	struct event *look;   /* at what it needs while it is READY */
+	struct event *again;  /* pending: what could not be told to it is told again */
 	GQueue *calls;        /* struct waiting_call that wait for a place at the worker */
 	unsigned under_way;   /* calls that the worker has */
 	unsigned step;        /* of the preparation */
+	unsigned failures;    /* of its steps since the worker was started */
 };
 
 /* Starts the workers of every configured host; called again after a reload. */
@@ -76,6 +78,9 @@ void host_call(struct host *host, const char *verb, json_t *args, int fd, int64_
 
 /* Whether a user's call may be added to those that wait; EAGAIN. */
 int host_check_room(const struct host *host, struct error *err);
+
+/* A call failed that no object waits for: the host's DHCP entries and logs are compared with the store again after a while. */
+void host_sync_again(struct host *host);
 
 /* Processors and memory that may be promised to instances, overcommit applied: millicores, bytes. */
 void host_allocatable(const struct host *host, int64_t *cpu, int64_t *memory);

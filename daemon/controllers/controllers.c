@@ -492,6 +492,15 @@ tell_by_hand(struct daemon *daemon, const struct object *object, const struct ho
 }
 
 void
+controllers_host_sync(struct daemon *daemon, struct host *host)
+{
+	if (daemon->controllers == NULL)
+		return;
+	addresses_sync(daemon, host);
+	vmi_logs_sync(daemon, host);
+}
+
+void
 controllers_host_changed(struct daemon *daemon, struct host *host)
 {
 	if (daemon->controllers == NULL)
@@ -502,8 +511,7 @@ controllers_host_changed(struct daemon *daemon, struct host *host)
 	if (host->state != HOST_READY)
 		return;
 	adopt_addresses(daemon, host);
-	addresses_sync(daemon, host);
-	vmi_logs_sync(daemon, host);
+	controllers_host_sync(daemon, host);
 	ask_agents(daemon, host);
 	tell_strays(daemon, host);
 	wake_capacity(daemon);

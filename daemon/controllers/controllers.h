@@ -18,6 +18,8 @@ void controllers_stop(struct daemon *daemon);
 
 /* A host came, went, or told something new. */
 void controllers_host_changed(struct daemon *daemon, struct host *host);
+/* Compares the host's DHCP entries and logs with the store. */
+void controllers_host_sync(struct daemon *daemon, struct host *host);
 /* A domain of ours changed on a host; what: libvirt's word for the event, or "agent". */
 void controllers_domain_changed(struct daemon *daemon, struct host *host, const char *domain, const char *what);
 /* There may be more room than before: those that wait for it look again. */

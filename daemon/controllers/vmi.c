@@ -552,14 +552,46 @@ take_guest_os(struct vmi_status *status, const json_t *os)
 	diagnostics_clear(&ignored);
 }
 
-/* An answer, or an agent that is not there; not a host that did not answer, and not after the end. */
+/* Says that an agent is not there, or what it would speak for is not; anything else only that nobody knows. */
 static bool
-is_told(const struct object *object, const struct error *error)
+is_absence(const struct error *error)
+{
+	static const int absences[] = { ENOTCONN, ENOENT, ESTALE, EACCES, EBUSY, EINVAL };
+	bool found = false;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(absences); i++)
+		found |= error->code == absences[i];
+	return found;
+}
+
+/* What was told of the agent stays until the next answer; a host that is down is asked for all of them when it is back. */
+static void
+ask_again(const struct asking *a, const struct object *object, const struct error *error)
 {
 	const struct vmi *vmi = object->value;
+	struct host *host = host_find(a->daemon, vmi->status->node_name);
 
-	return vmi->status->phase == VMI_RUNNING &&
-	    (error == NULL || (error->code != EHOSTDOWN && error->code != ECANCELED && error->code != ETIMEDOUT && error->code != ECONNRESET));
+	if (error->code == EHOSTDOWN || error->code == ECANCELED || error->code == ETIMEDOUT || error->code == ECONNRESET)
+		return;
+	log_object(LOG_LEVEL_WARNING, "VirtualMachineInstance", a->namespace, a->name, "asking the guest agent: %s", error->text);
+	if (host != NULL)
+		vmi_agent_changed(a->daemon, host, object);
+}
+
+static void
+take_guest_info(const struct asking *a, const struct object *object, const json_t *os)
+{
+	struct vmi_status *status = objects_status_copy(object);
+	struct error err = { 0 };
+
+	if (os != NULL) {
+		take_guest_os(status, os);
+		condition_set(&status->conditions, "AgentConnected", true, NULL, NULL, daemon_now(a->daemon));
+	} else {
+		condition_remove(&status->conditions, "AgentConnected");
+	}
+	if (vmi_status_put(a->daemon, object, status, &err) != 0)
+		log_warning("%s", err.text);
 }
 
 static void
@@ -567,19 +599,14 @@ on_guest_info(void *arg, json_t *result, const struct error *error)
 {
 	struct asking *a = arg;
 	const struct object *object = store_get(a->daemon->store, KIND_VMI, a->namespace, a->name);
-	struct error err = { 0 };
+	const struct vmi *vmi = object == NULL ? NULL : object->value;
 
-	if (object != NULL && strcmp(object->uid, a->uid) == 0 && is_told(object, error)) {
-		struct vmi_status *status = objects_status_copy(object);
-		if (error == NULL) {
-			take_guest_os(status, json_object_get(result, "os"));
-			condition_set(&status->conditions, "AgentConnected", true, NULL, NULL, daemon_now(a->daemon));
-		} else {
-			condition_remove(&status->conditions, "AgentConnected");
-		}
-		if (vmi_status_put(a->daemon, object, status, &err) != 0)
-			log_warning("%s", err.text);
-	}
+	if (vmi != NULL && strcmp(object->uid, a->uid) != 0)
+		vmi = NULL;
+	if (vmi != NULL && !vmi_is_final(vmi) && error != NULL && !is_absence(error))
+		ask_again(a, object, error);
+	else if (vmi != NULL && vmi->status->phase == VMI_RUNNING)
+		take_guest_info(a, object, error == NULL ? json_object_get(result, "os") : NULL);
 	g_free(a->namespace);
 	g_free(a->name);
 	g_free(a->uid);

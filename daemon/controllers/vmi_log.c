@@ -23,19 +23,23 @@ vmi_console_log(const char *namespace, const char *name)
 
 struct removing {
 	struct daemon *daemon;
-	char *key;
+	char *host, *key;
 };
 
 static void
 on_removed(void *arg, json_t *result, const struct error *error)
 {
 	struct removing *r = arg;
+	struct host *host = host_find(r->daemon, r->host);
 
 	(void)result;
 	if (error == NULL)
 		store_record_set(r->daemon->store, LOGS, r->key, NULL, NULL);
 	else if (error->code != EHOSTDOWN)
 		log_warning("console log %s: %s", r->key, error->text);
+	if (error != NULL && host != NULL)
+		host_sync_again(host);
+	g_free(r->host);
 	g_free(r->key);
 	g_free(r);
 }
@@ -53,7 +57,7 @@ remove_log(struct host *host, const char *key, const char *namespace, const char
 	g_autofree char *path = vmi_console_log(namespace, name);
 	struct removing *r = g_new0(struct removing, 1);
 
-	*r = (struct removing){ host->daemon, g_strdup(key) };
+	*r = (struct removing){ host->daemon, g_strdup(host->name), g_strdup(key) };
 	host_call(host, "log-remove", json_pack("{s:s}", "path", path), -1, HOST_DEADLINE_ACTION, on_removed, r);
 }
 
