@@ -1,10 +1,13 @@
 # Measuring: see bench/README.md.
-EXTRA_PROGRAMS = bench/apply
+bench_programs = bench/apply bench/translate
+EXTRA_PROGRAMS = $(bench_programs)
 bench_apply_SOURCES = bench/apply.c
 bench_apply_LDADD = libsolovirt.a $(BASE_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS)
-CLEANFILES += bench/apply bench.json
-EXTRA_DIST += bench/README.md bench/bed.py bench/run
+bench_translate_SOURCES = bench/translate.c
+bench_translate_LDADD = libsolovirt.a $(BASE_LIBS)
+CLEANFILES += $(bench_programs) bench.json
+EXTRA_DIST += bench/README.md bench/bed.py bench/machine.yaml bench/run
 
-bench: all bench/apply$(EXEEXT)
+bench: all $(bench_programs)
 	$(srcdir)/bench/run -b $(abs_builddir) -o $(abs_builddir)/bench.json
 .PHONY: bench
