@@ -16,6 +16,7 @@ libsolovirt_a_SOURCES += daemon/store.h daemon/store_db.h daemon/store_private.h
 libsolovirt_a_SOURCES += \
 	daemon/access.c daemon/access.h \
 	daemon/http.c daemon/http.h daemon/http_internal.h \
+	daemon/instancetypes.c daemon/instancetypes.h \
 	daemon/http_request.c \
 	daemon/http_stream.c \
 	daemon/redact.c daemon/redact.h \

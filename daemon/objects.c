@@ -8,6 +8,7 @@
 
 #include "daemon/controllers/claim.h"
 #include "daemon/daemon.h"
+#include "daemon/instancetypes.h"
 #include "daemon/objects.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
@@ -75,13 +76,22 @@ choose_namespace(const struct kind *kind, json_t *tree, const char *namespace, s
 	return 0;
 }
 
+/* What admission of a kind has to look up in the store. */
+static const struct {
+	enum kind_id kind;
+	int (*admit)(struct daemon *daemon, json_t *tree, const struct document *document, struct diagnostics *diagnostics);
+} admitters[] = {
+	{ KIND_VM, instancetypes_admit },
+	{ KIND_VMI, presets_admit },
+};
+
 /*
  * Reads a document as the object that is to be stored: checked, in its namespace, prepared, without what only we write.
  * NULL with EINVAL; *kind_out is set when the kind is known.  The caller owns the tree.
  */
 static json_t *
-admit(const struct document *document, const char *namespace, const struct kind **kind_out, struct diagnostics *diagnostics,
-    struct error *err)
+admit(struct daemon *daemon, const struct document *document, const char *namespace, const struct kind **kind_out,
+    struct diagnostics *diagnostics, struct error *err)
 {
 	const char *name = path_string(document->root, "metadata.name");
 	void *value = kind_decode(document, namespace, kind_out, diagnostics);
@@ -104,6 +114,12 @@ admit(const struct document *document, const char *namespace, const struct kind 
 	for (size_t i = 0; i < G_N_ELEMENTS(own_paths); i++)
 		if (own_paths[i].kind == kind_id(*kind_out))
 			path_remove(tree, own_paths[i].path);
+	for (size_t i = 0; i < G_N_ELEMENTS(admitters); i++)
+		if (admitters[i].kind == kind_id(*kind_out) && admitters[i].admit(daemon, tree, document, diagnostics) != 0) {
+			invalid(*kind_out, name, diagnostics, err);
+			json_decref(tree);
+			return NULL;
+		}
 	if ((*kind_out)->prepare != NULL)
 		(*kind_out)->prepare(tree);
 	return tree;
@@ -190,7 +206,7 @@ objects_create(struct daemon *daemon, const struct document *document, const cha
 {
 	const struct kind *kind = NULL;
 	const struct object *object = NULL;
-	json_t *tree = admit(document, namespace, &kind, diagnostics, err);
+	json_t *tree = admit(daemon, document, namespace, &kind, diagnostics, err);
 
 	if (tree == NULL)
 		return NULL;
@@ -202,6 +218,27 @@ objects_create(struct daemon *daemon, const struct document *document, const cha
 	}
 	json_decref(tree);
 	return object;
+}
+
+const struct object *
+objects_create_tree(struct daemon *daemon, json_t *tree, const char *namespace, struct error *err)
+{
+	struct document *document = document_take(tree);
+	const struct object *object;
+	struct diagnostics diagnostics;
+
+	diagnostics_init(&diagnostics);
+	object = objects_create(daemon, document, namespace, false, &diagnostics, err);
+	diagnostics_clear(&diagnostics);
+	document_free(document);
+	return object;
+}
+
+json_t *
+objects_owner_reference(const struct object *owner)
+{
+	return json_pack("{s:s,s:s,s:s,s:s,s:b,s:b}", "apiVersion", kind_api_version(owner->kind), "kind", owner->kind->name, "name",
+	    owner->name, "uid", owner->uid, "controller", 1, "blockOwnerDeletion", 1);
 }
 
 static int
@@ -324,7 +361,7 @@ update_main(struct daemon *daemon, const struct document *document, const char *
 {
 	const struct kind *kind = NULL;
 	const struct object *current, *object = NULL;
-	json_t *tree = admit(document, namespace, &kind, diagnostics, err), *old;
+	json_t *tree = admit(daemon, document, namespace, &kind, diagnostics, err), *old;
 
 	if (tree == NULL)
 		return NULL;

@@ -41,6 +41,11 @@ struct delete_options {
 int objects_delete(struct daemon *daemon, const struct object *target, const struct delete_options *options,
     const struct object **object, struct error *err);
 
+/* For controllers: creates an object from a tree (taken).  NULL as objects_create(). */
+const struct object *objects_create_tree(struct daemon *daemon, json_t *tree, const char *namespace, struct error *err);
+/* For controllers: the entry of metadata.ownerReferences that names an object as the controller; new reference. */
+json_t *objects_owner_reference(const struct object *owner);
+
 /* For controllers: a working copy of the status struct (of the kind's status_schema); schema_free() it. */
 void *objects_status_copy(const struct object *object);
 /* For controllers: replaces status with the encoding of a status struct; nothing happens when it is equal. */

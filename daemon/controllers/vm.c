@@ -9,7 +9,9 @@
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/vm_plan.h"
 #include "daemon/controllers/vmi.h"
+#include "daemon/instancetypes.h"
 #include "daemon/objects.h"
+#include "src/api/expand.h"
 #include "src/api/vm.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
@@ -36,27 +38,6 @@ struct vm_look {
 
 /* --- DataVolumes --------------------------------------------------------------------------------------------------- */
 
-static json_t *
-owner_reference(const struct object *owner)
-{
-	return json_pack("{s:s,s:s,s:s,s:s,s:b,s:b}", "apiVersion", kind_api_version(owner->kind), "kind", owner->kind->name, "name",
-	    owner->name, "uid", owner->uid, "controller", 1, "blockOwnerDeletion", 1);
-}
-
-static int
-create(struct daemon *daemon, json_t *tree, const char *namespace, struct error *err)
-{
-	struct document *document = document_take(tree);
-	struct diagnostics diagnostics;
-	int r;
-
-	diagnostics_init(&diagnostics);
-	r = objects_create(daemon, document, namespace, false, &diagnostics, err) == NULL ? -1 : 0;
-	diagnostics_clear(&diagnostics);
-	document_free(document);
-	return r;
-}
-
 static int
 data_volume_create(struct vm_look *l, const json_t *template, struct error *err)
 {
@@ -69,8 +50,8 @@ data_volume_create(struct vm_look *l, const json_t *template, struct error *err)
 	path_set(tree, "kind", json_string("DataVolume"));
 	path_set(tree, "metadata.namespace", json_string(l->object->namespace));
 	path_set(tree, "metadata.labels['kubevirt.io/created-by']", json_string(l->object->uid));
-	path_set(tree, "metadata.ownerReferences", json_pack("[o]", owner_reference(l->object)));
-	if (create(l->daemon, tree, l->object->namespace, err) != 0) {
+	path_set(tree, "metadata.ownerReferences", json_pack("[o]", objects_owner_reference(l->object)));
+	if (objects_create_tree(l->daemon, tree, l->object->namespace, err) == NULL) {
 		daemon_event(l->daemon, l->object, "Warning", "FailedDataVolumeCreate", "%s", err->text);
 		return error_wrap(err, "DataVolume %s: ", copy);
 	}
@@ -89,6 +70,7 @@ ensure_data_volumes(struct vm_look *l, struct error *err)
 	if (l->vm->spec->data_volume_templates.count == 0)
 		return 0;
 	tree = object_tree(l->object);
+	instancetypes_templates(l->daemon, l->vm, path_find(tree, "spec.dataVolumeTemplates"));
 	json_array_foreach (path_find(tree, "spec.dataVolumeTemplates"), i, template) {
 		const char *name = path_string(template, "metadata.name");
 		if (store_get(l->daemon->store, KIND_DATA_VOLUME, l->object->namespace, name) == NULL &&
@@ -144,10 +126,13 @@ look_at_disks(struct vm_look *l)
 
 /* --- the instance -------------------------------------------------------------------------------------------------- */
 
-/* The instance that the template now asks for. */
+/* The instance that the template now asks for, with its instancetype and preference; NULL when they do not allow it. */
 static json_t *
-instance_tree(const struct vm_look *l, bool paused)
+instance_tree(const struct vm_look *l, bool paused, struct error *err)
 {
+	struct diagnostics diagnostics;
+	int r;
+
 	json_t *vm = object_tree(l->object), *template = path_find(vm, "spec.template");
 	json_t *spec = json_deep_copy(json_object_get(template, "spec")), *tree;
 	g_autofree char *generation = g_strdup_printf("%lld", (long long)l->vm->head.meta->generation);
@@ -160,11 +145,17 @@ instance_tree(const struct vm_look *l, bool paused)
 		json_object_set_new(json_object_get(tree, "metadata"), fields[i], json_is_object(map) ? json_deep_copy(map) : json_object());
 	}
 	path_set(tree, "metadata.annotations['kubevirt.io/vm-generation']", json_string(generation));
-	path_set(tree, "metadata.ownerReferences", json_pack("[o]", owner_reference(l->object)));
+	path_set(tree, "metadata.ownerReferences", json_pack("[o]", objects_owner_reference(l->object)));
 	if (paused)
 		path_set(tree, "spec.startStrategy", json_string("Paused"));
 	json_decref(vm);
-	return tree;
+	diagnostics_init(&diagnostics);
+	r = instancetypes_expand(l->daemon, l->vm, spec, path_find(tree, "metadata.annotations"), NULL, &diagnostics, err);
+	diagnostics_clear(&diagnostics);
+	if (r == 0)
+		return tree;
+	json_decref(tree);
+	return NULL;
 }
 
 static const struct state_change_request *
@@ -211,12 +202,32 @@ backoff_left(const struct vm_look *l)
 	return f == NULL ? 0 : CLAMP(f->retry_after_timestamp - daemon_now(l->daemon), 0, BACKOFF_MOST_MS);
 }
 
+/* What it refers to is not there, or does not fit: it waits for that to change. */
+static int
+refuse_start(struct vm_look *l, struct error *err)
+{
+	const struct vm_spec *spec = l->vm->spec;
+	const struct matcher *matchers[] = { spec->instancetype, spec->preference };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(matchers); i++) {
+		const struct kind *kind = matchers[i] == NULL ? NULL : expand_kind(matchers[i], i == 1);
+
+		if (kind != NULL && matchers[i]->name != NULL)
+			controllers_await(l->daemon, l->object, kind_id(kind), kind->namespaced ? l->object->namespace : "", matchers[i]->name);
+	}
+	daemon_event(l->daemon, l->object, "Warning", "FailedCreate", "Error creating virtual machine instance: %s", err->text);
+	note_failure(l, "FailedCreate", err->text);
+	memset(err, 0, sizeof(*err));
+	return 0;
+}
+
 static int
 start_instance(struct vm_look *l, struct error *err)
 {
 	const struct state_change_request *request = first_request(l->status);
 	bool paused = request != NULL && g_strcmp0(schema_map_get(&request->data, "paused"), "true") == 0;
 	int64_t left = backoff_left(l);
+	json_t *instance;
 
 	if (left > 0) {
 		controllers_requeue(l->daemon, l->object, left);
@@ -224,7 +235,12 @@ start_instance(struct vm_look *l, struct error *err)
 	}
 	if (*l->wait != '\0')
 		return 0;
-	if (create(l->daemon, instance_tree(l, paused), l->object->namespace, err) != 0) {
+	if (instancetypes_pin(l->daemon, l->object, l->status, err) != 0)
+		return refuse_start(l, err);
+	instance = instance_tree(l, paused, err);
+	if (instance == NULL)
+		return refuse_start(l, err);
+	if (objects_create_tree(l->daemon, instance, l->object->namespace, err) == NULL) {
 		daemon_event(l->daemon, l->object, "Warning", "FailedCreate", "Error creating virtual machine instance: %s", err->text);
 		note_failure(l, "FailedCreate", err->text);
 		return -1;
@@ -315,9 +331,17 @@ count_failures(struct vm_look *l)
 static bool
 is_as_wanted(const struct vm_look *l)
 {
-	json_t *wanted = instance_tree(l, l->vmi->spec->start_strategy == START_PAUSED), *is = object_tree(l->instance);
+	struct diagnostics diagnostics;
+	struct error unused = { 0 };
+	json_t *wanted = instance_tree(l, l->vmi->spec->start_strategy == START_PAUSED, &unused), *is;
 	bool same;
 
+	if (wanted == NULL)
+		return false;
+	is = object_tree(l->instance);
+	diagnostics_init(&diagnostics);
+	presets_admit(l->daemon, wanted, NULL, &diagnostics);
+	diagnostics_clear(&diagnostics);
 	vmi_prepare(wanted);
 	same = json_equal(json_object_get(wanted, "spec"), json_object_get(is, "spec"));
 	json_decref(wanted);

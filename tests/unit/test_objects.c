@@ -484,6 +484,57 @@ START_TEST(patches)
 }
 END_TEST
 
+/* --- instancetypes, preferences, presets ------------------------------------------------------------------------------- */
+
+#define MACHINE(name, spec)                                                                                                \
+	"{\"apiVersion\": \"kubevirt.io/v1\", \"kind\": \"VirtualMachine\", \"metadata\": {\"name\": \"" name "\"}, \"spec\": "       \
+	"{\"runStrategy\": \"Halted\", " spec "}}"
+#define INSTANCE(name, cores)                                                                                              \
+	"{\"apiVersion\": \"kubevirt.io/v1\", \"kind\": \"VirtualMachineInstance\", \"metadata\": {\"name\": \"" name "\", \"labels\": " \
+	"{\"size\": \"big\"}}, \"spec\": {\"domain\": {\"devices\": {}, \"memory\": {\"guest\": \"1Gi\"}" cores "}}}"
+#define BARE "\"template\": {\"spec\": {\"domain\": {\"devices\": {}}}}"
+#define SIZED "\"template\": {\"spec\": {\"domain\": {\"devices\": {}, \"cpu\": {\"cores\": 2}}}}"
+#define ON_A_DISK                                                                                                          \
+	"\"template\": {\"spec\": {\"domain\": {\"devices\": {}}, \"volumes\": [{\"name\": \"root\", "                            \
+	"\"persistentVolumeClaim\": {\"claimName\": \"disk\"}}]}}"
+
+START_TEST(admits_what_fits_its_instancetype)
+{
+	create(MACHINE("early", "\"instancetype\": {\"name\": \"small\"}, " SIZED)); /* it may come later */
+	create("{\"apiVersion\": \"instancetype.kubevirt.io/v1beta1\", \"kind\": \"VirtualMachineClusterInstancetype\", "
+	       "\"metadata\": {\"name\": \"small\"}, \"spec\": {\"cpu\": {\"guest\": 1}, \"memory\": {\"guest\": \"1Gi\"}}}");
+	create(MACHINE("fits", "\"instancetype\": {\"name\": \"small\"}, " BARE));
+	assert_error(create_in(NULL, MACHINE("not", "\"instancetype\": {\"name\": \"small\"}, " SIZED), false), EINVAL,
+	    "spec.template.spec.domain.cpu.cores: is set by the instancetype");
+}
+END_TEST
+
+START_TEST(infers_from_a_volume)
+{
+	create("{\"apiVersion\": \"v1\", \"kind\": \"PersistentVolumeClaim\", \"metadata\": {\"name\": \"disk\", \"labels\": "
+	       "{\"instancetype.kubevirt.io/default-instancetype\": \"small\"}}, \"spec\": {\"accessModes\": [\"ReadWriteOnce\"], "
+	       "\"resources\": {\"requests\": {\"storage\": \"1Gi\"}}}}");
+	assert_at(create(MACHINE("m", "\"instancetype\": {\"inferFromVolume\": \"root\"}, " ON_A_DISK)), "spec.instancetype",
+	    "{\"name\":\"small\"}");
+	assert_at(create(MACHINE("o", "\"preference\": {\"inferFromVolume\": \"root\", \"inferFromVolumeFailurePolicy\": \"Ignore\"}, "
+	                              ON_A_DISK)), "spec.preference", "nothing");
+	assert_error(create_in(NULL, MACHINE("p", "\"preference\": {\"inferFromVolume\": \"root\"}, " ON_A_DISK), false), EINVAL,
+	    "the disk \"disk\" of volume \"root\" has no label instancetype.kubevirt.io/default-preference");
+	assert_error(create_in(NULL, MACHINE("q", "\"preference\": {\"inferFromVolume\": \"none\"}, " BARE), false), EINVAL,
+	    "volume \"none\" is neither a dataVolume nor a persistentVolumeClaim");
+}
+END_TEST
+
+START_TEST(presets_select_by_labels)
+{
+	create("{\"apiVersion\": \"kubevirt.io/v1\", \"kind\": \"VirtualMachineInstancePreset\", \"metadata\": {\"name\": \"big\"}, "
+	       "\"spec\": {\"selector\": {\"matchLabels\": {\"size\": \"big\"}}, \"domain\": {\"cpu\": {\"cores\": 4}}}}");
+	assert_at(create(INSTANCE("a", "")), "spec.domain.cpu.cores", "4");
+	assert_error(create_in(NULL, INSTANCE("b", ", \"cpu\": {\"cores\": 2}"), false), EINVAL,
+	    "spec.domain.cpu.cores: differs from preset \"big\"");
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -491,7 +542,8 @@ suite(void)
 		refuses_what_is_wrong, prepares, tries_without_doing, counts_generations, guards_changes, keeps_status_from_users,
 		changes_only_status, keeps_what_is_fixed, keeps_what_is_immutable, deletes_at_once, waits_for_finalizers,
 		a_user_may_end_the_waiting, checks_preconditions, orphans, sets_finalizers, patches,
-		events_are_limited_between_two_sweeps };
+		events_are_limited_between_two_sweeps, admits_what_fits_its_instancetype, infers_from_a_volume,
+		presets_select_by_labels };
 	Suite *suite = suite_create("objects");
 	TCase *tc = tcase_create("objects");
 
