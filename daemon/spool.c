@@ -357,7 +357,7 @@ is_unchanged(const struct spool_scan *scan)
 	return scan->incomplete == NULL;
 }
 
-/* Neither files nor objects have changed since a plan that left nothing to do: there is nothing to decide. */
+/* Neither files nor objects have changed since a plan that found nothing to do: there is nothing to decide. */
 static bool
 is_settled(struct spool *spool)
 {
@@ -404,11 +404,13 @@ find_unsettled(gpointer path, gpointer value, gpointer arg)
 	return *(bool *)arg;
 }
 
-/* True when the same plan would find nothing left to do. */
+/* True when the plan did nothing and left nothing to do: what it does may yet fail to be committed. */
 static bool
 has_settled(const struct spool *spool)
 {
-	bool unsettled = spool->again || spool->doubt != NULL || spool->plan->held > 0 || spool->plan->next != 0;
+	const struct spool_plan *plan = spool->plan;
+	bool unsettled = spool->again || spool->doubt != NULL || plan->held > 0 || plan->next != 0 || plan->removals->len > 0 ||
+	    spool->settled != store_version(spool->daemon->store);
 
 	g_tree_foreach(spool->files, find_unsettled, &unsettled);
 	return !unsettled;

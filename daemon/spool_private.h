@@ -61,7 +61,7 @@ struct spool {
 	bool again;              /* changed while a scan was under way */
 	GHashTable *complete;    /* paths of files that became whole since the last scan began */
 	int64_t began, took;     /* monotonic ms of the look under way, ms of the last one */
-	int64_t settled;         /* the store's version at a plan that left nothing to do, or -1 */
+	int64_t settled;         /* the store's version at a plan that found nothing to do, or -1 */
 	bool accept_root;        /* the directory is the right one, whatever it looks like */
 	unsigned held;
 	char *why;               /* why they are held, or NULL */
