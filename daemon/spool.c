@@ -480,8 +480,9 @@ on_status(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!spool_status_write(spool))
-		arm(spool->status, 0);
+	int64_t again = spool_status_write(spool);
+	if (again >= 0)
+		arm(spool->status, again);
 }
 
 static gboolean

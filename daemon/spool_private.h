@@ -24,6 +24,7 @@ enum {
 	SPOOL_QUIET_MOST_MS = 2000, /* changes are looked at after this, even when they go on */
 	SPOOL_SLICE_MS = 20,       /* work in one turn of the loop */
 	SPOOL_STATUS_MS = 250,     /* status files are written at most this often */
+	SPOOL_STATUS_AGAIN_MS = 2000, /* after one that could not be written */
 };
 
 /* Records of the store. */
@@ -94,9 +95,9 @@ void spool_apply_step(struct spool *spool, const struct spool_step *step);
 
 /* One file as spool_status() shows it; new reference. */
 json_t *spool_status_file(struct spool *spool, const struct spool_known *known);
-/* Removes the status files of files that are gone and writes those that are out of date, for a slice of a turn.  False when
- * some are left. */
-bool spool_status_write(struct spool *spool);
+/* Removes the status files of files that are gone and writes those that are out of date, for a slice of a turn.  Answers
+ * after how many ms it wants to be called again because some are left; -1: none are. */
+int64_t spool_status_write(struct spool *spool);
 /* An object changed: the files that show it are out of date.  True when there are any. */
 bool spool_status_touch(struct spool *spool, const struct object *object);
 

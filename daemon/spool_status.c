@@ -279,28 +279,30 @@ status_path(struct spool *spool, const char *path)
 	return g_strdup_printf("%s/spool/%s.status", spool->daemon->config->runtime_directory, path);
 }
 
-/* No fsync: the runtime directory does not survive anyway. */
+/* No fsync: the runtime directory does not survive anyway.  0, or an errno. */
 static int
 replace_file(const char *path, const char *text, size_t length)
 {
 	g_autofree char *folder = g_path_get_dirname(path), *temporary = g_strconcat(path, ".tmp", NULL);
-	int fd = -1, rc = -1;
+	int fd = -1, code = 0;
 
 	if (g_mkdir_with_parents(folder, 0755) == 0)
 		fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
-		return -1;
-	if (write(fd, text, length) == (ssize_t)length)
-		rc = 0;
+		return errno;
+	ssize_t written = write(fd, text, length);
+	if (written != (ssize_t)length)
+		code = written < 0 ? errno : ENOSPC;
 	close(fd);
-	if (rc == 0)
-		rc = rename(temporary, path);
-	else
+	if (code == 0 && rename(temporary, path) != 0)
+		code = errno;
+	if (code != 0)
 		unlink(temporary);
-	return rc;
+	return code;
 }
 
-static void
+/* 0, or the errno of what could not be written. */
+static int
 write_status(struct spool *spool, const char *key, const struct spool_known *known)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
@@ -310,12 +312,12 @@ write_status(struct spool *spool, const char *key, const struct spool_known *kno
 	json_decref(row);
 	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, (gssize)text->len);
 	if (g_strcmp0(g_hash_table_lookup(spool->shown, key), sum) == 0)
-		return;
+		return 0;
 	g_autofree char *path = status_path(spool, key);
-	if (replace_file(path, text->str, text->len) < 0)
-		log_warning("cannot write %s: %s", path, g_strerror(errno));
-	else
+	int code = replace_file(path, text->str, text->len);
+	if (code == 0)
 		g_hash_table_insert(spool->shown, g_strdup(key), g_steal_pointer(&sum));
+	return code;
 }
 
 /* A slice of writing. */
@@ -323,7 +325,19 @@ struct writing {
 	struct spool *spool;
 	int64_t end; /* monotonic ms */
 	bool over;   /* the slice was not enough */
+	bool failed; /* something could not be written: it is still to be done */
 };
+
+/* One line tells of all that fails: a full disk is not made fuller. */
+static void
+writing_failed(struct writing *writing, const char *key, int code)
+{
+	g_autofree char *path = status_path(writing->spool, key);
+
+	if (!writing->failed)
+		log_warning("cannot write %s: %s", path, g_strerror(code));
+	writing->failed = true;
+}
 
 static gboolean
 write_known(gpointer key, gpointer value, gpointer arg)
@@ -337,21 +351,27 @@ write_known(gpointer key, gpointer value, gpointer arg)
 		writing->over = true;
 		return TRUE;
 	}
-	known->dirty = false;
-	write_status(writing->spool, key, known);
+	int code = write_status(writing->spool, key, known);
+	known->dirty = code != 0;
+	if (code != 0)
+		writing_failed(writing, key, code);
 	return FALSE;
 }
 
 static gboolean
 is_gone(gpointer key, gpointer value, gpointer arg)
 {
-	struct spool *spool = arg;
+	struct writing *writing = arg;
+	struct spool *spool = writing->spool;
 
 	(void)value;
 	if (g_tree_lookup(spool->files, key) != NULL)
 		return FALSE;
 	g_autofree char *path = status_path(spool, key);
-	unlink(path);
+	if (unlink(path) != 0 && errno != ENOENT && errno != ENOTDIR) {
+		writing_failed(writing, key, errno);
+		return FALSE;
+	}
 	/* Its folders go when they are empty; rmdir(2) refuses otherwise. */
 	g_autofree char *top = g_build_filename(spool->daemon->config->runtime_directory, "spool", NULL);
 	g_autofree char *folder = g_path_get_dirname(path);
@@ -363,14 +383,16 @@ is_gone(gpointer key, gpointer value, gpointer arg)
 	return TRUE;
 }
 
-bool
+int64_t
 spool_status_write(struct spool *spool)
 {
-	struct writing writing = { spool, clock_monotonic_ms() + SPOOL_SLICE_MS, false };
+	struct writing writing = { spool, clock_monotonic_ms() + SPOOL_SLICE_MS, false, false };
 
-	g_hash_table_foreach_remove(spool->shown, is_gone, spool);
+	g_hash_table_foreach_remove(spool->shown, is_gone, &writing);
 	g_tree_foreach(spool->files, write_known, &writing);
-	return !writing.over;
+	if (writing.failed)
+		return SPOOL_STATUS_AGAIN_MS;
+	return writing.over ? 0 : -1;
 }
 
 bool
