@@ -113,15 +113,15 @@ text_of_secret(const struct seed *seed, const struct text *text, size_t *length,
 static int
 resolve(const struct seed *seed, const struct text *text, char **out, size_t *length, struct error *err)
 {
-	if (text->plain != NULL) {
+	if (text->plain != NULL && *text->plain != '\0') {
 		*out = g_strdup(text->plain);
 		*length = strlen(text->plain);
-	} else if (text->base64 != NULL) {
+	} else if (text->base64 != NULL && *text->base64 != '\0') {
 		*out = decode_base64(text->base64, length);
 		if (*out == NULL)
 			return error_set(
 			    err, EINVAL, "%sBase64 of the volume \"%s\" is not base64", text->what, seed->volume->name);
-	} else if (text->reference != NULL) {
+	} else if (text->reference != NULL && text->reference->name != NULL && *text->reference->name != '\0') {
 		*out = text_of_secret(seed, text, length, err);
 		if (*out == NULL)
 			return -1;

@@ -441,6 +441,8 @@ data_volume_reconcile(struct daemon *daemon, const struct object *object, struct
 	if (dv->status->phase == DATA_VOLUME_SUCCEEDED || dv->status->phase == DATA_VOLUME_FAILED)
 		return 0;
 	controllers_await(daemon, object, KIND_CLAIM, object->namespace, object->name);
+	if (claim == NULL && data_volume_unbuilt(dv->spec) != NULL)
+		return enter(daemon, object, DATA_VOLUME_FAILED, "N/A", "Error", data_volume_unbuilt(dv->spec), err);
 	if (claim == NULL)
 		return create_claim(daemon, object, err);
 	if (!is_owned_by(claim, object->uid)) {

@@ -52,6 +52,13 @@ volume_claim(const struct volume *v)
 	return v->persistent_volume_claim != NULL ? v->persistent_volume_claim->claim_name : NULL;
 }
 
+/* The name behind a reference; one without a name counts as none. */
+static const char *
+referred(const struct local_object_reference *reference)
+{
+	return reference == NULL || reference->name == NULL || *reference->name == '\0' ? NULL : reference->name;
+}
+
 /* A Secret or ConfigMap that a volume cannot do without. */
 static const char *
 needed_secret(const struct volume *v, bool second)
@@ -63,8 +70,8 @@ needed_secret(const struct volume *v, bool second)
 	if (c == NULL)
 		return NULL;
 	if (second)
-		return c->network_data_secret_ref == NULL ? NULL : c->network_data_secret_ref->name;
-	return c->secret_ref == NULL ? NULL : c->secret_ref->name;
+		return referred(c->network_data_secret_ref);
+	return referred(c->secret_ref);
 }
 
 struct readiness {

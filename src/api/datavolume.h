@@ -20,6 +20,7 @@ struct claim_spec {
 	struct storage_resources *resources;
 	char *storage_class_name, *volume_name;
 	int volume_mode;
+	json_t *data_source, *data_source_ref; /* what fills it; not built yet */
 };
 enum claim_phase { CLAIM_UNSET, CLAIM_PENDING, CLAIM_BOUND, CLAIM_LOST };
 extern const char *const claim_phase_words[];
@@ -40,14 +41,27 @@ struct source_http {
 	char *url, *checksum, *secret_ref, *cert_config_map;
 	char **extra_headers;
 };
+/* Any of the sources that are not built yet: the members that it has. */
+struct source_other {
+	char *url, *secret_ref, *cert_config_map, *image_stream, *pull_method, *disk_id, *backing_file, *extra_args, *init_image_url,
+	    *thumbprint, *uuid, *name, *namespace;
+	bool insecure_skip_verify;
+	json_t *platform;
+};
+struct source_reference {
+	char *kind, *name, *namespace;
+};
 struct data_volume_source { /* exactly one */
 	struct source_http *http;
 	json_t *blank;
+	struct source_other *s3, *gcs, *registry, *pvc, *snapshot, *upload, *imageio, *vddk;
 };
+enum content_type { CONTENT_UNSET, CONTENT_KUBEVIRT, CONTENT_ARCHIVE };
 struct data_volume_spec {
-	struct data_volume_source *source;
+	struct data_volume_source *source; /* may be NULL: then source_ref, or the claim's data source */
+	struct source_reference *source_ref;
 	struct claim_spec *pvc, *storage; /* exactly one */
-	int content_type;
+	int content_type; /* enum content_type */
 	bool preallocation;
 };
 
@@ -82,6 +96,8 @@ extern const struct schema claim_schema, claim_spec_schema, claim_status_schema,
 
 /* The claim that a DataVolume asks for: spec.pvc or spec.storage, never NULL after validation. */
 const struct claim_spec *data_volume_claim(const struct data_volume_spec *spec);
+/* Why it cannot be filled here, or NULL: a sentence about a source that is not built yet. */
+const char *data_volume_unbuilt(const struct data_volume_spec *spec);
 /* Requested bytes of a claim, 0 when absent. */
 int64_t claim_request(const struct claim_spec *spec);
 

@@ -28,10 +28,16 @@ static const struct schema_field disk_target_rows[] = {
 	{ ENUM("bus", struct disk_target, bus, disk_bus_words), .doc = "Bus on which the guest finds it; sata when not given." },
 	{ BOOL("readonly", struct disk_target, readonly), .doc = "The guest may not write." },
 	{ STRING("pciAddress", struct disk_target, pci_address), .check = check_pci_address, .doc = "Place on the PCI bus." },
-	{ REFUSED("reservation", "Persistent reservations of SCSI need a helper that is not here.") },
 	{ 0 },
 };
 SCHEMA(disk_target_schema, struct disk_target, "DiskTarget", "A disk as the guest sees it.", disk_target_rows);
+static const struct schema_field lun_target_rows[] = {
+	{ ENUM("bus", struct disk_target, bus, disk_bus_words), .doc = "Bus on which the guest finds it; sata when not given." },
+	{ BOOL("readonly", struct disk_target, readonly), .doc = "The guest may not write." },
+	{ IGNORED("reservation", "Persistent reservations of SCSI are not handed on to the host.") },
+	{ 0 },
+};
+static SCHEMA(lun_target_schema, struct disk_target, "LunTarget", "A SCSI disk whose commands reach the host's.", lun_target_rows);
 static const struct schema_field cdrom_target_rows[] = {
 	{ ENUM("bus", struct cdrom_target, bus, disk_bus_words), .doc = "Bus on which the guest finds it: sata, scsi or usb." },
 	{ TRISTATE("readonly", struct cdrom_target, readonly), .doc = "Always true in effect." },
@@ -40,9 +46,9 @@ static const struct schema_field cdrom_target_rows[] = {
 };
 static SCHEMA(cdrom_target_schema, struct cdrom_target, "CDRomTarget", "A CD-ROM drive.", cdrom_target_rows);
 static const struct schema_field block_size_rows[] = {
-	{ INT("logical", struct block_size, logical), .flags = FIELD_REQUIRED, .doc = "Smallest unit of a transfer, in bytes." },
-	{ INT("physical", struct block_size, physical), .flags = FIELD_REQUIRED, .doc = "Unit that the disk writes at once, in bytes." },
-	{ INT_OR_STRING("discardGranularity", struct block_size, discard_granularity), .doc = "Unit of a discard, in bytes." },
+	{ INT("logical", struct block_size, logical), .max = INT64_MAX, .doc = "Smallest unit of a transfer, in bytes." },
+	{ INT("physical", struct block_size, physical), .max = INT64_MAX, .doc = "Unit that the disk writes at once, in bytes." },
+	{ INT_OR_STRING("discardGranularity", struct block_size, discard_granularity), .flags = FIELD_NUMBER, .doc = "Unit of a discard, in bytes." },
 	{ 0 },
 };
 static SCHEMA(block_size_schema, struct block_size, "CustomBlockSize", "Block sizes, in bytes.", block_size_rows);
@@ -56,12 +62,12 @@ static const struct schema_field disk_rows[] = {
 	{ STRING("name", struct disk, name), .flags = FIELD_REQUIRED, .check = check_dns_label, .doc = "Name; the volume has the same." },
 	{ OBJECT("disk", struct disk, disk, struct disk_target, &disk_target_schema), .flags = FIELD_ONEOF, .doc = "Attach as a disk; what is done when nothing is said." },
 	{ OBJECT("cdrom", struct disk, cdrom, struct cdrom_target, &cdrom_target_schema), .flags = FIELD_ONEOF, .doc = "Attach as a CD-ROM." },
-	{ OBJECT("lun", struct disk, lun, struct disk_target, &disk_target_schema), .flags = FIELD_ONEOF, .doc = "Attach as a SCSI LUN." },
-	{ INT("bootOrder", struct disk, boot_order), .min = 1, .max = 1000, .doc = "Place in the boot order, unique over disks and interfaces." },
+	{ OBJECT("lun", struct disk, lun, struct disk_target, &lun_target_schema), .flags = FIELD_ONEOF, .doc = "Attach as a SCSI LUN." },
+	{ INT("bootOrder", struct disk, boot_order), .min = 1, .max = INT64_MAX, .doc = "Place in the boot order, unique over disks and interfaces." },
 	{ STRING("serial", struct disk, serial), .max = 256, .check = check_serial, .doc = "Serial number that the guest sees." },
 	{ STRING("cache", struct disk, cache), .check = check_cache, .doc = "Cache mode: none, writethrough or writeback." },
 	{ STRING("io", struct disk, io), .check = check_io, .doc = "How QEMU does I/O: native or threads." },
-	{ STRING("errorPolicy", struct disk, error_policy), .check = check_error_policy, .doc = "What an I/O error does; stop when not given." },
+	{ STRING("errorPolicy", struct disk, error_policy), .min = 1, .check = check_error_policy, .doc = "What an I/O error does; stop when not given." },
 	{ TRISTATE("shareable", struct disk, shareable), .doc = "Several machines may write it at once." },
 	{ STRING("tag", struct disk, tag), .max = 64, .doc = "Word by which the guest finds the device in cloud-init's metadata." },
 	{ TRISTATE("dedicatedIOThread", struct disk, dedicated_io_thread), .doc = "The disk's I/O has a thread of its own." },

@@ -17,7 +17,7 @@ SCHEMA(empty_schema, struct empty, "Empty", "Says something by being there.", em
 
 static const char *const cpu_feature_policies[] = { "", "force", "require", "optional", "disable", "forbid", NULL };
 static const struct schema_field cpu_feature_rows[] = {
-	{ STRING("name", struct cpu_feature, name), .flags = FIELD_REQUIRED, .min = 1, .max = 64, .doc = "Feature as libvirt names it, such as vmx." },
+	{ STRING("name", struct cpu_feature, name), .dflt = "", .max = 64, .doc = "Feature as libvirt names it, such as vmx." },
 	{ ENUM("policy", struct cpu_feature, policy, cpu_feature_policies), .doc = "What to do about it; require when not given." },
 	{ 0 },
 };
@@ -39,7 +39,7 @@ static const struct schema_field cpu_rows[] = {
 	{ INT("threads", struct cpu, threads), UINT32, .doc = "Threads in a core." },
 	{ INT("maxSockets", struct cpu, max_sockets), UINT32, .doc = "Sockets that may be plugged in later." },
 	{ STRING("model", struct cpu, model), .max = 64, .doc = "A model that libvirt knows, host-model or host-passthrough." },
-	{ LIST("features", struct cpu, features, &cpu_feature_schema), .key = "name", .doc = "CPU flags beyond the model." },
+	{ LIST("features", struct cpu, features, &cpu_feature_schema), .doc = "CPU flags beyond the model." },
 	{ BOOL("dedicatedCpuPlacement", struct cpu, dedicated_cpu_placement), .doc = "Each virtual CPU has a host CPU of its own." },
 	{ BOOL("isolateEmulatorThread", struct cpu, isolate_emulator_thread), .doc = "QEMU's own threads have one more host CPU." },
 	{ OBJECT("numa", struct cpu, numa, struct numa, &numa_schema), .doc = "How the guest's memory is divided into nodes." },
@@ -79,16 +79,8 @@ static const struct schema_field resources_rows[] = {
 };
 SCHEMA(resources_schema, struct resources, "ResourceRequirements", "What the machine takes from its host.", resources_rows);
 
-/* KubeVirt's emulatedMachines for amd64: q35* and pc-q35*. */
-static int
-check_machine(const char *text, struct error *err)
-{
-	if (g_str_has_prefix(text, "q35") || g_str_has_prefix(text, "pc-q35"))
-		return 0;
-	return error_set(err, EINVAL, "machine type \"%.40s\" is not supported: use q35 or a pc-q35-VERSION", text);
-}
 static const struct schema_field machine_rows[] = {
-	{ STRING("type", struct machine, type), .max = 64, .check = check_machine, .doc = "Machine type: q35 or one of its versions." },
+	{ STRING("type", struct machine, type), .max = 64, .doc = "Machine type: q35 or one of its versions." },
 	{ 0 },
 };
 SCHEMA(machine_schema, struct machine, "Machine", "Kind of mainboard.", machine_rows);
@@ -132,7 +124,7 @@ static const struct schema_field acpi_tables_rows[] = {
 };
 static SCHEMA(acpi_tables_schema, struct acpi_tables, "ACPI", "ACPI tables from Secrets.", acpi_tables_rows);
 static const struct schema_field firmware_rows[] = {
-	{ STRING("uuid", struct firmware, uuid), .check = check_uuid, .doc = "UUID that the guest sees; made from the name when not given." },
+	{ STRING("uuid", struct firmware, uuid), .doc = "UUID that the guest sees; made from the name when not given." },
 	{ STRING("serial", struct firmware, serial), .max = 256, .doc = "System serial number that the guest sees." },
 	{ OBJECT("bootloader", struct firmware, bootloader, struct bootloader, &bootloader_schema), .doc = "Firmware; BIOS when not given." },
 	{ OBJECT("kernelBoot", struct firmware, kernel_boot, struct kernel_boot, &kernel_boot_schema), .doc = "Boot a kernel from a container image." },
@@ -142,7 +134,7 @@ static const struct schema_field firmware_rows[] = {
 SCHEMA(firmware_schema, struct firmware, "Firmware", "Identity and boot firmware.", firmware_rows);
 
 static const struct schema_field clock_utc_rows[] = {
-	{ INT_OR_STRING("offsetSeconds", struct clock_utc, offset_seconds), .doc = "Seconds from UTC." },
+	{ INT_OR_STRING("offsetSeconds", struct clock_utc, offset_seconds), .flags = FIELD_NUMBER, .doc = "Seconds from UTC." },
 	{ 0 },
 };
 SCHEMA(clock_utc_schema, struct clock_utc, "ClockOffsetUTC", "The guest's clock starts at UTC.", clock_utc_rows);
@@ -163,12 +155,12 @@ static const struct schema_field timers_rows[] = {
 };
 SCHEMA(timers_schema, struct timers, "Timers", "Timers of the guest.", timers_rows);
 static const struct schema_field guest_clock_rows[] = {
-	{ OBJECT("utc", struct guest_clock, utc, struct clock_utc, &clock_utc_schema), .flags = FIELD_ONEOF, .doc = "Start at UTC." },
-	{ STRING("timezone", struct guest_clock, timezone), .flags = FIELD_ONEOF, .max = 64, .doc = "Start at the time of a zone such as Europe/Berlin." },
+	{ OBJECT("utc", struct guest_clock, utc, struct clock_utc, &clock_utc_schema), .doc = "Start at UTC." },
+	{ STRING("timezone", struct guest_clock, timezone), .max = 64, .doc = "Start at the time of a zone such as Europe/Berlin." },
 	{ OBJECT("timer", struct guest_clock, timer, struct timers, &timers_schema), .doc = "Timers." },
 	{ 0 },
 };
-SCHEMA(guest_clock_schema, struct guest_clock, "Clock", "The guest's clock.", guest_clock_rows);
+SCHEMA(guest_clock_schema, struct guest_clock, "Clock", "The guest's clock.", guest_clock_rows, .open = true);
 
 static const struct schema_field feature_state_rows[] = {
 	{ TRISTATE("enabled", struct feature_state, enabled), .doc = "Whether the guest has it; true when not given." },
@@ -285,8 +277,8 @@ static const struct schema_field domain_rows[] = {
 	{ OBJECT("features", struct domain, features, struct features, &features_schema), .doc = "Features of the hypervisor." },
 	{ OBJECT("chassis", struct domain, chassis, struct chassis, &chassis_schema), .doc = "Chassis strings." },
 	{ OBJECT("devices", struct domain, devices, struct devices, &devices_schema), .flags = FIELD_PRESENT, .doc = "Disks, interfaces and other devices." },
-	{ ENUM("rebootPolicy", struct domain, reboot_policy, reboot_policies), .doc = "What a reboot by the guest does: restart it, or end the instance." },
-	{ ENUM("ioThreadsPolicy", struct domain, io_threads_policy, io_threads_policies), .doc = "How the disks share threads for their I/O." },
+	{ ENUM("rebootPolicy", struct domain, reboot_policy, reboot_policies), .min = 1, .doc = "What a reboot by the guest does: restart it, or end the instance." },
+	{ ENUM("ioThreadsPolicy", struct domain, io_threads_policy, io_threads_policies), .min = 1, .doc = "How the disks share threads for their I/O." },
 	{ OBJECT("ioThreads", struct domain, io_threads, struct io_threads, &io_threads_schema), .doc = "Threads of the policy supplementalPool." },
 	{ OBJECT("launchSecurity", struct domain, launch_security, struct launch_security, &launch_security_schema), .doc = "The guest's memory is hidden from the host." },
 	{ 0 },

@@ -17,7 +17,8 @@ extern const struct schema devices_schema, disk_schema, domain_schema, empty_sch
 /* Rules across the fields of a VMI's spec (KubeVirt's create webhook). */
 void vmi_spec_check(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics);
 
-/* Rules across the fields of a cloud-init source. */
-void cloud_init_check(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics);
+/* M11: memory.guest and memory.maxGuest of a VirtualMachine's template. */
+void vm_memory_check(const struct vmi_spec *spec, const struct document *document, const char *path,
+    struct diagnostics *diagnostics);
 
 #endif

@@ -11,7 +11,7 @@ static const struct schema_field matcher_rows[] = {
 	{ STRING("kind", struct matcher, kind), .max = 253, .doc = "Kind of it; the one of the whole cluster when not given." },
 	{ STRING("revisionName", struct matcher, revision_name), .max = 253, .doc = "ControllerRevision that holds the copy to use." },
 	{ STRING("inferFromVolume", struct matcher, infer_from_volume), .max = 253, .doc = "Volume whose labels name it." },
-	{ ENUM("inferFromVolumeFailurePolicy", struct matcher, infer_from_volume_failure_policy, infer_failures), .doc = "What happens when the volume does not name one; Reject when not given." },
+	{ ENUM("inferFromVolumeFailurePolicy", struct matcher, infer_from_volume_failure_policy, infer_failures), .min = 1, .doc = "What happens when the volume does not name one; Reject when not given." },
 	{ 0 },
 };
 SCHEMA(matcher_schema, struct matcher, "Matcher", "An instancetype or a preference.", matcher_rows);

@@ -11,7 +11,6 @@
 
 static CHECK_WORD(check_model, "virtio", "e1000", "e1000e", "igb", "ne2k_pci", "pcnet", "rtl8139")
 static CHECK_WORD(check_state, "up", "down", "absent")
-static CHECK_WORD(check_protocol, "TCP", "UDP")
 
 static int
 check_interface_name(const char *text, struct error *err)
@@ -22,28 +21,28 @@ check_interface_name(const char *text, struct error *err)
 }
 
 static const struct schema_field port_rows[] = {
-	{ STRING("name", struct port, name), .max = 63, .doc = "Name of the port." },
-	{ STRING("protocol", struct port, protocol), .check = check_protocol, .dflt = "TCP", .doc = "TCP or UDP." },
-	{ INT("port", struct port, port), .flags = FIELD_REQUIRED, .min = 1, .max = 65535, .doc = "Number of the port." },
+	{ STRING("name", struct port, name), .doc = "Name of the port." },
+	{ STRING("protocol", struct port, protocol), .dflt = "TCP", .doc = "TCP or UDP." },
+	{ INT("port", struct port, port), .min = INT32_MIN, .max = INT32_MAX, .doc = "Number of the port." },
 	{ 0 },
 };
 static SCHEMA(port_schema, struct port, "Port", "A port on which the guest listens.", port_rows);
 static const struct schema_field dhcp_private_option_rows[] = {
-	{ INT("option", struct dhcp_private_option, option), .flags = FIELD_REQUIRED, .doc = "Number, from 224 to 254." },
-	{ STRING("value", struct dhcp_private_option, value), .flags = FIELD_REQUIRED, .max = 255, .doc = "Value." },
+	{ INT("option", struct dhcp_private_option, option), .doc = "Number, from 224 to 254." },
+	{ STRING("value", struct dhcp_private_option, value), .dflt = "", .doc = "Value." },
 	{ 0 },
 };
 static SCHEMA(dhcp_private_option_schema, struct dhcp_private_option, "DHCPPrivateOptions", "A DHCP option of one's own.", dhcp_private_option_rows);
 static const struct schema_field dhcp_options_rows[] = {
-	{ STRING("bootFileName", struct dhcp_options, boot_file_name), .max = 255, .doc = "Name of the boot file." },
-	{ STRING("tftpServerName", struct dhcp_options, tftp_server_name), .max = 255, .doc = "Server that has the boot file." },
+	{ STRING("bootFileName", struct dhcp_options, boot_file_name), .doc = "Name of the boot file." },
+	{ STRING("tftpServerName", struct dhcp_options, tftp_server_name), .doc = "Server that has the boot file." },
 	{ STRINGS("ntpServers", struct dhcp_options, ntp_servers), .doc = "IPv4 addresses of time servers." },
 	{ LIST("privateOptions", struct dhcp_options, private_options, &dhcp_private_option_schema), .doc = "Other options." },
 	{ 0 },
 };
 static SCHEMA(dhcp_options_schema, struct dhcp_options, "DHCPOptions", "What DHCP tells the guest.", dhcp_options_rows);
 static const struct schema_field binding_plugin_rows[] = {
-	{ STRING("name", struct binding_plugin, name), .flags = FIELD_REQUIRED, .max = 253, .doc = "Name of the plugin." },
+	{ STRING("name", struct binding_plugin, name), .dflt = "", .max = 253, .doc = "Name of the plugin." },
 	{ 0 },
 };
 static SCHEMA(binding_plugin_schema, struct binding_plugin, "PluginBinding", "A way to connect that a plugin knows.", binding_plugin_rows);
@@ -59,17 +58,17 @@ static const struct schema_field interface_rows[] = {
 	{ REFUSED("passt", "KubeVirt has discontinued it."), .flags = FIELD_ONEOF },
 	{ STRING("model", struct interface, model), .check = check_model, .doc = "Model of the card; virtio when not given." },
 	{ STRING("macAddress", struct interface, mac_address), .check = check_mac, .doc = "MAC address; made from the name when not given." },
-	{ INT("bootOrder", struct interface, boot_order), .min = 1, .max = 1000, .doc = "Place in the boot order." },
+	{ INT("bootOrder", struct interface, boot_order), .min = 1, .max = INT64_MAX, .doc = "Place in the boot order." },
 	{ STRING("pciAddress", struct interface, pci_address), .check = check_pci_address, .doc = "Place on the PCI bus." },
 	{ STRING("tag", struct interface, tag), .max = 64, .doc = "Word by which the guest finds the device in cloud-init's metadata." },
 	{ STRING("state", struct interface, state), .check = check_state, .doc = "Whether the link is up or down." },
 	{ LIST("ports", struct interface, ports, &port_schema), .doc = "Ports on which the guest listens; all are reachable from this host." },
-	{ REFUSED("portRanges", "Write the ports one by one under ports: all are reachable from this host.") },
+	{ ANY("portRanges", struct interface, port_ranges), .doc = "Ranges of ports: refused, write the ports one by one under ports." },
 	{ OBJECT("dhcpOptions", struct interface, dhcp_options, struct dhcp_options, &dhcp_options_schema), .doc = "What DHCP tells the guest.", .warn = "DHCP serves address, gateway and name server only." },
 	{ INT("acpiIndex", struct interface, acpi_index), .doc = "Number by which the guest names the interface." },
 	{ 0 },
 };
-SCHEMA(interface_schema, struct interface, "Interface", "A network card of the guest.", interface_rows);
+SCHEMA(interface_schema, struct interface, "Interface", "A network card of the guest.", interface_rows, .exactly_one = true);
 
 static const struct schema_field pod_rows[] = {
 	{ STRING("vmNetworkCIDR", struct network_pod, vm_network_cidr), .max = 64, .doc = "Addresses behind the NAT.", .warn = "The host's network has its own range, which the configuration sets." },
@@ -78,16 +77,22 @@ static const struct schema_field pod_rows[] = {
 };
 static SCHEMA(pod_schema, struct network_pod, "PodNetwork", "The host's default network.", pod_rows);
 static const struct schema_field multus_rows[] = {
-	{ STRING("networkName", struct network_multus, network_name), .flags = FIELD_REQUIRED, .max = 317, .doc = "A NetworkAttachmentDefinition, as [namespace/]name." },
+	{ STRING("networkName", struct network_multus, network_name), .dflt = "", .doc = "A NetworkAttachmentDefinition, as [namespace/]name." },
 	{ BOOL("default", struct network_multus, is_default), .doc = "It takes the place of the default network." },
 	{ 0 },
 };
 static SCHEMA(multus_schema, struct network_multus, "MultusNetwork", "A network by its NetworkAttachmentDefinition.", multus_rows);
+static const struct schema_field network_claim_rows[] = {
+	{ STRING("claimName", struct network_claim, claim_name), .doc = "One of resourceClaims." },
+	{ STRING("requestName", struct network_claim, request_name), .doc = "A request of the claim." },
+	{ 0 },
+};
+static SCHEMA(network_claim_schema, struct network_claim, "ResourceClaimNetworkSource", "A network by a dynamic resource.", network_claim_rows);
 static const struct schema_field network_rows[] = {
-	{ STRING("name", struct network, name), .flags = FIELD_REQUIRED, .check = check_dns_label, .doc = "Name; the interface has the same." },
+	{ STRING("name", struct network, name), .flags = FIELD_REQUIRED, .check = check_interface_name, .doc = "Name; the interface has the same." },
 	{ OBJECT("pod", struct network, pod, struct network_pod, &pod_schema), .flags = FIELD_ONEOF, .doc = "The host's default network." },
 	{ OBJECT("multus", struct network, multus, struct network_multus, &multus_schema), .flags = FIELD_ONEOF, .doc = "Another network." },
-	{ REFUSED("resourceClaim", "Dynamic resources need Kubernetes."), .flags = FIELD_ONEOF },
+	{ OBJECT("resourceClaim", struct network, resource_claim, struct network_claim, &network_claim_schema), .flags = FIELD_ONEOF, .doc = "A dynamic resource: refused.", .warn = "Dynamic resources need Kubernetes." },
 	{ 0 },
 };
 SCHEMA(network_schema, struct network, "Network", "What an interface is connected to.", network_rows, .exactly_one = true);

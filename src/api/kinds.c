@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "src/api/check.h"
 #include "src/api/core.h"
 #include "src/api/instancetype.h"
 #include "src/api/kinds.h"
@@ -26,7 +27,7 @@ const struct kind kinds[KIND_COUNT] = {
 	[KIND_VMI] = { .group = KUBEVIRT, .version = "v1", .old_version = "v1alpha3", .name = "VirtualMachineInstance",
 	    .plural = "virtualmachineinstances", .singular = "virtualmachineinstance", .short_names = { "vmi", "vmis" },
 	    .namespaced = true, .in_all = true, .schema = &vmi_schema, .status_schema = &vmi_status_schema, .columns = vmi_columns,
-	    .doc = "A virtual machine that runs.", .prepare = vmi_prepare,
+	    .doc = "A virtual machine that runs.", .prepare = vmi_prepare, .check_change = vmi_check_change,
 	    .finalizer = "kubevirt.io/foregroundDeleteVirtualMachine" },
 	[KIND_DATA_VOLUME] = { .group = "cdi.kubevirt.io", .version = "v1beta1", .name = "DataVolume", .plural = "datavolumes",
 	    .singular = "datavolume", .short_names = { "dv", "dvs" }, .namespaced = true, .has_status = true, .in_all = true,
@@ -186,20 +187,42 @@ kind_of_document(const struct document *document, struct diagnostics *diagnostic
 	return NULL;
 }
 
+/* Kubernetes' limit on all annotations of an object together. */
+enum { ANNOTATION_BYTES = 256 << 10 };
+
+static void tell(const struct document *document, const char *field, const char *place, struct diagnostics *diagnostics,
+    const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+static void
+tell(const struct document *document, const char *field, const char *place, struct diagnostics *diagnostics,
+    const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	diagnostics_add_named(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, place, field, format, ap);
+	va_end(ap);
+}
+
 /* What rows cannot say of a map: rules for its values. */
 static void
-check_labels(const struct document *document, const struct meta *meta, struct diagnostics *diagnostics)
+check_maps(const struct document *document, const struct meta *meta, struct diagnostics *diagnostics)
 {
 	struct error err = { 0 };
+	size_t bytes = 0;
 
 	for (size_t i = 0; i < meta->labels.count; i++) {
 		g_autoptr(GString) path = g_string_new("metadata.labels");
 
-		if (check_label_value(meta->labels.entries[i].value, &err) == 0)
-			continue;
 		path_member(path, meta->labels.entries[i].name);
-		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, path->str, "%s", err.text);
+		if (check_label_value(meta->labels.entries[i].value, &err) != 0)
+			tell(document, "metadata.labels", path->str, diagnostics, "%s", err.text);
 	}
+	for (size_t i = 0; i < meta->annotations.count; i++)
+		bytes += strlen(meta->annotations.entries[i].name) + strlen(meta->annotations.entries[i].value);
+	if (bytes > ANNOTATION_BYTES)
+		tell(document, "metadata.annotations", "metadata.annotations", diagnostics, "has %zu bytes: at most %d are allowed", bytes,
+		    ANNOTATION_BYTES);
 }
 
 /* Metadata that a user must or must not write. */
@@ -209,13 +232,16 @@ check_meta(const struct kind *kind, const struct document *document, const struc
 	if (meta->name == NULL && path_find(document->root, "metadata.generateName") == NULL)
 		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, "metadata.name",
 		    "is required: what the %s is called", kind->name);
-	check_labels(document, meta, diagnostics);
+	check_maps(document, meta, diagnostics);
+	/* What is sent back to be changed has labels that the daemon gave. */
+	if (kind == &kinds[KIND_VMI] && meta->uid == NULL)
+		instance_metadata_check(&meta->labels, &meta->annotations, document, "metadata", diagnostics);
 	if (!kind->namespaced && meta->namespace != NULL)
 		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_FORBIDDEN, document, "metadata.namespace",
 		    "a %s is in no namespace: remove it", kind->name);
 	if (meta->name != NULL && kind->group == kinds[KIND_VM].group && strlen(meta->name) > 63)
-		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, "metadata.name",
-		    "is %zu characters long: at most 63 are allowed", strlen(meta->name));
+		diagnostics_add(diagnostics, SEVERITY_WARNING, CAUSE_INVALID, document, "metadata.name",
+		    "is %zu characters long: the guest's hostname has the first 63 of them", strlen(meta->name));
 }
 
 void *
@@ -231,6 +257,9 @@ kind_decode(const struct document *document, const char *default_namespace, cons
 		*kind_out = kind;
 	if (kind == NULL)
 		return NULL;
+	if (g_strcmp0(path_string(document->root, "apiVersion"), kind_api_version(kind)) != 0)
+		diagnostics_add(diagnostics, SEVERITY_WARNING, CAUSE_NOT_SUPPORTED, document, "apiVersion", "is deprecated: write %s",
+		    kind_api_version(kind));
 	/* What users write under status is never taken, so it is not judged either. */
 	tree = json_copy(document->root);
 	json_object_del(tree, "status");

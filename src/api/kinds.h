@@ -71,6 +71,8 @@ void vm_prepare(json_t *tree);
 void vmi_prepare(json_t *tree);
 void claim_prepare(json_t *tree);
 void secret_prepare(json_t *tree);
+/* 5.8: reserved labels stay as they are; the spec is fixed by its row. */
+void vmi_check_change(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics);
 void claim_check_change(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics);
 void secret_check_change(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics);
 void config_map_check_change(const void *old, const void *new, const struct document *document,

@@ -48,7 +48,7 @@ static const struct schema_field meta_rows[] = {
 	{ INT("deletionGracePeriodSeconds", struct meta, deletion_grace_period_seconds), .doc = "Grace that the deletion was given." },
 	{ MAP("labels", struct meta, labels), .check = check_label_name, .doc = "Words by which objects are selected." },
 	{ MAP("annotations", struct meta, annotations), .check = check_label_name, .doc = "Notes for people and programs." },
-	{ STRINGS("finalizers", struct meta, finalizers), .doc = "Who still has work to do before the object may vanish." },
+	{ STRINGS("finalizers", struct meta, finalizers), .check = check_label_name, .doc = "Who still has work to do before the object may vanish." },
 	{ LIST("ownerReferences", struct meta, owner_references, &owner_reference_schema), .key = "uid",
 	  .doc = "Objects whose removal takes this one along." },
 	{ IGNORED("managedFields", "Ownership of single fields is not tracked.") },
@@ -71,7 +71,7 @@ static const struct schema_field condition_rows[] = {
 SCHEMA(condition_schema, struct condition, "Condition", "One aspect of an object's state.", condition_rows, .nullable = true);
 
 static const struct schema_field local_object_reference_rows[] = {
-	{ STRING("name", struct local_object_reference, name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain,
+	{ STRING("name", struct local_object_reference, name),
 	  .doc = "Name of the object, in the same namespace." },
 	{ 0 },
 };

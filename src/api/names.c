@@ -122,15 +122,13 @@ check_config_key(const char *text, struct error *err)
 int
 check_mac(const char *text, struct error *err)
 {
-	bool good = strlen(text) == 17;
+	size_t group = strchr(text, '.') != NULL ? 5 : 3, length = group == 5 ? 14 : 17;
+	bool good = strlen(text) == length;
 
-	for (size_t i = 0; good && i < 17; i++)
-		good = i % 3 == 2 ? text[i] == ':' || text[i] == '-' : g_ascii_isxdigit(text[i]);
-	if (!good)
-		return error_set(err, EINVAL, "\"%.40s\" is not a MAC address such as 52:54:00:12:34:56", text);
-	if (g_ascii_xdigit_value(text[1]) % 2 != 0)
-		return error_set(err, EINVAL, "%s is a multicast address: its first byte must be even", text);
-	return 0;
+	/* As Go reads it: pairs with ":" or "-", or fours with ".", all separators the same. */
+	for (size_t i = 0; good && i < length; i++)
+		good = i % group == group - 1 ? text[i] == text[group - 1] && strchr(":-.", text[i]) != NULL : g_ascii_isxdigit(text[i]);
+	return good ? 0 : error_set(err, EINVAL, "\"%.40s\" is not a MAC address such as 52:54:00:12:34:56", text);
 }
 
 int
@@ -172,10 +170,12 @@ check_subnet(const char *text, struct error *err)
 int
 check_pci_address(const char *text, struct error *err)
 {
-	unsigned domain, bus, slot, function;
-	char end;
+	static const char form[] = "xxxx:xx:xx.7"; /* x: a hexadecimal digit, 7: a function */
+	bool good = strlen(text) == strlen(form);
 
-	if (sscanf(text, "%4x:%2x:%2x.%1x%c", &domain, &bus, &slot, &function, &end) == 4)
+	for (size_t i = 0; good && form[i] != '\0'; i++)
+		good = form[i] == 'x' ? g_ascii_isxdigit(text[i]) : form[i] == '7' ? text[i] >= '0' && text[i] <= '7' : text[i] == form[i];
+	if (good)
 		return 0;
 	return error_set(err, EINVAL, "\"%.40s\" is not a PCI address such as 0000:81:01.0", text);
 }

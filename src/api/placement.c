@@ -97,10 +97,10 @@ static CHECK_WORD(check_toleration_operator, "Exists", "Equal")
 static CHECK_WORD(check_taint_effect, "NoSchedule", "PreferNoSchedule", "NoExecute")
 static CHECK_WORD(check_unsatisfiable, "DoNotSchedule", "ScheduleAnyway")
 static const struct schema_field toleration_rows[] = {
-	{ STRING("key", struct toleration, key), .check = check_label_name, .doc = "Name of the taint." },
-	{ STRING("operator", struct toleration, operator), .check = check_toleration_operator, .doc = "Exists or Equal." },
+	{ STRING("key", struct toleration, key), .flags = FIELD_LENIENT, .check = check_label_name, .doc = "Name of the taint." },
+	{ STRING("operator", struct toleration, operator), .flags = FIELD_LENIENT, .check = check_toleration_operator, .doc = "Exists or Equal." },
 	{ STRING("value", struct toleration, value), .doc = "Value of the taint." },
-	{ STRING("effect", struct toleration, effect), .check = check_taint_effect, .doc = "What the taint does." },
+	{ STRING("effect", struct toleration, effect), .flags = FIELD_LENIENT, .check = check_taint_effect, .doc = "What the taint does." },
 	{ INT("tolerationSeconds", struct toleration, toleration_seconds), .doc = "How long." },
 	{ 0 },
 };

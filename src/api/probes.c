@@ -45,7 +45,7 @@ static const struct schema_field probe_rows[] = {
 SCHEMA(probe_schema, struct probe, "Probe", "Looks whether the guest is well.", probe_rows);
 
 static const struct schema_field credential_secret_rows[] = {
-	{ STRING("secretName", struct credential_secret, secret_name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain, .doc = "Name of the Secret." },
+	{ STRING("secretName", struct credential_secret, secret_name), .dflt = "", .doc = "Name of the Secret." },
 	{ 0 },
 };
 static SCHEMA(credential_secret_schema, struct credential_secret, "AccessCredentialSecretSource", "A Secret.", credential_secret_rows);
@@ -67,8 +67,8 @@ static const struct schema_field propagation_rows[] = {
 };
 static SCHEMA(propagation_schema, struct credential_propagation, "AccessCredentialPropagationMethod", "How it gets into the guest.", propagation_rows);
 static const struct schema_field credential_item_rows[] = {
-	{ OBJECT("source", struct access_credential_item, source, struct credential_source, &credential_source_schema), .flags = FIELD_REQUIRED, .doc = "Where keys or passwords are." },
-	{ OBJECT("propagationMethod", struct access_credential_item, propagation_method, struct credential_propagation, &propagation_schema), .flags = FIELD_REQUIRED, .doc = "How they get into the guest." },
+	{ OBJECT("source", struct access_credential_item, source, struct credential_source, &credential_source_schema), .doc = "Where keys or passwords are." },
+	{ OBJECT("propagationMethod", struct access_credential_item, propagation_method, struct credential_propagation, &propagation_schema), .doc = "How they get into the guest." },
 	{ 0 },
 };
 static SCHEMA(credential_item_schema, struct access_credential_item, "AccessCredentialItem", "Keys or passwords.", credential_item_rows);

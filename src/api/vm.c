@@ -4,13 +4,13 @@
 #include <glib.h>
 #include <string.h>
 
-#include "src/api/domain.h"
+#include "src/api/check.h"
 #include "src/api/rows.h"
 #include "src/api/vm.h"
 
 static const struct schema_field template_metadata_rows[] = {
-	{ MAP("labels", struct template_metadata, labels), .check = check_label_name, .doc = "Labels of the instance." },
-	{ MAP("annotations", struct template_metadata, annotations), .check = check_label_name, .doc = "Annotations of the instance." },
+	{ MAP("labels", struct template_metadata, labels), .doc = "Labels of the instance." },
+	{ MAP("annotations", struct template_metadata, annotations), .doc = "Annotations of the instance." },
 	{ STRING("name", struct template_metadata, name), .doc = "Has no effect: the instance has the machine's name." },
 	{ IGNORED("namespace", "The instance is in the machine's namespace.") },
 	{ IGNORED("creationTimestamp", "It is set when the instance is made.") },
@@ -21,14 +21,23 @@ static SCHEMA(template_metadata_schema, struct template_metadata, "TemplateMeta"
 
 static const struct schema_field template_rows[] = {
 	{ OBJECT("metadata", struct vmi_template, metadata, struct template_metadata, &template_metadata_schema), .doc = "Labels and annotations of the instance." },
-	{ OBJECT("spec", struct vmi_template, spec, struct vmi_spec, &vmi_spec_schema), .flags = FIELD_REQUIRED | FIELD_PRESENT, .doc = "The machine as it runs." },
+	{ OBJECT("spec", struct vmi_template, spec, struct vmi_spec, &vmi_spec_schema), .flags = FIELD_PRESENT, .doc = "The machine as it runs." },
 	{ 0 },
 };
 static SCHEMA(template_schema, struct vmi_template, "VirtualMachineInstanceTemplateSpec", "From what the instance is made.", template_rows);
 
+/* Free form, as in KubeVirt; the DataVolume's own rules judge it when it is made. */
+static const struct schema_field data_volume_metadata_rows[] = {
+	{ STRING("name", struct meta, name), .doc = "Name of the DataVolume." },
+	{ STRING("namespace", struct meta, namespace), .doc = "The machine's namespace." },
+	{ MAP("labels", struct meta, labels), .doc = "Labels of the DataVolume." },
+	{ MAP("annotations", struct meta, annotations), .doc = "Annotations of the DataVolume." },
+	{ 0 },
+};
+static SCHEMA(data_volume_metadata_schema, struct meta, "DataVolumeMeta", "Name, labels and annotations of the DataVolume.", data_volume_metadata_rows, .open = true, .nullable = true);
 static const struct schema_field data_volume_template_rows[] = {
-	{ OBJECT("metadata", struct data_volume_template, metadata, struct meta, &object_meta_schema), .flags = FIELD_REQUIRED | FIELD_PRESENT, .doc = "Name, labels and annotations of the DataVolume." },
-	{ OBJECT("spec", struct data_volume_template, spec, struct data_volume_spec, &data_volume_spec_schema), .flags = FIELD_REQUIRED | FIELD_PRESENT, .doc = "The DataVolume." },
+	{ OBJECT("metadata", struct data_volume_template, metadata, struct meta, &data_volume_metadata_schema), .flags = FIELD_PRESENT, .doc = "Name, labels and annotations of the DataVolume." },
+	{ OBJECT("spec", struct data_volume_template, spec, struct data_volume_spec, &data_volume_spec_schema), .flags = FIELD_PRESENT, .doc = "The DataVolume." },
 	{ IGNORED("apiVersion", "It is always cdi.kubevirt.io/v1beta1.") },
 	{ IGNORED("kind", "It is always DataVolume.") },
 	{ IGNORED("status", "It is made anew.") },
@@ -38,64 +47,8 @@ static SCHEMA(data_volume_template_schema, struct data_volume_template, "DataVol
 
 const char *const run_strategy_words[] = { "", "Always", "Halted", "Manual", "RerunOnFailure", "Once", NULL };
 
-static void
-check_run(const struct vm_spec *spec, const struct document *document, const char *path, struct diagnostics *diagnostics)
-{
-	g_autofree char *running = g_strdup_printf("%s.running", path), *strategy = g_strdup_printf("%s.runStrategy", path);
-
-	if (spec->running != TRISTATE_UNSET && spec->run_strategy != RUN_UNSET)
-		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, running,
-		    "running and runStrategy exclude each other: keep runStrategy");
-	else if (spec->running != TRISTATE_UNSET)
-		diagnostics_add(diagnostics, SEVERITY_WARNING, CAUSE_INVALID, document, running,
-		    "is deprecated: write runStrategy: %s", spec->running == TRISTATE_TRUE ? "Always" : "Halted");
-	else if (spec->run_strategy == RUN_UNSET)
-		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, strategy,
-		    "is required: Always, Halted, Manual, RerunOnFailure or Once");
-}
-
-static bool
-is_referenced(const struct vm_spec *spec, const char *name)
-{
-	SCHEMA_EACH (struct volume, v, &spec->template->spec->volumes) {
-		if (v->data_volume != NULL && g_strcmp0(v->data_volume->name, name) == 0)
-			return true;
-		if (v->persistent_volume_claim != NULL && g_strcmp0(v->persistent_volume_claim->claim_name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-static void
-check_templates(const struct vm_spec *spec, const struct document *document, const char *path, struct diagnostics *diagnostics)
-{
-	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-	size_t i = 0;
-
-	SCHEMA_EACH (struct data_volume_template, t, &spec->data_volume_templates) {
-		g_autofree char *field = g_strdup_printf("%s.dataVolumeTemplates[%zu]", path, i++);
-		g_autofree char *name = g_strconcat(field, ".metadata.name", NULL);
-
-		if (t->metadata->name == NULL)
-			diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, name,
-			    "is required: what the DataVolume is called");
-		else if (!g_hash_table_add(seen, t->metadata->name))
-			diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_DUPLICATE, document, name, "\"%s\" is used by an earlier template", t->metadata->name);
-		else if (!is_referenced(spec, t->metadata->name))
-			diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, field,
-			    "no volume of the template uses DataVolume \"%s\": add it under template.spec.volumes", t->metadata->name);
-	}
-}
-
-static void
-vm_spec_check(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics)
-{
-	check_run(object, document, path, diagnostics);
-	check_templates(object, document, path, diagnostics);
-}
-
 static const struct schema_field vm_spec_rows[] = {
-	{ ENUM("runStrategy", struct vm_spec, run_strategy, run_strategy_words), .doc = "When the machine should run." },
+	{ ENUM("runStrategy", struct vm_spec, run_strategy, run_strategy_words), .min = 1, .doc = "When the machine should run." },
 	{ TRISTATE("running", struct vm_spec, running), .doc = "Older form of runStrategy: true is Always, false is Halted." },
 	{ OBJECT("template", struct vm_spec, template, struct vmi_template, &template_schema), .flags = FIELD_REQUIRED | FIELD_PRESENT, .doc = "From what the instance is made at each start." },
 	{ LIST("dataVolumeTemplates", struct vm_spec, data_volume_templates, &data_volume_template_schema), .max = 256, .doc = "DataVolumes that are made and deleted with the machine." },

@@ -14,16 +14,24 @@ static const char *const eviction_strategies[] = { "", "None", "LiveMigrate", "L
 
 static const char *const dns_policies[] = { "", "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None", NULL };
 
+static const struct schema_field resource_claim_rows[] = {
+	{ STRING("name", struct resource_claim, name), .flags = FIELD_REQUIRED, .check = check_dns_label, .doc = "Name by which devices refer to it." },
+	{ STRING("resourceClaimName", struct resource_claim, resource_claim_name), .min = 1, .max = 253, .check = check_dns_subdomain, .doc = "A ResourceClaim." },
+	{ STRING("resourceClaimTemplateName", struct resource_claim, resource_claim_template_name), .min = 1, .max = 253, .check = check_dns_subdomain, .doc = "A ResourceClaimTemplate." },
+	{ 0 },
+};
+static SCHEMA(resource_claim_schema, struct resource_claim, "VirtualMachineInstanceResourceClaim", "A dynamic resource.", resource_claim_rows);
+
 static const struct schema_field vmi_spec_rows[] = {
-	{ OBJECT("domain", struct vmi_spec, domain, struct domain, &domain_schema), .flags = FIELD_REQUIRED | FIELD_PRESENT, .doc = "The virtual hardware." },
+	{ OBJECT("domain", struct vmi_spec, domain, struct domain, &domain_schema), .flags = FIELD_PRESENT, .doc = "The virtual hardware." },
 	{ LIST("volumes", struct vmi_spec, volumes, &volume_schema), .key = "name", .max = 256, .doc = "Where the data of the disks comes from." },
 	{ LIST("networks", struct vmi_spec, networks, &network_schema), .key = "name", .max = 256, .doc = "What the interfaces are connected to." },
-	{ ENUM("startStrategy", struct vmi_spec, start_strategy, start_strategies), .doc = "Paused: the guest waits for unpause before its first instruction." },
-	{ ENUM("evictionStrategy", struct vmi_spec, eviction_strategy, eviction_strategies), .doc = "What happens when its host is drained." },
+	{ ENUM("startStrategy", struct vmi_spec, start_strategy, start_strategies), .min = 1, .doc = "Paused: the guest waits for unpause before its first instruction." },
+	{ ENUM("evictionStrategy", struct vmi_spec, eviction_strategy, eviction_strategies), .min = 1, .doc = "What happens when its host is drained." },
 	{ INT("terminationGracePeriodSeconds", struct vmi_spec, termination_grace_period_seconds), .dflt = "30", .doc = "Seconds that the guest has to shut down before it is cut off." },
 	{ STRING("hostname", struct vmi_spec, hostname), .check = check_dns_label, .doc = "Hostname; the instance's name when not given." },
 	{ STRING("subdomain", struct vmi_spec, subdomain), .check = check_dns_subdomain, .doc = "Domain that follows the hostname." },
-	{ STRING("architecture", struct vmi_spec, architecture), .max = 16, .doc = "Processor architecture: amd64." },
+	{ STRING("architecture", struct vmi_spec, architecture), .doc = "Processor architecture: amd64." },
 	{ MAP("nodeSelector", struct vmi_spec, node_selector), .flags = FIELD_LENIENT, .check = check_label_name, .doc = "Labels that the host must have." },
 	{ OBJECT("affinity", struct vmi_spec, affinity, struct affinity, &affinity_schema), .doc = "Where it may run.", .warn = "Placement follows capacity and nodeSelector." },
 	{ LIST("tolerations", struct vmi_spec, tolerations, &toleration_schema), .max = 256, .doc = "Taints that it bears.", .warn = "Hosts have no taints." },
@@ -36,7 +44,7 @@ static const struct schema_field vmi_spec_rows[] = {
 	{ OBJECT("livenessProbe", struct vmi_spec, liveness_probe, struct probe, &probe_schema), .doc = "Looks whether the guest is alive; ends the instance when it is not." },
 	{ OBJECT("readinessProbe", struct vmi_spec, readiness_probe, struct probe, &probe_schema), .doc = "Looks whether the guest is ready; drives the condition Ready." },
 	{ LIST("accessCredentials", struct vmi_spec, access_credentials, &access_credential_schema), .max = 256, .doc = "SSH keys and passwords for the guest." },
-	{ REFUSED("resourceClaims", "Dynamic resources need Kubernetes.") },
+	{ LIST("resourceClaims", struct vmi_spec, resource_claims, &resource_claim_schema), .key = "name", .doc = "Dynamic resources.", .warn = "Dynamic resources need Kubernetes: a device that names one does not start." },
 	{ REFUSED("utilityVolumes", "They are plugged in by tools, never written.") },
 	{ 0 },
 };
@@ -159,6 +167,15 @@ or_one(int64_t n)
 	return n > 0 ? n : 1;
 }
 
+/* Numbers of any size can be written: the largest one stands for all beyond. */
+static int64_t
+product(int64_t a, int64_t b)
+{
+	int64_t result;
+
+	return __builtin_mul_overflow(a, b, &result) ? INT64_MAX : result;
+}
+
 int64_t
 vmi_vcpus(const struct vmi_spec *spec)
 {
@@ -167,12 +184,12 @@ vmi_vcpus(const struct vmi_spec *spec)
 	int64_t milli = 0;
 
 	if (cpu != NULL && (cpu->sockets > 0 || cpu->cores > 0 || cpu->threads > 0))
-		return or_one(cpu->sockets) * or_one(cpu->cores) * or_one(cpu->threads);
+		return product(product(or_one(cpu->sockets), or_one(cpu->cores)), or_one(cpu->threads));
 	if (r != NULL && r->limits != NULL)
 		milli = r->limits->cpu;
 	if (milli == 0 && r != NULL && r->requests != NULL)
 		milli = r->requests->cpu;
-	return or_one((milli + 999) / 1000);
+	return or_one(milli / 1000 + (milli % 1000 > 0));
 }
 
 int64_t

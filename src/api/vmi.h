@@ -206,6 +206,7 @@ struct interface {
 	struct empty *bridge, *masquerade, *sriov, *passt_binding; /* exactly one of these and binding */
 	struct binding_plugin *binding;
 	struct dhcp_options *dhcp_options;
+	json_t *port_ranges; /* refused */
 };
 
 struct input {
@@ -340,6 +341,10 @@ struct volume_downward {
 struct volume_service_account {
 	char *service_account_name;
 };
+struct volume_container_path {
+	char *path;
+	enum tristate read_only;
+};
 struct volume { /* name and exactly one source */
 	char *name;
 	struct volume_data_volume *data_volume;
@@ -354,6 +359,8 @@ struct volume { /* name and exactly one source */
 	struct volume_config_map *config_map;
 	struct volume_downward *downward_api;
 	struct volume_service_account *service_account;
+	struct volume_container_path *container_path; /* accepted, but no machine starts with it */
+	struct empty *downward_metrics;               /* refused */
 };
 
 struct network_pod {
@@ -363,10 +370,14 @@ struct network_multus {
 	char *network_name; /* [namespace/]name of a NetworkAttachmentDefinition */
 	bool is_default;
 };
+struct network_claim {
+	char *claim_name, *request_name;
+};
 struct network { /* name and exactly one source */
 	char *name;
 	struct network_pod *pod;
 	struct network_multus *multus;
+	struct network_claim *resource_claim; /* refused */
 };
 
 /* --- probes, credentials, placement --------------------------------------------------------------------------------- */
@@ -413,6 +424,10 @@ struct access_credential { /* exactly one */
 	struct access_credential_item *ssh_public_key, *user_password;
 };
 
+struct resource_claim {
+	char *name, *resource_claim_name, *resource_claim_template_name;
+};
+
 struct dns_option {
 	char *name, *value;
 };
@@ -443,6 +458,7 @@ struct vmi_spec {
 	int dns_policy; /* enum dns_policy */
 	struct dns_config *dns_config;
 	char *priority_class_name, *scheduler_name, *service_account_name;
+	struct schema_list resource_claims; /* struct resource_claim; accepted, but no machine starts with it */
 };
 
 enum vmi_phase { VMI_UNSET, VMI_PENDING, VMI_SCHEDULING, VMI_SCHEDULED, VMI_RUNNING, VMI_SUCCEEDED, VMI_FAILED, VMI_UNKNOWN,

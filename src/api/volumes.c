@@ -10,20 +10,20 @@
 #include "src/base/error.h"
 
 static const struct schema_field data_volume_rows[] = {
-	{ STRING("name", struct volume_data_volume, name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain, .doc = "Name of the DataVolume." },
+	{ STRING("name", struct volume_data_volume, name), .dflt = "", .doc = "Name of the DataVolume." },
 	{ BOOL("hotpluggable", struct volume_data_volume, hotpluggable), .doc = "It may be taken away and exchanged while the guest runs." },
 	{ 0 },
 };
 static SCHEMA(volume_data_volume_schema, struct volume_data_volume, "DataVolumeSource", "The disk that a DataVolume fills.", data_volume_rows);
 static const struct schema_field claim_rows[] = {
-	{ STRING("claimName", struct volume_claim, claim_name), .check = check_dns_subdomain, .doc = "Name of the PersistentVolumeClaim." },
+	{ STRING("claimName", struct volume_claim, claim_name), .dflt = "", .doc = "Name of the PersistentVolumeClaim." },
 	{ BOOL("readOnly", struct volume_claim, read_only), .doc = "The guest may not write." },
 	{ BOOL("hotpluggable", struct volume_claim, hotpluggable), .doc = "It may be taken away and exchanged while the guest runs." },
 	{ 0 },
 };
 static SCHEMA(volume_claim_schema, struct volume_claim, "PersistentVolumeClaimVolumeSource", "The disk of a claim.", claim_rows);
 static const struct schema_field empty_disk_rows[] = {
-	{ QUANTITY("capacity", struct empty_disk, capacity), .flags = FIELD_REQUIRED, .doc = "Size of the disk." },
+	{ QUANTITY("capacity", struct empty_disk, capacity), .doc = "Size of the disk." },
 	{ 0 },
 };
 static SCHEMA(empty_disk_schema, struct empty_disk, "EmptyDiskSource", "A scratch disk that lives as long as the instance.", empty_disk_rows);
@@ -45,16 +45,16 @@ static const struct schema_field cloud_init_rows[] = {
 	{ OBJECT("networkDataSecretRef", struct cloud_init, network_data_secret_ref, struct local_object_reference, &local_object_reference_schema), .doc = "Secret with the key networkdata." },
 	{ 0 },
 };
-static SCHEMA(cloud_init_schema, struct cloud_init, "CloudInitSource", "Data for cloud-init.", cloud_init_rows, .check = cloud_init_check);
+static SCHEMA(cloud_init_schema, struct cloud_init, "CloudInitSource", "Data for cloud-init.", cloud_init_rows);
 static const struct schema_field secret_rows[] = {
-	{ STRING("secretName", struct volume_secret, secret_name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain, .doc = "Name of the Secret." },
+	{ STRING("secretName", struct volume_secret, secret_name), .flags = FIELD_REQUIRED, .min = 1, .max = INT64_MAX, .doc = "Name of the Secret." },
 	{ BOOL("optional", struct volume_secret, optional), .doc = "Start without it." },
 	{ STRING("volumeLabel", struct volume_secret, volume_label), .max = 32, .doc = "Label of the ISO image; cfgdata when not given." },
 	{ 0 },
 };
 static SCHEMA(volume_secret_schema, struct volume_secret, "SecretVolumeSource", "A Secret's data as files.", secret_rows);
 static const struct schema_field config_map_rows[] = {
-	{ STRING("name", struct volume_config_map, name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain, .doc = "Name of the ConfigMap." },
+	{ STRING("name", struct volume_config_map, name), .flags = FIELD_REQUIRED, .min = 1, .max = INT64_MAX, .doc = "Name of the ConfigMap." },
 	{ BOOL("optional", struct volume_config_map, optional), .doc = "Start without it." },
 	{ STRING("volumeLabel", struct volume_config_map, volume_label), .max = 32, .doc = "Label of the ISO image; cfgdata when not given." },
 	{ 0 },
@@ -62,7 +62,7 @@ static const struct schema_field config_map_rows[] = {
 static SCHEMA(volume_config_map_schema, struct volume_config_map, "ConfigMapVolumeSource", "A ConfigMap's data as files.", config_map_rows);
 
 static const struct schema_field container_disk_rows[] = {
-	{ STRING("image", struct volume_container_disk, image), .flags = FIELD_REQUIRED, .max = 4096, .doc = "Image, such as quay.io/containerdisks/debian:12." },
+	{ STRING("image", struct volume_container_disk, image), .dflt = "", .max = 4096, .doc = "Image, such as quay.io/containerdisks/debian:12." },
 	{ STRING("imagePullSecret", struct volume_container_disk, image_pull_secret), .max = 253, .doc = "Secret for the registry." },
 	{ STRING("path", struct volume_container_disk, path), .max = 4096, .doc = "Path of the disk in the image; the only file in /disk when not given." },
 	{ STRING("imagePullPolicy", struct volume_container_disk, image_pull_policy), .max = 64, .doc = "Always, IfNotPresent or Never." },
@@ -75,19 +75,19 @@ static const struct schema_field ephemeral_rows[] = {
 };
 static SCHEMA(ephemeral_schema, struct volume_ephemeral, "EphemeralVolumeSource", "A throw-away copy of a claim.", ephemeral_rows);
 static const struct schema_field sysprep_rows[] = {
-	{ OBJECT("secret", struct volume_sysprep, secret, struct local_object_reference, &local_object_reference_schema), .flags = FIELD_ONEOF, .doc = "Secret with autounattend.xml or unattend.xml." },
-	{ OBJECT("configMap", struct volume_sysprep, config_map, struct local_object_reference, &local_object_reference_schema), .flags = FIELD_ONEOF, .doc = "ConfigMap with autounattend.xml or unattend.xml." },
+	{ OBJECT("secret", struct volume_sysprep, secret, struct local_object_reference, &local_object_reference_schema), .doc = "Secret with autounattend.xml or unattend.xml." },
+	{ OBJECT("configMap", struct volume_sysprep, config_map, struct local_object_reference, &local_object_reference_schema), .doc = "ConfigMap with autounattend.xml or unattend.xml." },
 	{ 0 },
 };
 static SCHEMA(sysprep_schema, struct volume_sysprep, "SysprepSource", "Answers for Windows Setup.", sysprep_rows);
 static const struct schema_field field_reference_rows[] = {
 	{ STRING("apiVersion", struct field_reference, api_version), .max = 63, .doc = "Version of the instance's fields: v1." },
-	{ STRING("fieldPath", struct field_reference, field_path), .flags = FIELD_REQUIRED, .max = 1024, .doc = "Field, such as metadata.labels." },
+	{ STRING("fieldPath", struct field_reference, field_path), .dflt = "", .max = 1024, .doc = "Field, such as metadata.labels." },
 	{ 0 },
 };
 static SCHEMA(field_reference_schema, struct field_reference, "ObjectFieldSelector", "A field of the instance.", field_reference_rows);
 static const struct schema_field downward_field_rows[] = {
-	{ STRING("path", struct downward_field, path), .flags = FIELD_REQUIRED, .max = 4096, .doc = "Path of the file." },
+	{ STRING("path", struct downward_field, path), .dflt = "", .max = 4096, .doc = "Path of the file." },
 	{ OBJECT("fieldRef", struct downward_field, field_ref, struct field_reference, &field_reference_schema), .doc = "What is in it." },
 	{ IGNORED("mode", "The files are on a read-only disk.") },
 	{ REFUSED("resourceFieldRef", "An instance has no containers: use fieldRef.") },
@@ -101,13 +101,19 @@ static const struct schema_field downward_rows[] = {
 };
 static SCHEMA(downward_schema, struct volume_downward, "DownwardAPIVolumeSource", "The instance's own metadata as files.", downward_rows);
 static const struct schema_field service_account_rows[] = {
-	{ STRING("serviceAccountName", struct volume_service_account, service_account_name), .flags = FIELD_REQUIRED, .min = 1, .max = 253, .doc = "Name of the service account." },
+	{ STRING("serviceAccountName", struct volume_service_account, service_account_name), .flags = FIELD_REQUIRED, .min = 1, .max = INT64_MAX, .doc = "Name of the service account." },
 	{ 0 },
 };
 static SCHEMA(service_account_schema, struct volume_service_account, "ServiceAccountVolumeSource", "A service account's token.", service_account_rows);
 
+static const struct schema_field container_path_rows[] = {
+	{ STRING("path", struct volume_container_path, path), .max = 4096, .doc = "Path in the container." },
+	{ TRISTATE("readOnly", struct volume_container_path, read_only), .doc = "Always true." },
+	{ 0 },
+};
+static SCHEMA(container_path_schema, struct volume_container_path, "ContainerPathVolumeSource", "A directory of the instance's container.", container_path_rows);
 static const struct schema_field volume_rows[] = {
-	{ STRING("name", struct volume, name), .flags = FIELD_REQUIRED, .check = check_dns_label, .doc = "Name; the disk has the same." },
+	{ STRING("name", struct volume, name), .doc = "Name; the disk has the same." },
 	{ OBJECT("dataVolume", struct volume, data_volume, struct volume_data_volume, &volume_data_volume_schema), .flags = FIELD_ONEOF, .doc = "The disk that a DataVolume fills." },
 	{ OBJECT("persistentVolumeClaim", struct volume, persistent_volume_claim, struct volume_claim, &volume_claim_schema), .flags = FIELD_ONEOF, .doc = "The disk of a claim." },
 	{ OBJECT("emptyDisk", struct volume, empty_disk, struct empty_disk, &empty_disk_schema), .flags = FIELD_ONEOF, .doc = "A scratch disk that lives as long as the instance." },
@@ -122,57 +128,8 @@ static const struct schema_field volume_rows[] = {
 	{ OBJECT("downwardAPI", struct volume, downward_api, struct volume_downward, &downward_schema), .flags = FIELD_ONEOF, .doc = "The instance's own metadata as files." },
 	{ OBJECT("serviceAccount", struct volume, service_account, struct volume_service_account, &service_account_schema), .flags = FIELD_ONEOF, .doc = "A service account's token.", .warn = "There are no service accounts without Kubernetes: the disk is empty." },
 	{ OBJECT("memoryDump", struct volume, memory_dump, struct volume_claim, &volume_claim_schema), .flags = FIELD_ONEOF, .doc = "The claim that a memory dump is written to." },
-	{ REFUSED("downwardMetrics", "Metrics are not handed to guests."), .flags = FIELD_ONEOF },
-	{ REFUSED("containerPath", "There are no containers without Kubernetes."), .flags = FIELD_ONEOF },
+	{ OBJECT("downwardMetrics", struct volume, downward_metrics, struct empty, &empty_schema), .flags = FIELD_ONEOF, .doc = "Metrics of the host: refused.", .warn = "Metrics are not handed to guests." },
+	{ OBJECT("containerPath", struct volume, container_path, struct volume_container_path, &container_path_schema), .flags = FIELD_ONEOF, .doc = "A directory of the instance's container.", .warn = "There are no containers without Kubernetes: the machine cannot start." },
 	{ 0 },
 };
 SCHEMA(volume_schema, struct volume, "Volume", "Where the data of a disk comes from.", volume_rows, .exactly_one = true);
-
-/* KubeVirt's limit on what is written into the spec itself. */
-enum { CLOUD_INIT_INLINE = 2048 };
-
-static void
-inline_check(const char *text, bool base64, const char *field, const struct document *document, const char *path,
-    struct diagnostics *diagnostics)
-{
-	g_autofree char *where = g_strdup_printf("%s.%s", path, field);
-	g_autofree guchar *bytes = NULL;
-	struct error err = { 0 };
-	gsize length = text == NULL ? 0 : strlen(text);
-
-	if (text == NULL)
-		return;
-	if (base64 && check_base64(text, &err) != 0) {
-		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, where, "%s; plain text goes under %.*s", err.text,
-		    (int)(strlen(field) - strlen("Base64")), field);
-		return;
-	}
-	if (base64)
-		bytes = g_base64_decode(text, &length);
-	if (length > CLOUD_INIT_INLINE)
-		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, where,
-		    "is %zu bytes long: at most %d are allowed here; put it into a Secret and name that in secretRef", length,
-		    CLOUD_INIT_INLINE);
-}
-
-void
-cloud_init_check(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics)
-{
-	const struct cloud_init *c = object;
-	int user = (c->user_data != NULL) + (c->user_data_base64 != NULL) + (c->secret_ref != NULL);
-	int network = (c->network_data != NULL) + (c->network_data_base64 != NULL) + (c->network_data_secret_ref != NULL);
-
-	if (user + network == 0)
-		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, path,
-		    "needs user data (userData, userDataBase64 or secretRef) or network data");
-	if (user > 1)
-		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, path,
-		    "userData, userDataBase64 and secretRef exclude each other: write one of them");
-	if (network > 1)
-		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, path,
-		    "networkData, networkDataBase64 and networkDataSecretRef exclude each other: write one of them");
-	inline_check(c->user_data, false, "userData", document, path, diagnostics);
-	inline_check(c->user_data_base64, true, "userDataBase64", document, path, diagnostics);
-	inline_check(c->network_data, false, "networkData", document, path, diagnostics);
-	inline_check(c->network_data_base64, true, "networkDataBase64", document, path, diagnostics);
-}

@@ -64,7 +64,7 @@ quantity_parse(const char *text, int64_t scale, int64_t *value, struct error *er
 	if (number.significant > DIGITS_MOST)
 		return error_set(err, ERANGE, "\"%.100s\" has more than %d digits", text, DIGITS_MOST);
 	if (scale_number(&number, scale, value) != 0)
-		return error_set(err, ERANGE, "\"%.100s\" is too large", text);
+		*value = number.negative ? -INT64_MAX : INT64_MAX;
 	return 0;
 }
 

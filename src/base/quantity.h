@@ -9,7 +9,8 @@ struct error;
 /*
  * Reads a quantity as k8s.io/apimachinery resource.Quantity writes it: sign, decimal digits, then a binary suffix
  * (Ki..Ei), a decimal one (n u m k M G T P E) or an exponent.  The value times "scale" (1 for bytes, 1000 for millicores)
- * is rounded away from zero to a whole number, as Kubernetes does.  Errors: EINVAL naming what would be right, ERANGE.
+ * is rounded away from zero to a whole number and capped at 2^63-1, as Kubernetes does.  Errors: EINVAL naming what would be
+ * right, ERANGE with too many digits.
  */
 int quantity_parse(const char *text, int64_t scale, int64_t *value, struct error *err);
 

@@ -71,18 +71,25 @@ void
 diagnostics_add(struct diagnostics *list, enum severity severity, enum cause cause, const struct document *document,
     const char *field, const char *format, ...)
 {
-	struct diagnostic place = { .severity = severity, .cause = cause, .field = (char *)field };
 	va_list ap;
 
-	if (document != NULL) {
-		place.file = document->file;
-		(cause == CAUSE_UNKNOWN ? document_key_mark : document_mark)(document, field, &place.line, &place.column);
-	}
-	if (cause == CAUSE_REQUIRED && is_wrong_already(list, &place))
-		return;
 	va_start(ap, format);
-	put_vprintf(list, &place, format, ap);
+	diagnostics_add_named(list, severity, cause, document, field, field, format, ap);
 	va_end(ap);
+}
+
+void
+diagnostics_add_named(struct diagnostics *list, enum severity severity, enum cause cause, const struct document *document,
+    const char *place, const char *field, const char *format, va_list arguments)
+{
+	struct diagnostic item = { .severity = severity, .cause = cause, .field = (char *)field };
+
+	if (document != NULL) {
+		item.file = document->file;
+		(cause == CAUSE_UNKNOWN ? document_key_mark : document_mark)(document, place, &item.line, &item.column);
+	}
+	if (cause != CAUSE_REQUIRED || !is_wrong_already(list, &item))
+		put_vprintf(list, &item, format, arguments);
 }
 
 void

@@ -4,6 +4,7 @@
 
 #include <glib.h>
 #include <jansson.h>
+#include <stdarg.h>
 
 struct document;
 
@@ -39,6 +40,10 @@ void diagnostics_clear(struct diagnostics *list);
  * CAUSE_REQUIRED about a field that is wrong already is left out. */
 void diagnostics_add(struct diagnostics *list, enum severity severity, enum cause cause, const struct document *document,
     const char *field, const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+/* The same for a field that is called otherwise than where it stands, or is missing there: the place is that of "place". */
+void diagnostics_add_named(struct diagnostics *list, enum severity severity, enum cause cause, const struct document *document,
+    const char *place, const char *field, const char *format, va_list arguments) __attribute__((format(printf, 7, 0)));
 
 /* Adds one at a known place. */
 void diagnostics_add_at(struct diagnostics *list, enum severity severity, const char *file, unsigned line, unsigned column,

@@ -18,12 +18,35 @@ struct decoding {
 	struct diagnostics *diagnostics;
 	GString *path;     /* of what is being read */
 	GPtrArray *values; /* of the objects around it and its own: a place for each row; see values_take() */
+	size_t container;  /* bytes of path that are told, when what is wrong is told of the list or map; 0: all */
 };
 
 static int object_decode(struct decoding *d, const struct schema *schema, const json_t *tree, void *object);
 
+static void tell(struct decoding *d, enum severity severity, enum cause cause, const char *format, va_list ap)
+    __attribute__((format(printf, 4, 0)));
 static int
 complain(struct decoding *d, enum cause cause, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void
+warn(struct decoding *d, enum cause cause, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void
+tell(struct decoding *d, enum severity severity, enum cause cause, const char *format, va_list ap)
+{
+	g_autofree char *field = g_strndup(d->path->str, d->container > 0 ? d->container : d->path->len);
+
+	diagnostics_add_named(d->diagnostics, severity, cause, d->document, d->path->str, field, format, ap);
+}
+
+static void
+warn(struct decoding *d, enum cause cause, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	tell(d, SEVERITY_WARNING, cause, format, ap);
+	va_end(ap);
+}
 
 static int
 complain(struct decoding *d, enum cause cause, const char *format, ...)
@@ -31,9 +54,8 @@ complain(struct decoding *d, enum cause cause, const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	g_autofree char *text = g_strdup_vprintf(format, ap);
+	tell(d, SEVERITY_ERROR, cause, format, ap);
 	va_end(ap);
-	diagnostics_add(d->diagnostics, SEVERITY_ERROR, cause, d->document, d->path->str, "%s", text);
 	return -1;
 }
 
@@ -100,6 +122,8 @@ wrong_type(struct decoding *d, const struct schema_field *f, const json_t *value
 
 	if (words != NULL)
 		return complain(d, CAUSE_NOT_SUPPORTED, "must be one of %s, but is %s", words, found);
+	if ((f->flags & FIELD_NUMBER) != 0)
+		return complain(d, CAUSE_INVALID, "must be %s, but is %s; remove the quotes", schema_types[SCHEMA_INT].written, found);
 	return complain(d, CAUSE_INVALID, "must be %s, but is %s%s", schema_types[f->type].written, found, advice(f, value));
 }
 
@@ -118,13 +142,15 @@ static const unsigned takes[SCHEMA_TYPE_COUNT] = {
 	[SCHEMA_INT_OR_STRING] = TAKES_STRING | TAKES_INTEGER,
 };
 
-/* The text of a scalar that the type takes, in buffer or in the tree; NULL when it does not take it. */
+/* The text of a scalar that the row takes, in buffer or in the tree; NULL when it does not take it. */
 static const char *
-scalar_text(enum schema_type type, const json_t *value, char buffer[64])
+scalar_text(const struct schema_field *f, const json_t *value, char buffer[64])
 {
+	enum schema_type type = f->type;
+
 	switch (json_typeof(value)) {
 	case JSON_STRING:
-		return takes[type] & TAKES_STRING ? json_string_value(value) : NULL;
+		return (takes[type] & TAKES_STRING) != 0 && (f->flags & FIELD_NUMBER) == 0 ? json_string_value(value) : NULL;
 	case JSON_INTEGER:
 		g_snprintf(buffer, 64, "%lld", (long long)json_integer_value(value));
 		return takes[type] & TAKES_INTEGER ? buffer : NULL;
@@ -154,7 +180,7 @@ wrong_value(struct decoding *d, const struct schema_field *f, const struct error
 
 	if ((f->flags & FIELD_LENIENT) == 0)
 		return complain(d, cause, "%s", err->text);
-	diagnostics_add(d->diagnostics, SEVERITY_WARNING, cause, d->document, d->path->str, "%s; it is ignored", err->text);
+	warn(d, cause, "%s; it is ignored", err->text);
 	return 0;
 }
 
@@ -162,8 +188,8 @@ wrong_value(struct decoding *d, const struct schema_field *f, const struct error
 static bool
 is_absent_word(const struct schema_field *f, const char *text)
 {
-	return *text == '\0' && (f->flags & FIELD_REQUIRED) == 0 &&
-	    (f->type == SCHEMA_ENUM || (f->type == SCHEMA_STRING && f->check != NULL && f->min == 0));
+	return *text == '\0' && (f->flags & FIELD_REQUIRED) == 0 && f->min == 0 &&
+	    (f->type == SCHEMA_ENUM || (f->type == SCHEMA_STRING && f->check != NULL));
 }
 
 static int
@@ -171,7 +197,7 @@ scalar_decode(struct decoding *d, const struct schema_field *f, const json_t *va
 {
 	struct error err = { 0 };
 	char buffer[64];
-	const char *text = scalar_text(f->type, value, buffer);
+	const char *text = scalar_text(f, value, buffer);
 
 	if (text == NULL)
 		return wrong_type(d, f, value);
@@ -202,8 +228,11 @@ strings_decode(struct decoding *d, const struct schema_field *f, const json_t *v
 			g_autofree char *found = describe(item);
 			r = complain(d, CAUSE_INVALID, "must be a string, but is %s", found);
 		}
-		if (json_is_string(item) && f->check != NULL && f->check(json_string_value(item), &err) != 0)
-			r = complain(d, CAUSE_INVALID, "%s", err.text);
+		d->container = length; /* as Kubernetes does: a name that is wrong is told of its list */
+		if (json_is_string(item) && f->check != NULL && f->check(json_string_value(item), &err) != 0 &&
+		    wrong_value(d, f, &err) != 0)
+			r = -1;
+		d->container = 0;
 		(*at)[i] = g_strdup(json_is_string(item) ? json_string_value(item) : "");
 		g_string_truncate(d->path, length);
 	}
@@ -231,8 +260,10 @@ map_decode(struct decoding *d, const struct schema_field *f, const json_t *value
 			g_autofree char *found = describe(item);
 			r = complain(d, CAUSE_INVALID, "must be a string, but is %s; put it in quotes", found);
 		}
+		d->container = length;
 		if (f->check != NULL && f->check(name, &err) != 0 && wrong_value(d, f, &err) != 0)
 			r = -1;
+		d->container = 0;
 		g_string_truncate(d->path, length);
 	}
 	return r;
@@ -347,14 +378,13 @@ field_decode(struct decoding *d, const struct schema_field *f, const json_t *val
 	}
 	path_member(d->path, f->name);
 	if (f->policy == POLICY_WARN)
-		diagnostics_add(d->diagnostics, SEVERITY_WARNING, CAUSE_NOT_SUPPORTED, d->document, d->path->str,
-		    "is ignored: %s", f->doc);
+		warn(d, CAUSE_NOT_SUPPORTED, "is ignored: %s", f->doc);
 	else if (f->policy == POLICY_REFUSE)
 		r = complain(d, CAUSE_NOT_SUPPORTED, "is not supported: %s", f->doc);
 	else
 		r = value_decode(d, f, value, schema_member(f, object));
 	if (f->warn != NULL && r == 0)
-		diagnostics_add(d->diagnostics, SEVERITY_WARNING, CAUSE_NOT_SUPPORTED, d->document, d->path->str, "%s", f->warn);
+		warn(d, CAUSE_NOT_SUPPORTED, "%s", f->warn);
 	g_string_truncate(d->path, length);
 	return r;
 }
@@ -374,8 +404,7 @@ unknown_field(struct decoding *d, const struct schema *schema, const char *name)
 	near = nearest_word(name, (const char *const *)names->pdata);
 	path_member(d->path, name);
 	if (schema->open) {
-		diagnostics_add(d->diagnostics, SEVERITY_WARNING, CAUSE_UNKNOWN, d->document, d->path->str,
-		    "is ignored: it means nothing here");
+		warn(d, CAUSE_UNKNOWN, "is ignored: it means nothing here");
 		r = 0;
 	} else if (near != NULL)
 		r = complain(d, CAUSE_UNKNOWN, "no such field; did you mean \"%s\"?", near);
@@ -422,7 +451,7 @@ oneof_complain(struct decoding *d, const struct schema *schema, gpointer *values
 	unsigned most = 0;
 
 	for (const struct schema_field *f = schema->fields; f->name != NULL; f++, values++) {
-		if ((f->flags & FIELD_ONEOF) != 0 && f->policy == POLICY_HONOUR)
+		if ((f->flags & FIELD_ONEOF) != 0 && f->policy == POLICY_HONOUR && f->warn == NULL) /* what is of use here */
 			g_string_append_printf(all, "%s%s", most++ == 0 ? "" : ", ", f->name);
 		if (is_alternative(f, *values))
 			g_string_append_printf(given, "%s%s", given->len == 0 ? "" : " and ", f->name);

@@ -47,6 +47,8 @@ range_check(const struct schema_field *f, int64_t number, const char *text, stru
 	if ((f->min == 0 && f->max == 0) || (number >= f->min && number <= f->max))
 		return 0;
 	g_autofree char *min = number_format(f, f->min), *max = number_format(f, f->max);
+	if (f->max == INT64_MAX)
+		return error_set(err, ERANGE, "%s is out of range: it must be at least %s", text, min);
 	bool bare = f->type == SCHEMA_QUANTITY && text[strspn(text, "0123456789")] == '\0';
 	return error_set(err, ERANGE, "%s%s is out of range: it must be from %s to %s", text, bare ? " bytes" : "", min, max);
 }

@@ -49,6 +49,7 @@ enum {
 	FIELD_ZERO = 1 << 4,     /* encoded even when it holds the value of an absent field */
 	FIELD_SECRET = 1 << 5,   /* never shown by describe, never logged */
 	FIELD_LENIENT = 1 << 6,  /* a value that is not right is ignored with a warning: KubeVirt takes it, too */
+	FIELD_NUMBER = 1 << 7,   /* INT_OR_STRING: must be written as a number; text only tells 0 from nothing */
 };
 
 /* What happens to a field that a user writes. */
@@ -73,7 +74,7 @@ struct schema_field {
 	unsigned flags;              /* FIELD_* */
 	enum field_policy policy;
 	const char *dflt;            /* as a user would write it, or NULL */
-	int64_t min, max;            /* numbers and string lengths in bytes; both 0: unbounded */
+	int64_t min, max;            /* numbers and string lengths in bytes; both 0: unbounded; ENUM: min 1 refuses "" */
 	const char *const *words;    /* ENUM: "" first, NULL last */
 	int (*check)(const char *text, struct error *err); /* STRING, STRINGS, MAP names: says what would be right */
 	const struct schema *sub;    /* OBJECT, LIST */

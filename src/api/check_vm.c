@@ -1,0 +1,171 @@
+/* Rules across the fields of a VirtualMachine's spec. */
+#include "config.h"
+
+#include <glib.h>
+#include <string.h>
+
+#include "src/api/check.h"
+#include "src/api/kinds.h"
+#include "src/api/vm.h"
+#include "src/base/error.h"
+#include "src/document/document.h"
+#include "src/document/path.h"
+
+/* VM2 to VM4, W1 */
+static void
+check_run(const struct checking *c, const struct vm_spec *spec)
+{
+	const json_t *strategy = written(c, "runStrategy");
+
+	if (spec->running != TRISTATE_UNSET && strategy != NULL)
+		complain(c, CAUSE_INVALID, "running", "running and runStrategy exclude each other: keep runStrategy");
+	else if (spec->running != TRISTATE_UNSET)
+		advise(c, "running", "is deprecated: write runStrategy: %s", spec->running == TRISTATE_TRUE ? "Always" : "Halted");
+	else if (strategy == NULL)
+		complain(c, CAUSE_REQUIRED, "running", "runStrategy is required: Always, Halted, Manual, RerunOnFailure or Once");
+}
+
+/* VM7, VM8 */
+static void
+check_matcher(const struct checking *c, const char *field, const struct matcher *m)
+{
+	g_autofree char *name = g_strconcat(field, ".name", NULL), *kind = g_strconcat(field, ".kind", NULL);
+
+	if (m == NULL)
+		return;
+	if (!is_text(m->name) && !is_text(m->infer_from_volume))
+		complain(c, CAUSE_NOT_FOUND, field, "needs a name, or inferFromVolume");
+	if (is_text(m->infer_from_volume) && is_text(m->name))
+		complain(c, CAUSE_NOT_SUPPORTED, name, "name and inferFromVolume exclude each other: write one of them");
+	if (is_text(m->infer_from_volume) && is_text(m->kind))
+		complain(c, CAUSE_NOT_SUPPORTED, kind, "kind and inferFromVolume exclude each other: the volume says the kind");
+}
+
+static bool
+is_referenced(const struct vm_spec *spec, const char *name)
+{
+	SCHEMA_EACH (struct volume, v, &spec->template->spec->volumes) {
+		if (v->data_volume != NULL && g_strcmp0(v->data_volume->name, name) == 0)
+			return true;
+		if (v->persistent_volume_claim != NULL && g_strcmp0(v->persistent_volume_claim->claim_name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* DV1 */
+static void
+check_namespace(const struct checking *c, const struct meta *meta)
+{
+	const char *own = path_string(c->document->root, "metadata.namespace");
+
+	if (is_text(meta->namespace) && own != NULL && strcmp(meta->namespace, own) != 0)
+		complain_as(c, CAUSE_INVALID, "", "metadata.namespace", "a DataVolume is in its machine's namespace (%s), not in \"%s\"", own,
+		    meta->namespace);
+}
+
+/* DV1 to DV3; what the DataVolume itself must be like is told by its own rules */
+static void
+check_template(const struct checking *c, const struct data_volume_template *t, const struct vm_spec *spec, GHashTable *seen)
+{
+	const char *name = t->metadata->name;
+	struct error err = { 0 };
+
+	check_namespace(c, t->metadata);
+	if (!is_text(name)) {
+		complain(c, CAUSE_REQUIRED, "metadata.name", "is required: what the DataVolume is called");
+		return;
+	}
+	if (check_dns_subdomain(name, &err) != 0)
+		advise(c, "metadata.name", "%s: the machine cannot start", err.text);
+	if (!g_hash_table_add(seen, t->metadata->name))
+		advise(c, "metadata.name", "\"%s\" is used by an earlier template: that one is made", name);
+	if (!is_referenced(spec, name))
+		complain(c, CAUSE_REQUIRED, "", "no volume of the template uses DataVolume \"%s\": add it under template.spec.volumes", name);
+}
+
+static void
+check_templates(const struct checking *c, const struct vm_spec *spec)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+#define CHECK_TEMPLATE(at, item) check_template(at, item, spec, seen)
+	CHECK_EACH (struct data_volume_template, t, &spec->data_volume_templates, "dataVolumeTemplates", CHECK_TEMPLATE);
+#undef CHECK_TEMPLATE
+}
+
+/* G16, G17, and what the instance's own metadata would be refused for */
+static void
+check_metadata(const struct checking *c, const struct template_metadata *m)
+{
+	struct error err = { 0 };
+
+	if (m == NULL)
+		return;
+	instance_metadata_check(&m->labels, &m->annotations, c->document, "spec.template.metadata", c->diagnostics);
+	for (size_t i = 0; i < m->labels.count; i++)
+		if (check_label_name(m->labels.entries[i].name, &err) != 0 || check_label_value(m->labels.entries[i].value, &err) != 0)
+			advise(c, "template.metadata.labels", "%s: the machine cannot start", err.text);
+	for (size_t i = 0; i < m->annotations.count; i++)
+		if (check_label_name(m->annotations.entries[i].name, &err) != 0)
+			advise(c, "template.metadata.annotations", "%s: the machine cannot start", err.text);
+}
+
+void
+vm_spec_check(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics)
+{
+	const struct vm_spec *spec = object;
+	struct checking c = { spec->template->spec, document, path, diagnostics, false };
+
+	if (document == NULL)
+		return; /* what is stored was judged when it came */
+	check_run(&c, spec);
+	check_matcher(&c, "instancetype", spec->instancetype);
+	check_matcher(&c, "preference", spec->preference);
+	check_templates(&c, spec);
+	check_metadata(&c, spec->template->metadata);
+	vm_memory_check(spec->template->spec, document, "spec.template.spec", diagnostics);
+}
+
+/* --- metadata of an instance ----------------------------------------------------------------------------------------- */
+
+/* Labels that only the daemon gives. */
+static const char *const reserved_labels[] = { "kubevirt.io/created-by", "kubevirt.io/migrationJobUID", "kubevirt.io/nodeName",
+	"kubevirt.io/migrationTargetNodeName", "kubevirt.io/schedulable", "kubevirt.io/install-strategy", NULL };
+
+/* Annotations whose use KubeVirt has behind a feature gate. */
+static const char *const gated_annotations[] = { "kubevirt.io/ignitiondata", "hooks.kubevirt.io/hookSidecars", NULL };
+
+static void
+tell_metadata(const struct document *document, const char *path, const char *map, const char *name, const char *why,
+    struct diagnostics *diagnostics)
+{
+	struct checking c = { NULL, document, path, diagnostics, true };
+	g_autofree char *place = g_strdup_printf("%s['%s']", map, name);
+
+	complain_as(&c, CAUSE_NOT_SUPPORTED, map, place, "%s %s", name, why);
+}
+
+void
+instance_metadata_check(const struct schema_map *labels, const struct schema_map *annotations, const struct document *document,
+    const char *path, struct diagnostics *diagnostics)
+{
+	for (size_t i = 0; reserved_labels[i] != NULL; i++)
+		if (schema_map_get(labels, reserved_labels[i]) != NULL)
+			tell_metadata(document, path, "labels", reserved_labels[i], "is reserved: only the daemon gives it", diagnostics);
+	for (size_t i = 0; gated_annotations[i] != NULL; i++)
+		if (is_text(schema_map_get(annotations, gated_annotations[i])))
+			tell_metadata(document, path, "annotations", gated_annotations[i],
+			    "is not supported: KubeVirt has it behind a feature gate, too", diagnostics);
+}
+
+void
+vmi_check_change(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics)
+{
+	const struct vmi *was = old, *is = new;
+
+	for (size_t i = 0; reserved_labels[i] != NULL; i++)
+		if (g_strcmp0(schema_map_get(&was->head.meta->labels, reserved_labels[i]),
+		        schema_map_get(&is->head.meta->labels, reserved_labels[i])) != 0)
+			tell_metadata(document, "metadata", "labels", reserved_labels[i], "is reserved: only the daemon changes it", diagnostics);
+}
