@@ -11,7 +11,7 @@ Most of a point is waiting: three beds keep two cores busy.
   --kills  random: at any moment   calls: at the n-th call   worker: at the n-th call of the worker that talks to libvirt,
            with or without the worker   recovery: again while it starts   all (default)
 """
-import argparse, contextlib, json, os, random, shutil, signal, subprocess, sys, tempfile, threading, time
+import argparse, contextlib, glob, json, os, random, shutil, signal, subprocess, sys, tempfile, threading, time, traceback
 
 import bed
 import model
@@ -32,7 +32,7 @@ OFTEN = {"write": 12, "pwrite": 120, "fdatasync": 12, "sendmsg": 15, "rename": 6
 SELDOM = {"writev": 3, "unlink": 3, "ftruncate": 1, "mkdir": 2, "rmdir": 1}
 AT_START = {"write": 12, "pwrite": 30, "fdatasync": 8, "sendmsg": 12, "rename": 4, "open": 12, "mkdir": 2, "ftruncate": 1,
             "any": 80, "worker connect": 5, "worker write": 40, "worker any": 80}
-OF_WORKER = {"worker write": 40, "worker sendmsg": 20, "worker rename": 4, "worker open": 12, "worker unlink": 4, "worker any": 100}
+OF_WORKER = {"worker write": 40, "worker sendmsg": 20, "worker rename": 2, "worker open": 2, "worker unlink": 2, "worker any": 100}
 REACH = {"calls": OFTEN, "random": OFTEN, "worker": OF_WORKER, "recovery": AT_START}
 TURNS = ("calls", "random", "worker", "calls", "recovery")
 VMS = "/apis/kubevirt.io/v1/namespaces/default/virtualmachines"
@@ -336,10 +336,17 @@ class Driver:
         world.told = ["end of the round"]
         self.quiet(world)
         self.daemon.kill(signal.SIGTERM)
-        wrong = self.events.problems()
-        wrong += [f"instance {uid} was started {n} times" for uid, n in bed.starts_by_uid().items() if n > 1]
+        wrong = self.events.problems() + self.two_lives()
         if wrong:
             raise Failure(wrong)
+
+    def two_lives(self):
+        """What speaks against one QEMU for each instance: by libvirt's logs, which must know of all that it reported."""
+        starts = bed.starts_by_uid()
+        wrong = [f"instance {uid} was started {n} times" for uid, n in starts.items() if n > 1]
+        if sum(starts.values()) < self.events.starts:
+            wrong.append(f"libvirt reported {self.events.starts} starts, its logs of domains tell of {sum(starts.values())}")
+        return wrong
 
     def begin_round(self, number):
         rng = random.Random(f"{self.options.seed}/round {number}")
@@ -348,6 +355,8 @@ class Driver:
             shutil.rmtree(f"{self.daemon.dir}/{name}", ignore_errors=True)
         for name in os.listdir(f"{self.daemon.dir}/pool") if os.path.isdir(f"{self.daemon.dir}/pool") else []:
             os.unlink(f"{self.daemon.dir}/pool/{name}")
+        for path in glob.glob(f"{bed.LOGS}/*.log"):
+            os.unlink(path)
         bed.virsh("pool-refresh solovirt")
         self.daemon.configure(self.options.host, trash)
         self.events = bed.EventLog(f"{self.options.dir}/events.{number}")
@@ -364,14 +373,16 @@ class Driver:
             world = self.begin_round(number)
             self.quiet(world)
             for point in points:
+                if os.path.exists(f"{self.options.dir}/stop"):
+                    break
                 self.crash(world, point, random.Random(f"{self.options.seed}/{point}"))
                 self.quiet(world)
                 good += 1
                 print("POINT", flush=True)
             point = None
             self.close_round(world)
-        except Failure as failure:
-            self.report(number, point, world, failure.args[0])
+        except Exception as failure:    # also when the disk is full or libvirt does not answer: where that was is told
+            self.report(number, point, world, failure.args[0] if isinstance(failure, Failure) else traceback.format_exc().splitlines())
             self.daemon.kill()
             bed.scrub(self.daemon.dir)
             good = -good - 1
@@ -408,7 +419,7 @@ class Driver:
             good = self.run_round(number, points)
             total += good if good >= 0 else -good - 1
             failures += good < 0
-            if failures and not o.go_on:
+            if failures and not o.go_on or os.path.exists(f"{o.dir}/stop"):
                 break
         account = {"points": total, "failures": failures, "changes": self.changes, "reached": self.reached, "starts": self.starts}
         print("RESULT", json.dumps(account), flush=True)
@@ -433,6 +444,7 @@ class Outside:
     def __init__(self, options, number):
         self.dir = tempfile.mkdtemp(prefix="svc.", dir="/tmp")
         self.number, self.options = number, options
+        self.driver = self.server = None
         self.prefix = self.dir.rpartition(".")[2].lower().replace("_", "x")[:6]
         self.environment = dict(os.environ, P=self.prefix, KVM="0")
 
@@ -447,16 +459,16 @@ class Outside:
         self.server = self.testbed("in", "hub", f"{HERE}/../testbed/httpd.py", f"{self.dir}/images", "10.98.0.254:8080",
                                    stdout=open(f"{self.dir}/httpd.log", "w"), stderr=subprocess.STDOUT)
         arguments = ["--inside", "--dir", self.dir, "--host", f"{self.prefix}1", "--bed", str(self.number)]
-        self.output = open(f"{self.dir}/output", "w+")
         self.driver = self.testbed("in", "1", sys.executable, os.path.realpath(__file__), *sys.argv[1:], *arguments,
                                    "--seed", str(self.options.seed), "--build", self.options.build, "--killat", self.options.killat,
                                    "--beds", str(self.options.beds), stdout=subprocess.PIPE, text=True)
 
     def stop(self):
-        with contextlib.suppress(Exception):
+        if self.driver:
             self.driver.kill()
         self.testbed("down", stderr=subprocess.DEVNULL).wait()
-        self.server.wait()
+        if self.server:
+            self.server.wait()
         if self.options.keep:
             print("kept:", self.dir)
         else:
@@ -482,8 +494,8 @@ class Account:
         self.begin = self.told = time.monotonic()
         self.lock = threading.Lock()
 
-    def relay(self, outside):
-        """Runs in a thread for each bed."""
+    def relay(self, outside, beds):
+        """Runs in a thread for each bed.  The first that fails ends the others, too, after their points."""
         result = None
         for line in outside.driver.stdout:
             with self.lock:
@@ -494,6 +506,9 @@ class Account:
                 else:
                     print(line, end="", flush=True)
         outside.driver.wait()
+        if not self.options.go_on and (result is None or result["failures"]):
+            for other in beds:
+                open(f"{other.dir}/stop", "w").close()
         with self.lock:     # one that did not come to its own end has failed
             self.results.append(result or {"points": 0, "failures": 1, "changes": {}, "reached": {}, "starts": 0})
 
@@ -543,7 +558,7 @@ def outside(options):
     try:
         for b in beds:
             b.start()
-        threads = [threading.Thread(target=account.relay, args=(b,), daemon=True) for b in beds]
+        threads = [threading.Thread(target=account.relay, args=(b, beds), daemon=True) for b in beds]
         for t in threads:
             t.start()
         for t in threads:
