@@ -71,7 +71,8 @@ vmi_log_remove(struct daemon *daemon, const char *namespace, const char *name)
 
 		if (store_record_set(daemon->store, LOGS, key, "", &err) != 0)
 			log_warning("console log %s: %s", key, err.text);
-		else if (host->state == HOST_READY)
+		/* A full disk lets the machine go, but takes no record: then this is the only try. */
+		if (host->state == HOST_READY)
 			remove_log(host, key, namespace, name);
 	}
 }
