@@ -6,8 +6,12 @@
 
 #include "src/api/datavolume.h"
 #include "src/api/core.h"
+#include "src/api/defaults.h"
 #include "src/api/kinds.h"
 #include "src/document/path.h"
+
+/* How devices are laid out on the PCI bus; KubeVirt notes it at creation and never changes it. */
+#define PCI_TOPOLOGY "kubevirt.io/pci-topology-version"
 
 void
 uuid_of_name(const char *namespace, const char *name, char uuid[37])
@@ -35,7 +39,7 @@ fill(json_t *tree, const char *path, const char *text)
 {
 	json_t *now = path_find(tree, path);
 
-	if (now == NULL || json_is_null(now))
+	if (now == NULL || json_is_null(now) || g_strcmp0(json_string_value(now), "") == 0)
 		path_set(tree, path, json_string(text));
 }
 
@@ -44,101 +48,87 @@ fill(json_t *tree, const char *path, const char *text)
  * again from the same file is the same one to its guest, and cloud-init does not run anew on a disk that came back.
  */
 static void
-fill_identity(json_t *tree, const char *domain)
+fill_identity(json_t *tree, const char *path, const char *suffix)
 {
 	const char *ns = path_string(tree, "metadata.namespace"), *name = path_string(tree, "metadata.name");
-	g_autofree char *uuid_path = g_strconcat(domain, ".firmware.uuid", NULL);
-	g_autofree char *serial_path = g_strconcat(domain, ".firmware.serial", NULL);
-	g_autofree char *machine_path = g_strconcat(domain, ".machine.type", NULL);
-	g_autofree char *serial_name = g_strconcat(name == NULL ? "" : name, "/serial", NULL);
+	g_autofree char *full = g_strconcat(name == NULL ? "" : name, suffix, NULL);
 	char uuid[37];
 
-	uuid_of_name(ns == NULL ? "default" : ns, name == NULL ? "" : name, uuid);
-	fill(tree, uuid_path, uuid);
-	uuid_of_name(ns == NULL ? "default" : ns, serial_name, uuid);
-	fill(tree, serial_path, uuid);
-	fill(tree, machine_path, "q35");
+	uuid_of_name(ns == NULL ? "default" : ns, full, uuid);
+	fill(tree, path, uuid);
 }
 
 void
 vm_prepare(json_t *tree)
 {
-	fill_identity(tree, "spec.template.spec.domain");
+	const char *architecture;
+
+	fill_identity(tree, "spec.template.spec.domain.firmware.uuid", "");
+	fill_identity(tree, "spec.template.spec.domain.firmware.serial", "/serial");
+	fill(tree, "spec.template.spec.architecture", "amd64");
+	architecture = path_string(tree, "spec.template.spec.architecture");
+	fill(tree, "spec.template.spec.domain.machine.type", machine_type_default(architecture));
+	fill(tree, "spec.template.metadata.annotations['" PCI_TOPOLOGY "']", "v3");
 }
 
-static json_t *
-array_at(json_t *tree, const char *path)
-{
-	json_t *array = path_find(tree, path);
+static void lay_over(json_t *tree, const json_t *was, const json_t *is);
 
-	if (!json_is_array(array)) {
-		array = json_array();
-		path_set(tree, path, array);
-	}
-	return array;
-}
-
-static bool
-has_named(const json_t *array, const char *name)
+/* Lists only grow: what is at a position stays there. */
+static void
+lay_over_list(json_t *list, const json_t *was, const json_t *is)
 {
 	size_t i;
 	json_t *item;
 
-	json_array_foreach (array, i, item)
-		if (g_strcmp0(json_string_value(json_object_get(item, "name")), name) == 0)
-			return true;
-	return false;
-}
-
-/* Every volume becomes a disk, every disk says what it is and on which bus. */
-static void
-fill_disks(json_t *tree)
-{
-	json_t *disks = array_at(tree, "spec.domain.devices.disks"), *item;
-	static const char *const targets[] = { "disk", "cdrom", "lun" };
-	size_t i;
-
-	json_array_foreach (path_find(tree, "spec.volumes"), i, item) {
-		const char *name = json_string_value(json_object_get(item, "name"));
-		if (!has_named(disks, name))
-			json_array_append_new(disks, json_pack("{s:s}", "name", name));
-	}
-	json_array_foreach (disks, i, item) {
-		json_t *target = NULL;
-		for (size_t t = 0; t < G_N_ELEMENTS(targets) && target == NULL; t++)
-			target = json_object_get(item, targets[t]);
-		if (!json_is_object(target)) {
-			target = json_object();
-			json_object_set_new(item, "disk", target);
-		}
-		if (json_object_get(target, "bus") == NULL)
-			json_object_set_new(target, "bus", json_string("sata"));
+	json_array_foreach ((json_t *)(uintptr_t)is, i, item) {
+		if (i >= json_array_size(list))
+			json_array_append_new(list, json_deep_copy(item));
+		else if (json_is_object(item))
+			lay_over(json_array_get(list, i), json_array_get(was, i), item);
 	}
 }
 
-/* Without interfaces and networks a machine gets one on the default network. */
+/* Writes into tree what differs between was and is; what is the same keeps the words of its author ("1024Mi"), and what is
+ * in neither, such as a field that is ignored, stays. */
 static void
-fill_interface(json_t *tree)
+lay_over(json_t *tree, const json_t *was, const json_t *is)
 {
-	json_t *interfaces = array_at(tree, "spec.domain.devices.interfaces"), *networks = array_at(tree, "spec.networks");
+	const char *name;
+	json_t *value;
 
-	if (json_array_size(interfaces) > 0 || json_array_size(networks) > 0 ||
-	    json_is_false(path_find(tree, "spec.domain.devices.autoattachPodInterface")))
-		return;
-	json_array_append_new(interfaces, json_pack("{s:s,s:{}}", "name", "default", "masquerade"));
-	json_array_append_new(networks, json_pack("{s:s,s:{}}", "name", "default", "pod"));
+	json_object_foreach ((json_t *)(uintptr_t)is, name, value) {
+		json_t *before = json_object_get(was, name), *written = json_object_get(tree, name);
+
+		if (before != NULL && json_equal(before, value))
+			continue;
+		if (json_is_object(value) && json_is_object(written))
+			lay_over(written, before, value);
+		else if (json_is_array(value) && json_is_array(written))
+			lay_over_list(written, before, value);
+		else
+			json_object_set_new(tree, name, json_deep_copy(value));
+	}
 }
 
 void
 vmi_prepare(json_t *tree)
 {
-	json_t *inputs = array_at(tree, "spec.domain.devices.inputs");
+	json_t *spec = json_object_get(tree, "spec"), *was, *is;
+	struct vmi_spec *value = g_malloc0(vmi_spec_schema.size);
+	struct diagnostics unused; /* who takes the object in has told them */
 
-	fill_identity(tree, "spec.domain");
-	fill_disks(tree);
-	fill_interface(tree);
-	if (json_array_size(inputs) == 0 && json_is_true(path_find(tree, "spec.domain.devices.autoattachInputDevice")))
-		json_array_append_new(inputs, json_pack("{s:s,s:s,s:s}", "name", "default-0", "type", "tablet", "bus", "usb"));
+	diagnostics_init(&unused);
+	schema_decode(&vmi_spec_schema, spec, NULL, "spec", value, &unused);
+	diagnostics_clear(&unused);
+	was = schema_encode(&vmi_spec_schema, value);
+	vmi_spec_default(value);
+	is = schema_encode(&vmi_spec_schema, value);
+	lay_over(spec, was, is);
+	json_decref(was);
+	json_decref(is);
+	schema_free(&vmi_spec_schema, value);
+	fill_identity(tree, "spec.domain.firmware.uuid", "");
+	fill(tree, "metadata.annotations['" PCI_TOPOLOGY "']", "v3");
 	fill(tree, "status.phase", "Pending");
 }
 
@@ -222,4 +212,15 @@ config_map_check_change(const void *old, const void *new, const struct document 
 	bool same = is_same_map(&was->data, &is->data) && is_same_map(&was->binary_data, &is->binary_data);
 
 	check_immutable("ConfigMap", was->immutable, is->immutable, same, document, diagnostics);
+}
+
+/* Tools find the migrations of an instance by this label. */
+void
+migration_prepare(json_t *tree)
+{
+	const char *name = path_string(tree, "spec.vmiName");
+
+	if (name != NULL)
+		path_set(tree, "metadata.labels['kubevirt.io/vmi-name']", json_string(name));
+	fill(tree, "status.phase", "Pending");
 }

@@ -9,6 +9,7 @@ unit_programs = \
 	tests/unit/test_cli_websocket \
 	tests/unit/test_clock \
 	tests/unit/test_config \
+	tests/unit/test_defaults \
 	tests/unit/test_diagnostic \
 	tests/unit/test_document \
 	tests/unit/test_domain_xml \

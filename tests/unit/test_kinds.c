@@ -485,7 +485,7 @@ START_TEST(prepares_instances)
 					     "\"autoattachInputDevice\":true}},"
 					     "\"volumes\":[{\"name\":\"a\"},{\"name\":\"b\"},{\"name\":\"c\"}]}}");
 
-	assert_at(tree, "spec.domain.devices.disks", "[{\"name\":\"b\",\"cdrom\":{\"bus\":\"sata\"}},"
+	assert_at(tree, "spec.domain.devices.disks", "[{\"name\":\"b\",\"cdrom\":{\"bus\":\"sata\",\"readonly\":true,\"tray\":\"closed\"}},"
 	    "{\"name\":\"c\",\"disk\":{\"bus\":\"sata\"}},{\"name\":\"a\",\"disk\":{\"bus\":\"sata\"}}]");
 	assert_at(tree, "spec.domain.devices.interfaces", "[{\"name\":\"default\",\"masquerade\":{}}]");
 	assert_at(tree, "spec.networks", "[{\"name\":\"default\",\"pod\":{}}]");
@@ -504,9 +504,9 @@ START_TEST(prepares_only_what_is_missing)
 
 	assert_at(tree, "spec.domain.firmware.uuid", "\"u\"");
 	assert_at(tree, "spec.domain.machine.type", "\"pc-q35-7.2\"");
-	assert_at(tree, "spec.networks", "[]");
-	assert_at(tree, "spec.domain.devices.interfaces", "[]");
-	assert_at(tree, "spec.domain.devices.inputs", "[]");
+	assert_at(tree, "spec.networks", "nothing");
+	assert_at(tree, "spec.domain.devices.interfaces", "nothing");
+	assert_at(tree, "spec.domain.devices.inputs", "nothing");
 	assert_stable(vmi_prepare, tree);
 }
 END_TEST
