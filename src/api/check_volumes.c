@@ -110,10 +110,20 @@ check_host_disk(const struct checking *c, const struct host_disk *h)
 
 /* V15 */
 static void
-check_container_path(const struct checking *c, const struct volume_container_path *p)
+check_container_path(const struct checking *c, const struct volume *v)
 {
+	const struct volume_container_path *p = v->container_path;
+	const struct devices *devices = c->spec->domain->devices;
+	bool disk = false, shared = false;
+
 	if (p == NULL)
 		return;
+	SCHEMA_EACH (struct disk, d, &devices->disks)
+		disk |= g_strcmp0(d->name, v->name) == 0;
+	SCHEMA_EACH (struct filesystem, f, &devices->filesystems)
+		shared |= g_strcmp0(f->name, v->name) == 0;
+	if (disk || !shared)
+		complain_start(c, CAUSE_INVALID, "", "a containerPath is a directory: name it under domain.devices.filesystems, not as a disk");
 	if (!is_text(p->path) || p->path[0] != '/')
 		complain(c, CAUSE_INVALID, "containerPath.path", "must be an absolute path");
 	if (is_text(p->path) && strstr(p->path, "..") != NULL)
@@ -157,7 +167,7 @@ check_volume(const struct checking *c, const struct volume *v)
 	check_cloud_init(c, "cloudInitNoCloud", v->cloud_init_no_cloud);
 	check_cloud_init(c, "cloudInitConfigDrive", v->cloud_init_config_drive);
 	check_host_disk(c, v->host_disk);
-	check_container_path(c, v->container_path);
+	check_container_path(c, v);
 	if (v->container_disk != NULL && is_text(v->container_disk->path))
 		check_image_path(c, "containerDisk", "containerDisk.path", v->container_disk->path);
 	/* V9: what its feature gate would allow is not here. */

@@ -164,10 +164,15 @@ SCHEMA(guest_clock_schema, struct guest_clock, "Clock", "The guest's clock.", gu
 
 static const struct schema_field feature_state_rows[] = {
 	{ TRISTATE("enabled", struct feature_state, enabled), .doc = "Whether the guest has it; true when not given." },
-	{ IGNORED("endOfInterrupt", "KubeVirt does not use it either.") },
 	{ 0 },
 };
 SCHEMA(feature_state_schema, struct feature_state, "FeatureState", "A feature of the hypervisor.", feature_state_rows);
+static const struct schema_field feature_apic_rows[] = {
+	{ TRISTATE("enabled", struct feature_state, enabled), .doc = "Whether the guest has it; true when not given." },
+	{ IGNORED("endOfInterrupt", "KubeVirt does not use it either.") },
+	{ 0 },
+};
+static SCHEMA(feature_apic_schema, struct feature_state, "FeatureAPIC", "The interrupt controller.", feature_apic_rows);
 static const struct schema_field feature_kvm_rows[] = {
 	{ BOOL("hidden", struct feature_kvm, hidden), .doc = "The guest does not see that it runs on KVM." },
 	{ 0 },
@@ -218,7 +223,7 @@ static const struct schema_field hyperv_rows[] = {
 SCHEMA(hyperv_schema, struct hyperv, "FeatureHyperv", "Hyper-V enlightenments.", hyperv_rows);
 static const struct schema_field features_rows[] = {
 	{ OBJECT("acpi", struct features, acpi, struct feature_state, &feature_state_schema), .doc = "ACPI; on when not given." },
-	{ OBJECT("apic", struct features, apic, struct feature_state, &feature_state_schema), .doc = "APIC." },
+	{ OBJECT("apic", struct features, apic, struct feature_state, &feature_apic_schema), .doc = "APIC." },
 	{ OBJECT("smm", struct features, smm, struct feature_state, &feature_state_schema), .doc = "System management mode." },
 	{ OBJECT("pvspinlock", struct features, pvspinlock, struct feature_state, &feature_state_schema), .doc = "Paravirtual spinlocks." },
 	{ OBJECT("kvm", struct features, kvm, struct feature_kvm, &feature_kvm_schema), .doc = "KVM's own features." },

@@ -7,8 +7,12 @@
 #include "src/api/domain.h"
 #include "src/api/placement.h"
 #include "src/api/rows.h"
+#include "src/base/error.h"
 
-static const char *const operators[] = { "", "In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt", NULL };
+/* Labels of hosts can be compared as numbers, those of objects cannot. */
+static const char *const node_operators[] = { "", "In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt", NULL };
+static const char *const label_operators[] = { "", "In", "NotIn", "Exists", "DoesNotExist", NULL };
+static const char *const field_operators[] = { "", "In", "NotIn", NULL };
 
 /* In and NotIn need values, Exists and DoesNotExist take none (Kubernetes' validation of selectors). */
 static void
@@ -26,34 +30,87 @@ requirement_check(const void *object, const struct document *document, const cha
 	else if (!wants && !one && count > 0)
 		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_FORBIDDEN, document, where, "may not be given with Exists and DoesNotExist");
 }
-static const struct schema_field requirement_rows[] = {
-	{ STRING("key", struct label_requirement, key), .flags = FIELD_REQUIRED, .check = check_label_name, .doc = "Name of the label." },
-	{ ENUM("operator", struct label_requirement, operator, operators), .flags = FIELD_REQUIRED, .doc = "How it compares." },
-	{ STRINGS("values", struct label_requirement, values), .doc = "Values, with In, NotIn, Gt and Lt." },
-	{ 0 },
-};
-static SCHEMA(requirement_schema, struct label_requirement, "LabelSelectorRequirement", "A condition on a label.", requirement_rows, .check = requirement_check);
+/* Values of labels of objects are labels' values; those of hosts may be anything. */
+static void
+label_requirement_check(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics)
+{
+	const struct label_requirement *r = object;
+	struct error err = { 0 };
+
+	requirement_check(object, document, path, diagnostics);
+	for (size_t i = 0; r->values != NULL && r->values[i] != NULL; i++) {
+		g_autofree char *where = g_strdup_printf("%s.values[%zu]", path, i);
+		if (check_label_value(r->values[i], &err) != 0)
+			diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, where, "%s", err.text);
+	}
+}
+
+/* The one field of a host that can be asked for is its name. */
+static void
+field_requirement_check(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics)
+{
+	const struct label_requirement *r = object;
+	g_autofree char *key = g_strconcat(path, ".key", NULL), *values = g_strconcat(path, ".values", NULL);
+
+	if (r->key != NULL && strcmp(r->key, "metadata.name") != 0)
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, key, "must be metadata.name");
+	if (r->values == NULL || g_strv_length(r->values) != 1)
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, values, "must be one name");
+}
+
+static void
+label_selector_check(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics)
+{
+	const struct label_selector *s = object;
+	g_autofree char *where = g_strconcat(path, ".matchLabels", NULL);
+	struct error err = { 0 };
+
+	for (size_t i = 0; i < s->match_labels.count; i++)
+		if (check_label_value(s->match_labels.entries[i].value, &err) != 0)
+			diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, where, "%s", err.text);
+}
+
+#define REQUIREMENT_ROWS(operators)                                                                                        \
+	{ STRING("key", struct label_requirement, key), .flags = FIELD_REQUIRED, .check = check_label_name,                    \
+	  .doc = "Name of the label or field." },                                                                              \
+	{ ENUM("operator", struct label_requirement, operator, operators), .flags = FIELD_REQUIRED, .doc = "How it compares." }, \
+	{ STRINGS("values", struct label_requirement, values), .doc = "Values that it compares with." }, { 0 }
+static const struct schema_field requirement_rows[] = { REQUIREMENT_ROWS(label_operators) };
+static const struct schema_field node_requirement_rows[] = { REQUIREMENT_ROWS(node_operators) };
+static const struct schema_field field_requirement_rows[] = { REQUIREMENT_ROWS(field_operators) };
+static SCHEMA(requirement_schema, struct label_requirement, "LabelSelectorRequirement", "A condition on a label.", requirement_rows, .check = label_requirement_check);
+static SCHEMA(node_requirement_schema, struct label_requirement, "NodeSelectorRequirement", "A condition on a host's label.", node_requirement_rows, .check = requirement_check);
+static SCHEMA(field_requirement_schema, struct label_requirement, "NodeFieldRequirement", "A condition on a host's field.", field_requirement_rows, .check = field_requirement_check);
 static const struct schema_field label_selector_rows[] = {
 	{ MAP("matchLabels", struct label_selector, match_labels), .check = check_label_name, .doc = "Labels that must be so." },
 	{ LIST("matchExpressions", struct label_selector, match_expressions, &requirement_schema), .max = 256, .doc = "Conditions, all of which must hold." },
 	{ 0 },
 };
-SCHEMA(label_selector_schema, struct label_selector, "LabelSelector", "Selects objects by their labels.", label_selector_rows);
+SCHEMA(label_selector_schema, struct label_selector, "LabelSelector", "Selects objects by their labels.", label_selector_rows, .check = label_selector_check);
 
 static const struct schema_field node_term_rows[] = {
-	{ LIST("matchExpressions", struct node_selector_term, match_expressions, &requirement_schema), .max = 256, .doc = "Conditions on the host's labels." },
-	{ LIST("matchFields", struct node_selector_term, match_fields, &requirement_schema), .max = 256, .doc = "Conditions on the host's fields: metadata.name." },
+	{ LIST("matchExpressions", struct node_selector_term, match_expressions, &node_requirement_schema), .max = 256, .doc = "Conditions on the host's labels." },
+	{ LIST("matchFields", struct node_selector_term, match_fields, &field_requirement_schema), .max = 256, .doc = "Conditions on the host's fields: metadata.name." },
 	{ 0 },
 };
 static SCHEMA(node_term_schema, struct node_selector_term, "NodeSelectorTerm", "Conditions on a host, all of which must hold.", node_term_rows);
 static const struct schema_field node_selector_rows[] = {
-	{ LIST("nodeSelectorTerms", struct node_selector, node_selector_terms, &node_term_schema), .flags = FIELD_REQUIRED, .max = 256, .doc = "Terms, any of which must hold." },
+	{ LIST("nodeSelectorTerms", struct node_selector, node_selector_terms, &node_term_schema), .max = 256, .doc = "Terms, any of which must hold." },
 	{ 0 },
 };
-static SCHEMA(node_selector_schema, struct node_selector, "NodeSelector", "Which hosts may run it.", node_selector_rows);
+static void
+node_selector_check(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics)
+{
+	const struct node_selector *s = object;
+	g_autofree char *where = g_strconcat(path, ".nodeSelectorTerms", NULL);
+
+	if (s->node_selector_terms.count == 0)
+		diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, where, "needs at least one term");
+}
+static SCHEMA(node_selector_schema, struct node_selector, "NodeSelector", "Which hosts may run it.", node_selector_rows, .check = node_selector_check);
 static const struct schema_field preferred_term_rows[] = {
 	{ INT("weight", struct preferred_term, weight), .flags = FIELD_REQUIRED, .min = 1, .max = 100, .doc = "How much it counts." },
-	{ OBJECT("preference", struct preferred_term, preference, struct node_selector_term, &node_term_schema), .flags = FIELD_REQUIRED, .doc = "Which hosts are better." },
+	{ OBJECT("preference", struct preferred_term, preference, struct node_selector_term, &node_term_schema), .flags = FIELD_PRESENT, .doc = "Which hosts are better." },
 	{ 0 },
 };
 static SCHEMA(preferred_term_schema, struct preferred_term, "PreferredSchedulingTerm", "Which hosts are better.", preferred_term_rows);
@@ -66,7 +123,7 @@ static SCHEMA(node_affinity_schema, struct node_affinity, "NodeAffinity", "Which
 static const struct schema_field pod_term_rows[] = {
 	{ OBJECT("labelSelector", struct pod_affinity_term, label_selector, struct label_selector, &label_selector_schema), .doc = "Which machines." },
 	{ STRING("topologyKey", struct pod_affinity_term, topology_key), .flags = FIELD_REQUIRED, .check = check_label_name, .doc = "Label of hosts that makes two of them one place." },
-	{ STRINGS("namespaces", struct pod_affinity_term, namespaces), .doc = "Namespaces of the machines; its own when not given." },
+	{ STRINGS("namespaces", struct pod_affinity_term, namespaces), .check = check_dns_label, .doc = "Namespaces of the machines; its own when not given." },
 	{ OBJECT("namespaceSelector", struct pod_affinity_term, namespace_selector, struct label_selector, &label_selector_schema), .doc = "Namespaces by their labels." },
 	{ IGNORED("matchLabelKeys", "Write the labels into labelSelector.") },
 	{ IGNORED("mismatchLabelKeys", "Write the labels into labelSelector.") },

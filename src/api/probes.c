@@ -65,16 +65,29 @@ static const struct schema_field propagation_rows[] = {
 	{ OBJECT("qemuGuestAgent", struct credential_propagation, qemu_guest_agent, struct agent_users, &agent_users_schema), .doc = "By the guest's agent, while it runs." },
 	{ 0 },
 };
-static SCHEMA(propagation_schema, struct credential_propagation, "AccessCredentialPropagationMethod", "How it gets into the guest.", propagation_rows);
+static SCHEMA(propagation_schema, struct credential_propagation, "SSHPublicKeyAccessCredentialPropagationMethod", "How it gets into the guest.", propagation_rows);
+static const struct schema_field agent_rows[] = { { 0 } };
+static SCHEMA(agent_schema, struct agent_users, "QemuGuestAgentUserPasswordAccessCredentialPropagation", "By the guest's agent, while it runs.", agent_rows);
+static const struct schema_field password_propagation_rows[] = {
+	{ OBJECT("qemuGuestAgent", struct credential_propagation, qemu_guest_agent, struct agent_users, &agent_schema), .doc = "By the guest's agent, while it runs." },
+	{ 0 },
+};
+static SCHEMA(password_propagation_schema, struct credential_propagation, "UserPasswordAccessCredentialPropagationMethod", "How it gets into the guest.", password_propagation_rows);
+static const struct schema_field password_item_rows[] = {
+	{ OBJECT("source", struct access_credential_item, source, struct credential_source, &credential_source_schema), .doc = "Where the passwords are." },
+	{ OBJECT("propagationMethod", struct access_credential_item, propagation_method, struct credential_propagation, &password_propagation_schema), .doc = "How they get into the guest." },
+	{ 0 },
+};
+static SCHEMA(password_item_schema, struct access_credential_item, "UserPasswordAccessCredential", "Passwords.", password_item_rows);
 static const struct schema_field credential_item_rows[] = {
-	{ OBJECT("source", struct access_credential_item, source, struct credential_source, &credential_source_schema), .doc = "Where keys or passwords are." },
+	{ OBJECT("source", struct access_credential_item, source, struct credential_source, &credential_source_schema), .doc = "Where the keys are." },
 	{ OBJECT("propagationMethod", struct access_credential_item, propagation_method, struct credential_propagation, &propagation_schema), .doc = "How they get into the guest." },
 	{ 0 },
 };
-static SCHEMA(credential_item_schema, struct access_credential_item, "AccessCredentialItem", "Keys or passwords.", credential_item_rows);
+static SCHEMA(credential_item_schema, struct access_credential_item, "SSHPublicKeyAccessCredential", "Keys.", credential_item_rows);
 static const struct schema_field access_credential_rows[] = {
 	{ OBJECT("sshPublicKey", struct access_credential, ssh_public_key, struct access_credential_item, &credential_item_schema), .doc = "Keys for SSH." },
-	{ OBJECT("userPassword", struct access_credential, user_password, struct access_credential_item, &credential_item_schema), .doc = "Passwords of users." },
+	{ OBJECT("userPassword", struct access_credential, user_password, struct access_credential_item, &password_item_schema), .doc = "Passwords of users." },
 	{ 0 },
 };
 SCHEMA(access_credential_schema, struct access_credential, "AccessCredential", "How people get into the guest.", access_credential_rows);

@@ -69,8 +69,14 @@ static const struct schema_field container_disk_rows[] = {
 	{ 0 },
 };
 static SCHEMA(container_disk_schema, struct volume_container_disk, "ContainerDiskSource", "A disk in a container image.", container_disk_rows);
+static const struct schema_field plain_claim_rows[] = {
+	{ STRING("claimName", struct volume_claim, claim_name), .dflt = "", .doc = "Name of the PersistentVolumeClaim." },
+	{ BOOL("readOnly", struct volume_claim, read_only), .doc = "It may be one that is read elsewhere, too." },
+	{ 0 },
+};
+static SCHEMA(plain_claim_schema, struct volume_claim, "PersistentVolumeClaim", "A claim.", plain_claim_rows);
 static const struct schema_field ephemeral_rows[] = {
-	{ OBJECT("persistentVolumeClaim", struct volume_ephemeral, persistent_volume_claim, struct volume_claim, &volume_claim_schema), .doc = "The claim." },
+	{ OBJECT("persistentVolumeClaim", struct volume_ephemeral, persistent_volume_claim, struct volume_claim, &plain_claim_schema), .doc = "The claim." },
 	{ 0 },
 };
 static SCHEMA(ephemeral_schema, struct volume_ephemeral, "EphemeralVolumeSource", "A throw-away copy of a claim.", ephemeral_rows);
@@ -90,7 +96,7 @@ static const struct schema_field downward_field_rows[] = {
 	{ STRING("path", struct downward_field, path), .dflt = "", .max = 4096, .doc = "Path of the file." },
 	{ OBJECT("fieldRef", struct downward_field, field_ref, struct field_reference, &field_reference_schema), .doc = "What is in it." },
 	{ IGNORED("mode", "The files are on a read-only disk.") },
-	{ REFUSED("resourceFieldRef", "An instance has no containers: use fieldRef.") },
+	{ IGNORED("resourceFieldRef", "An instance has no containers: use fieldRef.") },
 	{ 0 },
 };
 static SCHEMA(downward_field_schema, struct downward_field, "DownwardAPIVolumeFile", "A file with a field of the instance.", downward_field_rows);

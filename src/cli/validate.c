@@ -12,6 +12,8 @@
 #include "src/document/path.h"
 
 static enum exit_code run(struct cli *cli, const struct arguments *arguments);
+static int read_all(const GPtrArray *paths, bool recursive, GPtrArray *documents, struct diagnostics *diagnostics,
+    struct error *err);
 static void check_all(const struct cli *cli, const GPtrArray *documents, struct diagnostics *diagnostics);
 static void check_double(const struct cli *cli, const struct kind *kind, const struct document *document,
     GHashTable *seen, struct diagnostics *diagnostics);
@@ -61,7 +63,7 @@ run(struct cli *cli, const struct arguments *arguments)
 	if (paths->len == 0)
 		return cli_fail(EXIT_USAGE, "say which file: -f FILE, -f FOLDER or -f -");
 	diagnostics_init(&diagnostics);
-	files = manifest_read(paths, arguments_flag(arguments, "recursive", false), documents, &diagnostics, &err);
+	files = read_all(paths, arguments_flag(arguments, "recursive", false), documents, &diagnostics, &err);
 	if (files >= 0) {
 		check_all(cli, documents, &diagnostics);
 		if (output.format <= OUTPUT_WIDE)
@@ -74,6 +76,29 @@ run(struct cli *cli, const struct arguments *arguments)
 	code = cli_worse(code, diagnostics.errors > 0 ? EXIT_ERROR : EXIT_DONE);
 	diagnostics_clear(&diagnostics);
 	return code;
+}
+
+/* A file that is named and has no object in it is a mistake; one of a folder may be kept for later. */
+static int
+read_all(const GPtrArray *paths, bool recursive, GPtrArray *documents, struct diagnostics *diagnostics, struct error *err)
+{
+	int count = 0;
+
+	for (guint i = 0; i < paths->len; i++) {
+		g_autoptr(GPtrArray) one = g_ptr_array_new();
+		guint before = documents->len, errors = diagnostics->errors;
+		int files;
+
+		g_ptr_array_add(one, paths->pdata[i]);
+		files = manifest_read(one, recursive, documents, diagnostics, err);
+		if (files < 0)
+			return -1;
+		if (documents->len == before && diagnostics->errors == errors)
+			diagnostics_add_at(diagnostics, SEVERITY_ERROR, strcmp(one->pdata[0], "-") == 0 ? "stdin" : one->pdata[0], 0, 0,
+			    "has no object: an object begins with apiVersion and kind");
+		count += files;
+	}
+	return count;
 }
 
 static void

@@ -9,6 +9,7 @@ unit_programs = \
 	tests/unit/test_cli_websocket \
 	tests/unit/test_clock \
 	tests/unit/test_config \
+	tests/unit/test_contract \
 	tests/unit/test_defaults \
 	tests/unit/test_diagnostic \
 	tests/unit/test_document \
@@ -50,4 +51,4 @@ AM_TESTS_ENVIRONMENT = SOLOVIRT_LIBEXEC='$(abs_top_builddir)' SOLOVIRT_SOURCE='$
 	SOLOVIRT_BUILD='$(abs_top_builddir)' \
 	UBSAN_OPTIONS=print_stacktrace=1; \
 	export SOLOVIRT_LIBEXEC SOLOVIRT_SOURCE SOLOVIRT_BUILD UBSAN_OPTIONS;
-EXTRA_DIST += tests/unit/rest_fixture.h tests/golden
+EXTRA_DIST += tests/unit/rest_fixture.h tests/golden tests/contract
