@@ -24,6 +24,7 @@
 #include "src/document/path.h"
 #include "src/virt/domain_xml.h"
 #include "src/virt/host_verbs.h"
+#include "src/virt/loaders.h"
 #include "storage/seed.h"
 
 enum {
@@ -186,7 +187,7 @@ step_empty(struct life *l, const struct volume *v, struct job_step *step)
 
 	step->verb = "volume-create";
 	step->args = json_pack("{s:s,s:s,s:I,s:s,s:b}", "pool", l->daemon->config->pool->name, "volume", file, "capacity",
-	    (json_int_t)v->empty_disk->capacity, "format", "raw", "preallocate", 0);
+	    (json_int_t)v->empty_disk->capacity, "format", "qcow2", "preallocate", 0);
 	step->deadline = HOST_DEADLINE_ACTION;
 	return 1;
 }
@@ -245,14 +246,15 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 	g_autofree struct domain_interface *interfaces = g_new0(struct domain_interface, vmi->spec->domain->devices->interfaces.count + 1);
 	g_autofree char *log = vmi_console_log(l->namespace, l->name), *name = domain_name(l->namespace, l->name), *xml = NULL;
 	struct host *host = host_find(l->daemon, l->host);
-	struct domain_input input = { .vmi = vmi, .epoch = store_epoch(l->daemon->store), .store = store_uuid(l->daemon->store),
+	g_autofree const char **loaders = host != NULL && host->local ? loaders_here() : NULL;
+	struct domain_input input = { .vmi = vmi, .loaders = loaders, .epoch = store_epoch(l->daemon->store), .store = store_uuid(l->daemon->store),
 		.pool = l->daemon->config->pool->name, .console_log = log, .volumes = volumes,
 		.interfaces = interfaces, .emulation = host != NULL && host->emulation };
 
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes) {
-		bool readonly = seed_is_needed(v) || (v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only);
+		bool readonly = v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only;
 		volumes[input.volume_count] = (struct domain_volume){ .name = v->name, .path = l->paths->pdata[input.volume_count],
-			.format = "raw", .readonly = readonly, .claim = volume_claim(v),
+			.format = v->empty_disk != NULL ? "qcow2" : "raw", .readonly = readonly, .claim = volume_claim(v),
 			.capacity = claim_capacity(l->daemon, l->namespace, volume_claim(v)) };
 		input.volume_count++;
 	}

@@ -16,11 +16,14 @@ struct error;
 /* Where storage put a volume on the host. */
 struct domain_volume {
 	const char *name;   /* of the VMI's volume */
-	const char *path;   /* file or block device on the host */
+	const char *path;   /* file or block device on the host; a directory for a file system */
 	const char *format; /* "raw" or "qcow2", never probed */
 	bool block, readonly;
+	bool thick;         /* all its blocks were written once: the guest gives none back */
 	const char *claim;  /* its PersistentVolumeClaim, or NULL */
 	int64_t capacity;   /* of the claim's volume, bytes */
+	const char *backing_path, *backing_format; /* what an overlay (qcow2) lies over, or NULL */
+	bool backing_block;
 };
 /* Where net plugs an interface in. */
 struct domain_interface {
@@ -29,8 +32,18 @@ struct domain_interface {
 	const char *mac;
 	const char *ip;      /* that DHCP gives it, or NULL */
 };
+/* A device of the host that the guest gets. */
+struct domain_host_device {
+	const char *name;    /* of the VMI's GPU, host device or interface with SR-IOV */
+	const char *address; /* on the host's PCI bus; NULL: it is a mediated device */
+	const char *mdev;    /* uuid of a mediated device */
+};
+/* A processor of the host that the guest has for itself. */
+struct domain_pin {
+	int cpu, node; /* its number, and that of its memory node */
+};
 struct domain_input {
-	const struct vmi *vmi;
+	const struct vmi *vmi;         /* with its defaults: vmi_spec_default() */
 	int64_t epoch;                 /* of the store: an older manager must not touch what a newer made */
 	const char *store;             /* its uuid: epochs of different stores say nothing of each other */
 	const char *pool;              /* libvirt pool of the claims' volumes */
@@ -40,12 +53,35 @@ struct domain_input {
 	size_t volume_count;
 	const struct domain_interface *interfaces;
 	size_t interface_count;
+	const struct domain_host_device *host_devices;
+	size_t host_device_count;
+	const struct domain_pin *pins; /* domain_pins() of them, for an instance that has processors of its own */
+	size_t pin_count;
+	const char *const *loaders;    /* UEFI code on the host, NULL-terminated; NULL: whatever is asked for is there */
+	const char *nvram;             /* file that keeps UEFI's variables; NULL: libvirt's own, gone with the domain */
+	const char *kernel, *initrd;   /* files that kernelBoot's container brought */
+	const char *acpi_slic, *acpi_msdm; /* files with the tables that firmware.acpi names */
 };
 
 /* "<namespace>_<name>"; caller g_free()s. */
 char *domain_name(const char *namespace, const char *name);
 
-/* The XML text (caller g_free()s), or NULL: a disk whose volume is not in volumes, an interface without its port ... */
+/* How many processors of the host an instance wants for itself: one a virtual CPU, then one each thread of a supplemental
+ * pool, then those of QEMU's own threads.  0 unless it has dedicatedCpuPlacement. */
+size_t domain_pins(const struct vmi *vmi);
+
+/* True when the instance boots by UEFI, and whether it starts signed loaders only. */
+bool domain_is_efi(const struct vmi_spec *spec);
+bool domain_is_secure(const struct vmi_spec *spec);
+/* The UEFI code that would be taken of those that are there (see loaders), and its template of variables (*vars), or NULL. */
+const char *domain_loader(const struct vmi_spec *spec, const char *const *loaders, const char **vars);
+/* Every UEFI code that domain_loader() knows, NULL-terminated: where to look. */
+const char *const *domain_loaders(void);
+
+/*
+ * The XML text (caller g_free()s), or NULL: a disk whose volume is not in volumes, an interface without its port ...
+ * What only the host can tell is left open: disk_modes.h fills it in.
+ */
 char *domain_xml_format(const struct domain_input *input, struct error *err);
 
 #endif

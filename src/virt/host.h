@@ -99,6 +99,11 @@ GPtrArray *host_xml_nodes(xmlDoc *doc, const char *xpath);
 /* An attribute, or NULL.  g_free(). */
 char *host_xml_attribute(const void *node, const char *name);
 
+/* The XML of a domain that is to be defined, completed by what only this host can tell (disk_modes.h; what its versions
+ * of libvirt and QEMU want).
+ * Caller g_free()s; NULL when a disk asks for what its file system cannot do. */
+char *host_fit(virConnectPtr connection, const char *xml, struct error *err);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
 
 /* --- host_dhcp.c: addresses as files that the dnsmasq of a network watches; any thread ----------------------------- */

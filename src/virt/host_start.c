@@ -104,8 +104,13 @@ answer(struct host_call *call, virDomainPtr domain, struct error *err)
 static json_t *
 define_and_start(struct host_call *call, const struct start *start, struct error *err)
 {
-	g_autoptr(virDomain) domain = virDomainDefineXML(call->connection, start->xml);
+	g_autofree char *xml = host_fit(call->connection, start->xml, err);
+	g_autoptr(virDomain) domain = xml == NULL ? NULL : virDomainDefineXML(call->connection, xml);
 
+	if (xml == NULL) {
+		error_wrap(err, "cannot start domain %s: ", start->name);
+		return NULL;
+	}
 	if (domain == NULL) {
 		host_error(err, "cannot define domain %s", start->name);
 		return NULL;

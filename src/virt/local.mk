@@ -1,12 +1,25 @@
 # Domain XML is pure and in the library; what calls libvirt is only in the worker.
 libsolovirt_a_SOURCES += \
+	src/virt/disk_modes.c \
+	src/virt/disk_modes.h \
+	src/virt/domain_build.h \
+	src/virt/domain_cpu.c \
 	src/virt/domain_devices.c \
-	src/virt/domain_devices.h \
+	src/virt/domain_disks.c \
+	src/virt/domain_features.c \
+	src/virt/domain_hostdevs.c \
+	src/virt/domain_interfaces.c \
+	src/virt/domain_memory.c \
+	src/virt/domain_os.c \
+	src/virt/domain_preview.c \
+	src/virt/domain_preview.h \
 	src/virt/domain_xml.c \
 	src/virt/domain_xml.h \
 	src/virt/host_verbs.h \
 	src/virt/kvm_probe.c \
 	src/virt/kvm_probe.h \
+	src/virt/loaders.c \
+	src/virt/loaders.h \
 	src/virt/xml_build.c \
 	src/virt/xml_build.h
 
@@ -19,6 +32,7 @@ solovirt_host_SOURCES = \
 	src/virt/host_dhcp.c \
 	src/virt/host_domain.c \
 	src/virt/host_events.c \
+	src/virt/host_fit.c \
 	src/virt/host_info.c \
 	src/virt/host_log.c \
 	src/virt/host_main.c \

@@ -12,6 +12,7 @@ unit_programs = \
 	tests/unit/test_contract \
 	tests/unit/test_defaults \
 	tests/unit/test_diagnostic \
+	tests/unit/test_disk_modes \
 	tests/unit/test_document \
 	tests/unit/test_domain_xml \
 	tests/unit/test_errors \

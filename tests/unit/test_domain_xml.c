@@ -1,8 +1,9 @@
 /*
  * Domain XML against golden files: tests/golden/domain/NAME.yaml -> NAME.xml.  UPDATE_GOLDEN=1 writes them anew.
  *
- * A document's annotations say what it cannot: "test/emulation", and "test/block" with the names of volumes that are
- * block devices.  Where storage and net put things is made up from the names.
+ * A document's annotations say what it cannot: "test/emulation", "test/block" with the names of volumes that are block
+ * devices, "test/nodes" with the memory nodes of the processors that the host gives away, "test/mdev" with the names of
+ * devices that are mediated.  Where storage and net put things is made up from the names.
  */
 #include "config.h"
 
@@ -18,12 +19,16 @@
 #include "src/base/error.h"
 #include "src/document/diagnostic.h"
 #include "src/document/document.h"
+#include "src/document/path.h"
 #include "src/virt/domain_xml.h"
 
 static const char *const cases[] = {
-	"block", "boot-order", "cdrom", "clock", "cpu-features", "cpu-passthrough", "emulation", "emulation-cpu",
-	"features", "headless", "interfaces", "io-threads", "many-disks", "minimal", "no-hotplug", "readonly", "smbios",
-	"transitional", "typical", "usb", "watchdog-rng"
+	"block", "boot-order", "cdrom", "clock", "cpu-features", "cpu-passthrough", "dedicated", "dedicated-threads",
+	"devices", "disk-details", "efi", "efi-secure", "emulation", "emulation-cpu", "features", "filesystem",
+	"growing", "headless", "host-devices", "hugepages", "hugepages-anonymous", "hyperv", "hyperv-emulation",
+	"hyperv-passthrough", "interface-details", "interfaces", "io-thread-pool", "io-threads",
+	"kernel-boot", "many-disks", "minimal", "no-hotplug", "numa-realtime", "overlays", "passthrough-emulation",
+	"readonly", "sev", "smbios", "transitional", "typical", "usb", "watchdog-rng"
 };
 
 static char *
@@ -32,6 +37,25 @@ golden_path(const char *name, const char *suffix)
 	const char *top = g_getenv("srcdir");
 
 	return g_strdup_printf("%s/tests/golden/domain/%s.%s", top != NULL ? top : ".", name, suffix);
+}
+
+/* Fills in the defaults, as the daemon does when it takes an instance in. */
+static struct vmi *
+with_defaults(const struct document *document)
+{
+	struct vmi *vmi = g_malloc0(vmi_schema.size);
+	json_t *tree = json_deep_copy(document->root);
+	struct diagnostics diagnostics;
+
+	diagnostics_init(&diagnostics);
+	path_set(tree, "metadata.namespace", json_string("default"));
+	vmi_prepare(tree);
+	schema_decode(&vmi_schema, tree, NULL, "", vmi, &diagnostics);
+	g_autofree char *wrong = diagnostics_format(&diagnostics, SEVERITY_ERROR);
+	ck_assert_str_eq(wrong, "");
+	diagnostics_clear(&diagnostics);
+	json_decref(tree);
+	return vmi;
 }
 
 /* A document's instance, as the daemon would have it. */
@@ -51,6 +75,8 @@ read_text(const char *file, const char *text)
 	ck_assert_msg(vmi != NULL, "%s", wrong);
 	ck_assert_ptr_eq(kind, &kinds[KIND_VMI]);
 	diagnostics_clear(&diagnostics);
+	schema_free(&vmi_schema, vmi);
+	vmi = with_defaults(documents->pdata[0]);
 	g_free(vmi->head.meta->uid);
 	vmi->head.meta->uid = g_strdup("6f1c9c5e-0000-4000-8000-000000000001");
 	return vmi;
@@ -70,6 +96,7 @@ read_file(const char *name)
 struct places {
 	GStringChunk *texts;
 	GArray *volumes, *interfaces; /* struct domain_volume, struct domain_interface */
+	GArray *devices, *pins;       /* struct domain_host_device, struct domain_pin */
 };
 
 static bool
@@ -89,6 +116,39 @@ text_of(struct places *places, const char *format, const char *a, const char *b)
 }
 
 static void
+add_device(struct places *places, const struct vmi *vmi, const char *name)
+{
+	bool mdev = is_listed(schema_map_get(&vmi->head.meta->annotations, "test/mdev"), name);
+	struct domain_host_device device = { .name = name };
+
+	if (mdev)
+		device.mdev = "c2177883-f1bb-47f0-914d-32a22e3a8804";
+	else
+		device.address = g_string_chunk_insert(places->texts, places->devices->len == 0 ? "0000:81:00.1" : "0000:82:00.0");
+	g_array_append_val(places->devices, device);
+}
+
+/* Devices of the host, and its processors from number 4 on. */
+static void
+places_of_host(struct places *places, const struct vmi *vmi)
+{
+	const struct devices *devices = vmi->spec->domain->devices;
+	const char *nodes = schema_map_get(&vmi->head.meta->annotations, "test/nodes");
+
+	SCHEMA_EACH (struct interface, i, &devices->interfaces)
+		if (i->sriov != NULL)
+			add_device(places, vmi, i->name);
+	SCHEMA_EACH (struct host_device, h, &devices->host_devices)
+		add_device(places, vmi, h->name);
+	SCHEMA_EACH (struct host_device, g, &devices->gpus)
+		add_device(places, vmi, g->name);
+	for (int i = 0; nodes != NULL && nodes[i] != '\0'; i++) {
+		struct domain_pin pin = { 4 + i, nodes[i] - '0' };
+		g_array_append_val(places->pins, pin);
+	}
+}
+
+static void
 places_init(struct places *places, const struct vmi *vmi)
 {
 	const char *blocks = schema_map_get(&vmi->head.meta->annotations, "test/block");
@@ -97,6 +157,9 @@ places_init(struct places *places, const struct vmi *vmi)
 	places->texts = g_string_chunk_new(256);
 	places->volumes = g_array_new(FALSE, TRUE, sizeof(struct domain_volume));
 	places->interfaces = g_array_new(FALSE, TRUE, sizeof(struct domain_interface));
+	places->devices = g_array_new(FALSE, TRUE, sizeof(struct domain_host_device));
+	places->pins = g_array_new(FALSE, TRUE, sizeof(struct domain_pin));
+	places_of_host(places, vmi);
 	SCHEMA_EACH (struct volume, volume, &vmi->spec->volumes) {
 		struct domain_volume place = { .name = volume->name, .block = is_listed(blocks, volume->name) };
 
@@ -107,6 +170,15 @@ places_init(struct places *places, const struct vmi *vmi)
 		if (volume->persistent_volume_claim != NULL)
 			place.claim = volume->persistent_volume_claim->claim_name;
 		place.capacity = place.claim != NULL ? 1 << 30 : 0;
+		if (volume->container_disk != NULL || volume->ephemeral != NULL) {
+			place.backing_path = place.path;
+			place.backing_format = volume->ephemeral != NULL ? "raw" : "qcow2";
+			place.backing_block = place.block;
+			place.block = false;
+			place.format = "qcow2";
+			place.path = text_of(places, "/var/lib/solovirt/overlays/", volume->name, "");
+		}
+		place.thick = is_listed(schema_map_get(&vmi->head.meta->annotations, "test/thick"), volume->name);
 		place.readonly = volume->persistent_volume_claim != NULL && volume->persistent_volume_claim->read_only;
 		g_array_append_val(places->volumes, place);
 	}
@@ -127,6 +199,8 @@ places_clear(struct places *places)
 	g_string_chunk_free(places->texts);
 	g_array_unref(places->volumes);
 	g_array_unref(places->interfaces);
+	g_array_unref(places->devices);
+	g_array_unref(places->pins);
 }
 
 static struct domain_input
@@ -143,6 +217,14 @@ make_input(const struct vmi *vmi, const struct places *places)
 		.volume_count = places->volumes->len,
 		.interfaces = (const void *)places->interfaces->data,
 		.interface_count = places->interfaces->len,
+		.host_devices = (const void *)places->devices->data,
+		.host_device_count = places->devices->len,
+		.pins = (const void *)places->pins->data,
+		.pin_count = places->pins->len,
+		.kernel = "/var/lib/solovirt/boot/vmlinuz",
+		.initrd = "/var/lib/solovirt/boot/initrd",
+		.acpi_slic = "/var/lib/solovirt/acpi/slic.bin",
+		.acpi_msdm = "/var/lib/solovirt/acpi/msdm.bin",
 	};
 }
 
@@ -370,6 +452,7 @@ START_TEST(another_architecture)
 	g_autofree char *xml = NULL, *machine = NULL, *features = NULL;
 
 	put(&vmi->spec->architecture, "arm64");
+	put(&vmi->spec->domain->machine->type, "");
 	xml = format(vmi, &err);
 	machine = evaluate(xml,
 	    "concat(/domain/os/type/@arch, ' ', /domain/os/type/@machine, ' ', /domain/devices/video/model/@type)");
