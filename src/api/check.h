@@ -56,18 +56,31 @@ bool check_image_path(const struct checking *c, const char *field, const char *p
 void instance_metadata_check(const struct schema_map *labels, const struct schema_map *annotations,
     const struct document *document, const char *path, struct diagnostics *diagnostics);
 
+/* DV1: the namespaces of a VirtualMachine's templates, when its own is known. */
+void vm_namespace_check(const void *object, const struct document *document, struct diagnostics *diagnostics);
+
 /* Rules across the fields of a VirtualMachine's spec. */
 void vm_spec_check(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics);
 
+/* Virtual CPUs, and processors of the host that are reserved (C1 to C15). */
 void check_cpu(const struct checking *c);
+/* Memory and huge pages (M1 to M8). */
 void check_memory(const struct checking *c);
+/* Disks, and the order in which devices are booted (D1 to D21, N24). */
 void check_disks(const struct checking *c);
+/* Volumes (V2 to V15). */
 void check_volumes(const struct checking *c);
-void check_network(const struct checking *c);
-void check_devices(const struct checking *c);
-void check_firmware(const struct checking *c);
-void check_features(const struct checking *c);
-void check_pod(const struct checking *c);
+/* Keys and passwords (A1 to A3). */
 void check_credentials(const struct checking *c);
+/* Networks and interfaces (N1 to N23). */
+void check_network(const struct checking *c);
+/* Devices but disks and interfaces (F11 to F18, F24, R1, R2). */
+void check_devices(const struct checking *c);
+/* Architecture, machine type, firmware, launch security (G3, F1 to F8, L1). */
+void check_firmware(const struct checking *c);
+/* Enlightenments, clocks, threads for I/O (H1, H2, F10). */
+void check_features(const struct checking *c);
+/* Start, probes, name servers, placement, accounts (G5 to G19). */
+void check_pod(const struct checking *c);
 
 #endif

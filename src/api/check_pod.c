@@ -33,6 +33,8 @@ check_probe(const struct checking *c, const char *field, const struct probe *p)
 	int count = (p->exec != NULL) + (p->http_get != NULL) + (p->tcp_socket != NULL) + (p->guest_agent_ping != NULL);
 	if (count != 1)
 		complain(c, count == 0 ? CAUSE_REQUIRED : CAUSE_INVALID, field, "needs one of exec, httpGet, tcpSocket, guestAgentPing");
+	if ((p->http_get != NULL && g_strcmp0(p->http_get->port, "0") == 0) || (p->tcp_socket != NULL && g_strcmp0(p->tcp_socket->port, "0") == 0))
+		advise(c, field, "has no port: it always fails");
 	if (p->http_get != NULL && !has_pod_network(c->spec))
 		complain(c, CAUSE_INVALID, http, "needs an interface on the default (pod) network");
 	if (p->tcp_socket != NULL && !has_pod_network(c->spec))
@@ -116,6 +118,17 @@ check_spread(const struct checking *c)
 	}
 }
 
+/* KubeVirt leaves it to the pod. */
+static void
+check_selector(const struct checking *c)
+{
+	struct error err = { 0 };
+
+	for (size_t i = 0; i < c->spec->node_selector.count; i++)
+		if (check_label_name(c->spec->node_selector.entries[i].name, &err) != 0)
+			advise(c, "nodeSelector", "%s: no host can have it", err.text);
+}
+
 /* G15 */
 static void
 check_account(const struct checking *c)
@@ -140,5 +153,6 @@ check_pod(const struct checking *c)
 	check_probe(c, "livenessProbe", c->spec->liveness_probe);
 	check_dns(c);
 	check_spread(c);
+	check_selector(c);
 	check_account(c);
 }

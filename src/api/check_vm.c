@@ -8,8 +8,6 @@
 #include "src/api/kinds.h"
 #include "src/api/vm.h"
 #include "src/base/error.h"
-#include "src/document/document.h"
-#include "src/document/path.h"
 
 /* VM2 to VM4, W1 */
 static void
@@ -53,25 +51,33 @@ is_referenced(const struct vm_spec *spec, const char *name)
 	return false;
 }
 
-/* DV1 */
-static void
-check_namespace(const struct checking *c, const struct meta *meta)
+void
+vm_namespace_check(const void *object, const struct document *document, struct diagnostics *diagnostics)
 {
-	const char *own = path_string(c->document->root, "metadata.namespace");
+	const struct vm *vm = object;
+	const char *own = vm->head.meta->namespace;
+	size_t i = 0;
 
-	if (is_text(meta->namespace) && own != NULL && strcmp(meta->namespace, own) != 0)
-		complain_as(c, CAUSE_INVALID, "", "metadata.namespace", "a DataVolume is in its machine's namespace (%s), not in \"%s\"", own,
-		    meta->namespace);
+	SCHEMA_EACH (struct data_volume_template, t, &vm->spec->data_volume_templates) {
+		g_autofree char *path = g_strdup_printf("spec.dataVolumeTemplates[%zu]", i++);
+		const struct checking c = { NULL, document, path, diagnostics, false };
+		const char *other = t->metadata->namespace;
+
+		if (is_text(other) && g_strcmp0(other, own) != 0)
+			complain_as(&c, CAUSE_INVALID, "", "metadata.namespace", "a DataVolume is in its machine's namespace (%s), not in \"%s\"", own, other);
+	}
 }
 
-/* DV1 to DV3; what the DataVolume itself must be like is told by its own rules */
+/* DV2, DV3; what the DataVolume itself must be like is told by its own rules */
 static void
 check_template(const struct checking *c, const struct data_volume_template *t, const struct vm_spec *spec, GHashTable *seen)
 {
 	const char *name = t->metadata->name;
+	g_autofree char *field = g_strconcat("dataVolumeTemplate", strrchr(c->path, '['), NULL); /* as KubeVirt calls it */
+	struct checking parent = *c;
 	struct error err = { 0 };
 
-	check_namespace(c, t->metadata);
+	parent.path = "spec";
 	if (!is_text(name)) {
 		complain(c, CAUSE_REQUIRED, "metadata.name", "is required: what the DataVolume is called");
 		return;
@@ -81,7 +87,7 @@ check_template(const struct checking *c, const struct data_volume_template *t, c
 	if (!g_hash_table_add(seen, t->metadata->name))
 		advise(c, "metadata.name", "\"%s\" is used by an earlier template: that one is made", name);
 	if (!is_referenced(spec, name))
-		complain(c, CAUSE_REQUIRED, "", "no volume of the template uses DataVolume \"%s\": add it under template.spec.volumes", name);
+		complain_as(&parent, CAUSE_REQUIRED, field, c->path + strlen("spec."), "no volume of the template uses DataVolume \"%s\": add it under template.spec.volumes", name);
 }
 
 static void

@@ -260,16 +260,19 @@ data_volume_spec_check(const void *object, const struct document *document, cons
 	const struct data_volume_spec *spec = object;
 	const struct claim_spec *claim = data_volume_claim(spec);
 	struct judging j = { document, path, diagnostics, strcmp(path, "spec") != 0 };
+	const char *storage = j.template ? "PVC.Storage" : "storage"; /* as KubeVirt and CDI call it */
 
 	if (document == NULL)
 		return; /* what is stored was judged when it came */
 	if (claim == NULL)
-		say_always(&j, "storage", "is required: storage or pvc, with the size of the disk");
+		say_always(&j, storage, "storage or pvc is required, with the size of the disk");
 	else if (spec->pvc != NULL && spec->storage != NULL)
-		say_always(&j, "storage", "storage and pvc exclude each other: write one of them");
+		say_always(&j, storage, "storage and pvc exclude each other: write one of them");
 	else
 		check_size(&j, spec, claim);
 	check_sources(&j, spec, claim);
+	if (spec->source != NULL && spec->source->blank != NULL && !json_is_object(spec->source->blank))
+		say_always(&j, "source.blank", "must be an object: {}");
 	if (spec->source != NULL && spec->source->http != NULL)
 		check_http(&j, spec->source->http);
 }

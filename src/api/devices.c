@@ -70,7 +70,7 @@ SCHEMA(virtual_gpu_options_schema, struct virtual_gpu_options, "VGPUOptions", "O
 #define HOST_DEVICE_ROWS                                                                                                   \
 	{ STRING("name", struct host_device, name), .dflt = "", .max = 253, .doc = "Name of the device." },       \
 	{ STRING("deviceName", struct host_device, device_name), .max = 317, .doc = "What it is called in the configuration's map of host devices." }, \
-	{ STRING("tag", struct host_device, tag), .max = 64, .doc = "Word by which the guest finds the device in cloud-init's metadata." }, \
+	{ STRING("tag", struct host_device, tag), .doc = "Word by which the guest finds the device in cloud-init's metadata." }, \
 	{ STRING("claimName", struct host_device, claim_name), .doc = "One of resourceClaims; no machine starts with it." },   \
 	{ STRING("requestName", struct host_device, request_name), .doc = "A request of the claim." }
 static const struct schema_field gpu_rows[] = {

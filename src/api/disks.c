@@ -69,7 +69,7 @@ static const struct schema_field disk_rows[] = {
 	{ STRING("io", struct disk, io), .check = check_io, .doc = "How QEMU does I/O: native or threads." },
 	{ STRING("errorPolicy", struct disk, error_policy), .min = 1, .check = check_error_policy, .doc = "What an I/O error does; stop when not given." },
 	{ TRISTATE("shareable", struct disk, shareable), .doc = "Several machines may write it at once." },
-	{ STRING("tag", struct disk, tag), .max = 64, .doc = "Word by which the guest finds the device in cloud-init's metadata." },
+	{ STRING("tag", struct disk, tag), .doc = "Word by which the guest finds the device in cloud-init's metadata." },
 	{ TRISTATE("dedicatedIOThread", struct disk, dedicated_io_thread), .doc = "The disk's I/O has a thread of its own." },
 	{ OBJECT("blockSize", struct disk, block_size, struct disk_block_size, &disk_block_size_schema), .doc = "Block sizes that the guest sees." },
 	{ IGNORED("changedBlockTracking", "There are no incremental backups yet.") },

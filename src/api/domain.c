@@ -29,7 +29,7 @@ static const struct schema_field numa_rows[] = {
 };
 SCHEMA(numa_schema, struct numa, "NUMA", "Memory nodes of the guest.", numa_rows);
 static const struct schema_field realtime_rows[] = {
-	{ STRING("mask", struct realtime, mask), .max = 1024, .doc = "Which virtual CPUs, such as 0-3,^1; all when not given." },
+	{ STRING("mask", struct realtime, mask), .doc = "Which virtual CPUs, such as 0-3,^1; all when not given." },
 	{ 0 },
 };
 SCHEMA(realtime_schema, struct realtime, "Realtime", "Real-time priority.", realtime_rows);
@@ -38,7 +38,7 @@ static const struct schema_field cpu_rows[] = {
 	{ INT("cores", struct cpu, cores), UINT32, .doc = "Cores in a socket." },
 	{ INT("threads", struct cpu, threads), UINT32, .doc = "Threads in a core." },
 	{ INT("maxSockets", struct cpu, max_sockets), UINT32, .doc = "Sockets that may be plugged in later." },
-	{ STRING("model", struct cpu, model), .max = 64, .doc = "A model that libvirt knows, host-model or host-passthrough." },
+	{ STRING("model", struct cpu, model), .doc = "A model that libvirt knows, host-model or host-passthrough." },
 	{ LIST("features", struct cpu, features, &cpu_feature_schema), .doc = "CPU flags beyond the model." },
 	{ BOOL("dedicatedCpuPlacement", struct cpu, dedicated_cpu_placement), .doc = "Each virtual CPU has a host CPU of its own." },
 	{ BOOL("isolateEmulatorThread", struct cpu, isolate_emulator_thread), .doc = "QEMU's own threads have one more host CPU." },
@@ -125,7 +125,7 @@ static const struct schema_field acpi_tables_rows[] = {
 static SCHEMA(acpi_tables_schema, struct acpi_tables, "ACPI", "ACPI tables from Secrets.", acpi_tables_rows);
 static const struct schema_field firmware_rows[] = {
 	{ STRING("uuid", struct firmware, uuid), .doc = "UUID that the guest sees; made from the name when not given." },
-	{ STRING("serial", struct firmware, serial), .max = 256, .doc = "System serial number that the guest sees." },
+	{ STRING("serial", struct firmware, serial), .doc = "System serial number that the guest sees." },
 	{ OBJECT("bootloader", struct firmware, bootloader, struct bootloader, &bootloader_schema), .doc = "Firmware; BIOS when not given." },
 	{ OBJECT("kernelBoot", struct firmware, kernel_boot, struct kernel_boot, &kernel_boot_schema), .doc = "Boot a kernel from a container image." },
 	{ OBJECT("acpi", struct firmware, acpi, struct acpi_tables, &acpi_tables_schema), .doc = "ACPI tables of the host's maker, for licences." },
@@ -156,7 +156,7 @@ static const struct schema_field timers_rows[] = {
 SCHEMA(timers_schema, struct timers, "Timers", "Timers of the guest.", timers_rows);
 static const struct schema_field guest_clock_rows[] = {
 	{ OBJECT("utc", struct guest_clock, utc, struct clock_utc, &clock_utc_schema), .doc = "Start at UTC." },
-	{ STRING("timezone", struct guest_clock, timezone), .max = 64, .doc = "Start at the time of a zone such as Europe/Berlin." },
+	{ STRING("timezone", struct guest_clock, timezone), .doc = "Start at the time of a zone such as Europe/Berlin." },
 	{ OBJECT("timer", struct guest_clock, timer, struct timers, &timers_schema), .doc = "Timers." },
 	{ 0 },
 };
@@ -234,11 +234,11 @@ static const struct schema_field features_rows[] = {
 SCHEMA(features_schema, struct features, "Features", "Features of the hypervisor.", features_rows);
 
 static const struct schema_field chassis_rows[] = {
-	{ STRING("manufacturer", struct chassis, manufacturer), .max = 256, .doc = "Manufacturer that the guest sees." },
-	{ STRING("version", struct chassis, version), .max = 256, .doc = "Version that the guest sees." },
-	{ STRING("serial", struct chassis, serial), .max = 256, .doc = "Serial number that the guest sees." },
-	{ STRING("asset", struct chassis, asset), .max = 256, .doc = "Asset tag that the guest sees." },
-	{ STRING("sku", struct chassis, sku), .max = 256, .doc = "Stock number that the guest sees." },
+	{ STRING("manufacturer", struct chassis, manufacturer), .doc = "Manufacturer that the guest sees." },
+	{ STRING("version", struct chassis, version), .doc = "Version that the guest sees." },
+	{ STRING("serial", struct chassis, serial), .doc = "Serial number that the guest sees." },
+	{ STRING("asset", struct chassis, asset), .doc = "Asset tag that the guest sees." },
+	{ STRING("sku", struct chassis, sku), .doc = "Stock number that the guest sees." },
 	{ 0 },
 };
 static SCHEMA(chassis_schema, struct chassis, "Chassis", "Chassis strings in SMBIOS.", chassis_rows);

@@ -60,7 +60,7 @@ static const struct schema_field interface_rows[] = {
 	{ STRING("macAddress", struct interface, mac_address), .check = check_mac, .doc = "MAC address; made from the name when not given." },
 	{ INT("bootOrder", struct interface, boot_order), .min = 1, .max = INT64_MAX, .doc = "Place in the boot order." },
 	{ STRING("pciAddress", struct interface, pci_address), .check = check_pci_address, .doc = "Place on the PCI bus." },
-	{ STRING("tag", struct interface, tag), .max = 64, .doc = "Word by which the guest finds the device in cloud-init's metadata." },
+	{ STRING("tag", struct interface, tag), .doc = "Word by which the guest finds the device in cloud-init's metadata." },
 	{ STRING("state", struct interface, state), .check = check_state, .doc = "Whether the link is up or down." },
 	{ LIST("ports", struct interface, ports, &port_schema), .doc = "Ports on which the guest listens; all are reachable from this host." },
 	{ ANY("portRanges", struct interface, port_ranges), .doc = "Ranges of ports: refused, write the ports one by one under ports." },

@@ -269,6 +269,8 @@ kind_decode(const struct document *document, const char *default_namespace, cons
 	check_meta(kind, document, head->meta, diagnostics);
 	if (kind->namespaced && head->meta->namespace == NULL && default_namespace != NULL)
 		head->meta->namespace = g_strdup(default_namespace);
+	if (kind == &kinds[KIND_VM])
+		vm_namespace_check(head, document, diagnostics);
 	if (diagnostics->errors == before)
 		return head;
 	schema_free(kind->schema, head);

@@ -4,19 +4,22 @@
 #include "src/api/domain.h"
 #include "src/api/rows.h"
 
+/* Of Go's type int32; what makes no sense is taken, as in KubeVirt. */
+#define INT32 .min = INT32_MIN, .max = INT32_MAX
+
 static const struct schema_field exec_rows[] = {
 	{ STRINGS("command", struct probe_exec, command), .doc = "Program in the guest and its arguments." },
 	{ 0 },
 };
 static SCHEMA(exec_schema, struct probe_exec, "ExecAction", "Runs a program in the guest.", exec_rows);
 static const struct schema_field header_rows[] = {
-	{ STRING("name", struct http_header, name), .flags = FIELD_REQUIRED, .max = 256, .doc = "Name of the header." },
-	{ STRING("value", struct http_header, value), .flags = FIELD_REQUIRED, .max = 4096, .doc = "Its value." },
+	{ STRING("name", struct http_header, name), .dflt = "", .max = 256, .doc = "Name of the header." },
+	{ STRING("value", struct http_header, value), .dflt = "", .max = 4096, .doc = "Its value." },
 	{ 0 },
 };
 static SCHEMA(header_schema, struct http_header, "HTTPHeader", "A header of the request.", header_rows);
 static const struct schema_field http_rows[] = {
-	{ INT_OR_STRING("port", struct probe_http, port), .flags = FIELD_REQUIRED, .doc = "Port of the guest." },
+	{ INT_OR_STRING("port", struct probe_http, port), .dflt = "0", .doc = "Port of the guest." },
 	{ STRING("path", struct probe_http, path), .max = 4096, .doc = "Path; / when not given." },
 	{ STRING("host", struct probe_http, host), .max = 253, .doc = "Host to ask; the guest when not given." },
 	{ STRING("scheme", struct probe_http, scheme), .max = 16, .doc = "HTTP or HTTPS." },
@@ -25,7 +28,7 @@ static const struct schema_field http_rows[] = {
 };
 static SCHEMA(http_schema, struct probe_http, "HTTPGetAction", "Asks a web server in the guest.", http_rows);
 static const struct schema_field tcp_rows[] = {
-	{ INT_OR_STRING("port", struct probe_tcp, port), .flags = FIELD_REQUIRED, .doc = "Port of the guest." },
+	{ INT_OR_STRING("port", struct probe_tcp, port), .dflt = "0", .doc = "Port of the guest." },
 	{ STRING("host", struct probe_tcp, host), .max = 253, .doc = "Host to connect to; the guest when not given." },
 	{ 0 },
 };
@@ -35,11 +38,11 @@ static const struct schema_field probe_rows[] = {
 	{ OBJECT("httpGet", struct probe, http_get, struct probe_http, &http_schema), .doc = "Asks a web server in the guest." },
 	{ OBJECT("tcpSocket", struct probe, tcp_socket, struct probe_tcp, &tcp_schema), .doc = "Connects to a port of the guest." },
 	{ OBJECT("guestAgentPing", struct probe, guest_agent_ping, struct empty, &empty_schema), .doc = "Asks the guest's agent whether it is there." },
-	{ INT("initialDelaySeconds", struct probe, initial_delay_seconds), .doc = "Seconds before the first try." },
-	{ INT("timeoutSeconds", struct probe, timeout_seconds), .doc = "Seconds that a try may take; 1 when not given." },
-	{ INT("periodSeconds", struct probe, period_seconds), .doc = "Seconds between tries; 10 when not given." },
-	{ INT("successThreshold", struct probe, success_threshold), .doc = "Tries in a row that make it good; 1 when not given." },
-	{ INT("failureThreshold", struct probe, failure_threshold), .doc = "Tries in a row that make it bad; 3 when not given." },
+	{ INT("initialDelaySeconds", struct probe, initial_delay_seconds), INT32, .doc = "Seconds before the first try." },
+	{ INT("timeoutSeconds", struct probe, timeout_seconds), INT32, .doc = "Seconds that a try may take; 1 when not given." },
+	{ INT("periodSeconds", struct probe, period_seconds), INT32, .doc = "Seconds between tries; 10 when not given." },
+	{ INT("successThreshold", struct probe, success_threshold), INT32, .doc = "Tries in a row that make it good; 1 when not given." },
+	{ INT("failureThreshold", struct probe, failure_threshold), INT32, .doc = "Tries in a row that make it bad; 3 when not given." },
 	{ 0 },
 };
 SCHEMA(probe_schema, struct probe, "Probe", "Looks whether the guest is well.", probe_rows);

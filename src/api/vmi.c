@@ -32,7 +32,7 @@ static const struct schema_field vmi_spec_rows[] = {
 	{ STRING("hostname", struct vmi_spec, hostname), .check = check_dns_label, .doc = "Hostname; the instance's name when not given." },
 	{ STRING("subdomain", struct vmi_spec, subdomain), .check = check_dns_subdomain, .doc = "Domain that follows the hostname." },
 	{ STRING("architecture", struct vmi_spec, architecture), .doc = "Processor architecture: amd64." },
-	{ MAP("nodeSelector", struct vmi_spec, node_selector), .flags = FIELD_LENIENT, .check = check_label_name, .doc = "Labels that the host must have." },
+	{ MAP("nodeSelector", struct vmi_spec, node_selector), .doc = "Labels that the host must have." },
 	{ OBJECT("affinity", struct vmi_spec, affinity, struct affinity, &affinity_schema), .doc = "Where it may run.", .warn = "Placement follows capacity and nodeSelector." },
 	{ LIST("tolerations", struct vmi_spec, tolerations, &toleration_schema), .max = 256, .doc = "Taints that it bears.", .warn = "Hosts have no taints." },
 	{ LIST("topologySpreadConstraints", struct vmi_spec, topology_spread_constraints, &topology_spread_schema), .max = 256, .doc = "Machines are spread evenly.", .warn = "Placement follows capacity and nodeSelector." },

@@ -49,14 +49,14 @@ static SCHEMA(cloud_init_schema, struct cloud_init, "CloudInitSource", "Data for
 static const struct schema_field secret_rows[] = {
 	{ STRING("secretName", struct volume_secret, secret_name), .flags = FIELD_REQUIRED, .min = 1, .max = INT64_MAX, .doc = "Name of the Secret." },
 	{ BOOL("optional", struct volume_secret, optional), .doc = "Start without it." },
-	{ STRING("volumeLabel", struct volume_secret, volume_label), .max = 32, .doc = "Label of the ISO image; cfgdata when not given." },
+	{ STRING("volumeLabel", struct volume_secret, volume_label), .flags = FIELD_LENIENT, .max = 32, .doc = "Label of the ISO image; cfgdata when not given." },
 	{ 0 },
 };
 static SCHEMA(volume_secret_schema, struct volume_secret, "SecretVolumeSource", "A Secret's data as files.", secret_rows);
 static const struct schema_field config_map_rows[] = {
 	{ STRING("name", struct volume_config_map, name), .flags = FIELD_REQUIRED, .min = 1, .max = INT64_MAX, .doc = "Name of the ConfigMap." },
 	{ BOOL("optional", struct volume_config_map, optional), .doc = "Start without it." },
-	{ STRING("volumeLabel", struct volume_config_map, volume_label), .max = 32, .doc = "Label of the ISO image; cfgdata when not given." },
+	{ STRING("volumeLabel", struct volume_config_map, volume_label), .flags = FIELD_LENIENT, .max = 32, .doc = "Label of the ISO image; cfgdata when not given." },
 	{ 0 },
 };
 static SCHEMA(volume_config_map_schema, struct volume_config_map, "ConfigMapVolumeSource", "A ConfigMap's data as files.", config_map_rows);
@@ -102,7 +102,7 @@ static const struct schema_field downward_field_rows[] = {
 static SCHEMA(downward_field_schema, struct downward_field, "DownwardAPIVolumeFile", "A file with a field of the instance.", downward_field_rows);
 static const struct schema_field downward_rows[] = {
 	{ LIST("fields", struct volume_downward, fields, &downward_field_schema), .max = 256, .doc = "Files." },
-	{ STRING("volumeLabel", struct volume_downward, volume_label), .max = 32, .doc = "Label of the ISO image; cfgdata when not given." },
+	{ STRING("volumeLabel", struct volume_downward, volume_label), .flags = FIELD_LENIENT, .max = 32, .doc = "Label of the ISO image; cfgdata when not given." },
 	{ 0 },
 };
 static SCHEMA(downward_schema, struct volume_downward, "DownwardAPIVolumeSource", "The instance's own metadata as files.", downward_rows);

@@ -392,7 +392,7 @@ static const struct {
 	{ VM("runStrategy: Always, dataVolumeTemplates: [{metadata: {}, " SPEC "}], " TEMPLATE),
 	  "spec.dataVolumeTemplates[0].metadata.name: is required: what the DataVolume is called" },
 	{ VM("runStrategy: Always, dataVolumeTemplates: [{metadata: {name: e}, " SPEC "}], " TEMPLATE),
-	  "spec.dataVolumeTemplates[0]: no volume of the template uses DataVolume \"e\": add it under template.spec.volumes" },
+	  "spec.dataVolumeTemplate[0]: no volume of the template uses DataVolume \"e\": add it under template.spec.volumes" },
 	{ VM("runStrategy: Always, dataVolumeTemplates: [{metadata: {name: d}, " SPEC "}, {metadata: {name: d}, " SPEC "}], "
 	  TEMPLATE), "" },
 	{ DV("source: {blank: {}}, " STORAGE), "" },
@@ -408,7 +408,7 @@ static const struct {
 	  "spec.source.http.url: has the scheme ftp: http and https are supported" },
 	{ DV("source: {http: {url: 'http://a/b', checksum: abc}}, " STORAGE), "spec.source.http.checksum: is not a checksum: "
 	  "write md5, sha1, sha256 or sha512, a colon and the hexadecimal digits" },
-	{ DV("source: {blank: {}}"), "spec.storage: is required: storage or pvc, with the size of the disk" },
+	{ DV("source: {blank: {}}"), "spec.storage: storage or pvc is required, with the size of the disk" },
 	{ DV("source: {blank: {}}, storage: {}"),
 	  "spec.storage.resources.requests.storage: is required: the size of the disk, such as 10Gi" },
 	{ DV("source: {blank: {}}, pvc: {resources: {requests: {storage: 1Gi}}}"),
