@@ -6,6 +6,8 @@
 
 #include "src/api/core.h"
 #include "src/api/kinds.h"
+#include "src/api/migration.h"
+#include "src/api/replicaset.h"
 #include "src/api/revision.h"
 #include "src/api/vm.h"
 #include "src/base/clock.h"
@@ -181,3 +183,22 @@ CELL(revision_owner_cell, struct controller_revision, {
 CELL(revision_number_cell, struct controller_revision, g_string_append_printf(out, "%lld", (long long)o->revision))
 const struct column controller_revision_columns[] = { { "Controller", "string", "", false, revision_owner_cell },
 	{ "Revision", "integer", "", false, revision_number_cell }, AGE, { 0 } };
+
+CELL(replica_desired_cell, struct replica_set, g_string_append_printf(out, "%lld", (long long)o->spec->replicas))
+CELL(replica_current_cell, struct replica_set, g_string_append_printf(out, "%lld", (long long)o->status->replicas))
+CELL(replica_ready_cell, struct replica_set, g_string_append_printf(out, "%lld", (long long)o->status->ready_replicas))
+/* Of pools, too: their structs begin alike. */
+_Static_assert(offsetof(struct replica_set, status) == offsetof(struct pool, status) &&
+    offsetof(struct replica_set_spec, replicas) == offsetof(struct pool_spec, replicas), "one set of cells for both");
+const struct column replica_columns[] = { { "Desired", "integer", "", false, replica_desired_cell },
+	{ "Current", "integer", "", false, replica_current_cell }, { "Ready", "integer", "", false, replica_ready_cell }, AGE, { 0 } };
+
+CELL(migration_phase_cell, struct migration, put(out, migration_phase_words[o->status->phase]))
+CELL(migration_instance_cell, struct migration, put(out, o->spec->vmi_name))
+const struct column migration_columns[] = { { "Phase", "string", "", false, migration_phase_cell },
+	{ "VMI", "string", "", false, migration_instance_cell }, { 0 } };
+
+CELL(priority_value_cell, struct priority_class, g_string_append_printf(out, "%lld", (long long)o->value))
+CELL(priority_default_cell, struct priority_class, put(out, o->global_default ? "true" : "false"))
+const struct column priority_class_columns[] = { { "Value", "integer", "", false, priority_value_cell },
+	{ "Global-Default", "boolean", "", false, priority_default_cell }, AGE, { 0 } };

@@ -213,3 +213,14 @@ config_map_check_change(const void *old, const void *new, const struct document 
 
 	check_immutable("ConfigMap", was->immutable, is->immutable, same, document, diagnostics);
 }
+
+/* Tools find the migrations of an instance by this label. */
+void
+migration_prepare(json_t *tree)
+{
+	const char *name = path_string(tree, "spec.vmiName");
+
+	if (name != NULL)
+		path_set(tree, "metadata.labels['kubevirt.io/vmi-name']", json_string(name));
+	fill(tree, "status.phase", "Pending");
+}

@@ -17,14 +17,14 @@ static const struct schema_field template_metadata_rows[] = {
 	{ IGNORED("generateName", "The instance has the machine's name.") },
 	{ 0 },
 };
-static SCHEMA(template_metadata_schema, struct template_metadata, "TemplateMeta", "Labels and annotations of the instance.", template_metadata_rows, .open = true, .nullable = true);
+SCHEMA(template_metadata_schema, struct template_metadata, "TemplateMeta", "Labels and annotations of the instance.", template_metadata_rows, .open = true, .nullable = true);
 
 static const struct schema_field template_rows[] = {
 	{ OBJECT("metadata", struct vmi_template, metadata, struct template_metadata, &template_metadata_schema), .doc = "Labels and annotations of the instance." },
 	{ OBJECT("spec", struct vmi_template, spec, struct vmi_spec, &vmi_spec_schema), .flags = FIELD_PRESENT, .doc = "The machine as it runs." },
 	{ 0 },
 };
-static SCHEMA(template_schema, struct vmi_template, "VirtualMachineInstanceTemplateSpec", "From what the instance is made.", template_rows);
+SCHEMA(vmi_template_schema, struct vmi_template, "VirtualMachineInstanceTemplateSpec", "From what the instance is made.", template_rows);
 
 /* Free form, as in KubeVirt; the DataVolume's own rules judge it when it is made. */
 static const struct schema_field data_volume_metadata_rows[] = {
@@ -50,14 +50,14 @@ const char *const run_strategy_words[] = { "", "Always", "Halted", "Manual", "Re
 static const struct schema_field vm_spec_rows[] = {
 	{ ENUM("runStrategy", struct vm_spec, run_strategy, run_strategy_words), .min = 1, .doc = "When the machine should run." },
 	{ TRISTATE("running", struct vm_spec, running), .doc = "Older form of runStrategy: true is Always, false is Halted." },
-	{ OBJECT("template", struct vm_spec, template, struct vmi_template, &template_schema), .flags = FIELD_REQUIRED | FIELD_PRESENT, .doc = "From what the instance is made at each start." },
+	{ OBJECT("template", struct vm_spec, template, struct vmi_template, &vmi_template_schema), .flags = FIELD_REQUIRED | FIELD_PRESENT, .doc = "From what the instance is made at each start." },
 	{ LIST("dataVolumeTemplates", struct vm_spec, data_volume_templates, &data_volume_template_schema), .max = 256, .doc = "DataVolumes that are made and deleted with the machine." },
 	{ OBJECT("instancetype", struct vm_spec, instancetype, struct matcher, &matcher_schema), .doc = "Size of the machine, from an instancetype." },
 	{ OBJECT("preference", struct vm_spec, preference, struct matcher, &matcher_schema), .doc = "What its guest would rather have, from a preference." },
 	{ IGNORED("updateVolumesStrategy", "A changed volume takes effect at the next start.") },
 	{ 0 },
 };
-static SCHEMA(vm_spec_schema, struct vm_spec, "VirtualMachineSpec", "The machine that is wanted.", vm_spec_rows, .check = vm_spec_check);
+SCHEMA(vm_spec_schema, struct vm_spec, "VirtualMachineSpec", "The machine that is wanted.", vm_spec_rows, .check = vm_spec_check);
 
 static const char *const state_changes[] = { "", "Start", "Stop", NULL };
 static const struct schema_field state_change_rows[] = {

@@ -56,7 +56,7 @@ struct vm {
 	struct vm_status *status;
 };
 
-extern const struct schema vm_schema, vm_status_schema;
+extern const struct schema vm_schema, vm_status_schema, vm_spec_schema, vmi_template_schema, template_metadata_schema;
 
 /* The strategy in force: runStrategy, else running (true: Always, false: Halted), else Halted. */
 enum run_strategy vm_run_strategy(const struct vm *vm);

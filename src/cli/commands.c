@@ -24,6 +24,7 @@ const struct command *const commands[] = {
 	&command_logs,
 	&command_explain,
 	&command_validate,
+	&command_expand,
 	&command_spool,
 	&command_api_resources,
 	&command_version,

@@ -21,6 +21,8 @@ solovirt_SOURCES = \
 	src/cli/delete.c \
 	src/cli/describe.c \
 	src/cli/events.c \
+	src/cli/expand.c \
+	src/cli/expansion.c src/cli/expansion.h \
 	src/cli/explain.c \
 	src/cli/get.c \
 	src/cli/help.c \
