@@ -133,6 +133,27 @@ vm_spec_check(const void *object, const struct document *document, const char *p
 	vm_memory_check(spec->template->spec, document, "spec.template.spec", diagnostics);
 }
 
+/* VM10: a revision is a copy of what was named when it was made. */
+static void
+check_renamed(const struct checking *c, const char *field, const struct matcher *was, const struct matcher *is)
+{
+	g_autofree char *revision = g_strconcat(field, ".revisionName", NULL);
+
+	if (was != NULL && is != NULL && is_text(is->revision_name) && g_strcmp0(was->revision_name, is->revision_name) == 0 &&
+	    g_strcmp0(was->name, is->name) != 0)
+		complain(c, CAUSE_INVALID, revision, "is of \"%s\": remove it when the name changes", was->name == NULL ? "" : was->name);
+}
+
+void
+vm_check_change(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics)
+{
+	const struct vm_spec *was = ((const struct vm *)old)->spec, *is = ((const struct vm *)new)->spec;
+	const struct checking c = { is->template->spec, document, "spec", diagnostics, false };
+
+	check_renamed(&c, "instancetype", was->instancetype, is->instancetype);
+	check_renamed(&c, "preference", was->preference, is->preference);
+}
+
 /* --- metadata of an instance ----------------------------------------------------------------------------------------- */
 
 /* Labels that only the daemon gives. */

@@ -551,6 +551,9 @@ END_TEST
 
 /* --- changes -------------------------------------------------------------------------------------------------------- */
 
+#define INSTANCE(labels) "{apiVersion: kubevirt.io/v1, kind: VirtualMachineInstance, metadata: {name: m, uid: u, labels: " labels \
+			 "}, spec: {domain: {memory: {guest: 1Gi}}}}"
+
 static const struct {
 	const char *old, *new, *told;
 } changes[] = {
@@ -570,6 +573,18 @@ static const struct {
 	  "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {k: a, l: b}}",
 	  "immutable: may not be unset: delete the ConfigMap and create it anew\n"
 	  "data: may not change: the ConfigMap is immutable" },
+	{ VM("runStrategy: Always, instancetype: {name: a, revisionName: r}, " TEMPLATE),
+	  VM("runStrategy: Once, instancetype: {name: a, revisionName: r}, " TEMPLATE), "" },
+	{ VM("runStrategy: Always, preference: {name: a, revisionName: r}, " TEMPLATE),
+	  VM("runStrategy: Always, preference: {name: b}, " TEMPLATE), "" },
+	{ VM("runStrategy: Always, instancetype: {name: a, revisionName: r}, " TEMPLATE),
+	  VM("runStrategy: Always, instancetype: {name: b, revisionName: r}, " TEMPLATE),
+	  "spec.instancetype.revisionName: is of \"a\": remove it when the name changes" },
+	{ INSTANCE("{kubevirt.io/nodeName: a, b: c}"), INSTANCE("{kubevirt.io/nodeName: a, b: d}"), "" },
+	{ INSTANCE("{kubevirt.io/nodeName: a}"), INSTANCE("{kubevirt.io/nodeName: b}"),
+	  "metadata.labels: kubevirt.io/nodeName is reserved: only the daemon changes it" },
+	{ INSTANCE("{}"), INSTANCE("{kubevirt.io/schedulable: 'true'}"),
+	  "metadata.labels: kubevirt.io/schedulable is reserved: only the daemon changes it" },
 };
 
 START_TEST(checks_changes)
