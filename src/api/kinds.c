@@ -8,7 +8,9 @@
 #include "src/api/core.h"
 #include "src/api/instancetype.h"
 #include "src/api/kinds.h"
+#include "src/api/migration.h"
 #include "src/api/preset.h"
+#include "src/api/replicaset.h"
 #include "src/api/revision.h"
 #include "src/api/vm.h"
 #include "src/base/error.h"
@@ -72,6 +74,26 @@ const struct kind kinds[KIND_COUNT] = {
 	    .plural = "controllerrevisions", .singular = "controllerrevision", .namespaced = true,
 	    .schema = &controller_revision_schema, .columns = controller_revision_columns,
 	    .doc = "A copy of something as it was once." },
+	[KIND_REPLICA_SET] = { .group = KUBEVIRT, .version = "v1", .old_version = "v1alpha3",
+	    .name = "VirtualMachineInstanceReplicaSet", .plural = "virtualmachineinstancereplicasets",
+	    .singular = "virtualmachineinstancereplicaset", .short_names = { "vmirs", "vmirss" }, .namespaced = true,
+	    .has_status = true, .in_all = true, .schema = &replica_set_schema, .status_schema = &replica_status_schema,
+	    .columns = replica_columns, .doc = "A number of equal instances." },
+	[KIND_POOL] = { .group = "pool.kubevirt.io", .version = "v1beta1", .old_version = "v1alpha1", .name = "VirtualMachinePool",
+	    .plural = "virtualmachinepools", .singular = "virtualmachinepool", .short_names = { "vmpool", "vmpools" },
+	    .namespaced = true, .has_status = true, .in_all = true, .schema = &pool_schema,
+	    .status_schema = &replica_status_schema, .columns = replica_columns, .doc = "A number of equal machines." },
+	[KIND_MIGRATION] = { .group = KUBEVIRT, .version = "v1", .old_version = "v1alpha3",
+	    .name = "VirtualMachineInstanceMigration", .plural = "virtualmachineinstancemigrations",
+	    .singular = "virtualmachineinstancemigration", .short_names = { "vmim", "vmims" }, .namespaced = true,
+	    .has_status = true, .in_all = true, .schema = &migration_schema, .status_schema = &migration_status_schema,
+	    .columns = migration_columns, .doc = "An instance that moves to another host.", .prepare = migration_prepare },
+	[KIND_MIGRATION_POLICY] = { .group = "migrations.kubevirt.io", .version = "v1alpha1", .name = "MigrationPolicy",
+	    .plural = "migrationpolicies", .singular = "migrationpolicy", .schema = &migration_policy_schema,
+	    .columns = age_columns, .doc = "How certain instances move." },
+	[KIND_PRIORITY_CLASS] = { .group = "scheduling.k8s.io", .version = "v1", .name = "PriorityClass",
+	    .plural = "priorityclasses", .singular = "priorityclass", .short_names = { "pc" }, .schema = &priority_class_schema,
+	    .columns = priority_class_columns, .doc = "How much machines matter." },
 };
 
 enum kind_id
