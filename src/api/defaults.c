@@ -171,15 +171,24 @@ default_targets(struct vmi_spec *spec)
 }
 
 static void
-default_inputs(struct vmi_spec *spec)
+default_input(struct vmi_spec *spec)
 {
 	struct devices *devices = spec->domain->devices;
 	const struct schema *schema = NULL;
+	struct input *input;
 
+	if (devices->autoattach_input_device != TRISTATE_TRUE || devices->inputs.count > 0)
+		return;
 	schema_find(&devices_schema, "inputs", &schema);
-	if (devices->autoattach_input_device == TRISTATE_TRUE && devices->inputs.count == 0)
-		((struct input *)schema_list_add(&devices->inputs, schema))->name = g_strdup("default-0");
-	SCHEMA_EACH (struct input, i, &devices->inputs) {
+	input = schema_list_add(&devices->inputs, schema);
+	schema_clear(schema, input);
+	input->name = g_strdup("default-0");
+}
+
+static void
+default_inputs(struct vmi_spec *spec)
+{
+	SCHEMA_EACH (struct input, i, &spec->domain->devices->inputs) {
 		fill(&i->type, "tablet");
 		fill(&i->bus, "usb");
 	}
@@ -273,11 +282,19 @@ default_max_guest(struct vmi_spec *spec)
 }
 
 void
+vmi_devices_default(struct vmi_spec *spec)
+{
+	default_interface(spec);
+	default_disks(spec);
+	default_input(spec);
+}
+
+void
 vmi_spec_default(struct vmi_spec *spec)
 {
 	static void (*const steps[])(struct vmi_spec *) = { default_machine, default_resources, default_memory, default_topology,
-		default_pull_policy, default_interface, default_disks, vmi_features_default, default_targets, default_inputs,
-		default_probes, default_watchdog, default_arm64 };
+		default_pull_policy, vmi_devices_default, vmi_features_default, default_targets, default_inputs, default_probes,
+		default_watchdog, default_arm64 };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(steps); i++)
 		steps[i](spec);

@@ -11,6 +11,10 @@
  */
 void vmi_spec_default(struct vmi_spec *spec);
 
+/* The devices that are attached without being written: an interface, disks for volumes, an input.  The first part of it, which
+ * comes before a preference is asked what they should be. */
+void vmi_devices_default(struct vmi_spec *spec);
+
 /* The machine type that an architecture has when none is written; "q35" for amd64 and what is not known. */
 const char *machine_type_default(const char *architecture);
 

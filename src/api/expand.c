@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "src/api/defaults.h"
 #include "src/api/domain.h"
 #include "src/api/expand.h"
 #include "src/api/kinds.h"
@@ -491,6 +492,7 @@ apply(struct expanding *e)
 		return -1;
 	if (input->preference == NULL)
 		return 0;
+	vmi_devices_default(e->spec);
 	apply_preference(e, input->preference);
 	return input->preference->requirements == NULL ? 0 : check_requirements(e, input->preference->requirements);
 }

@@ -88,6 +88,12 @@ static const struct {
 	  "domain.devices.disks",
 	  "[{\"name\":\"a\",\"disk\":{\"bus\":\"virtio\"},\"dedicatedIOThread\":true},{\"name\":\"b\",\"disk\":{\"bus\":\"scsi\"}},"
 	  "{\"name\":\"c\",\"cdrom\":{\"bus\":\"scsi\"}}]" },
+	{ "{domain: {devices: {}}, volumes: [{name: root, emptyDisk: {capacity: 1Gi}}]}", NULL, "{devices: {preferredDiskBus: virtio}}",
+	  "domain.devices.disks", "[{\"name\":\"root\",\"disk\":{\"bus\":\"virtio\"}}]" },
+	{ "{domain: {devices: {autoattachInputDevice: true}}}", NULL, "{devices: {preferredInputBus: virtio}}",
+	  "domain.devices.inputs", "[{\"name\":\"default-0\",\"bus\":\"virtio\"}]" },
+	{ "{domain: {devices: {}}}", NULL, "{devices: {preferredInterfaceModel: e1000e}}", "domain.devices.interfaces",
+	  "[{\"name\":\"default\",\"masquerade\":{},\"model\":\"e1000e\"}]" },
 	{ "{domain: {devices: {rng: {}, disableHotplug: true}}}", NULL, "{devices: {preferredDisableHotplug: false}}",
 	  "domain.devices.disableHotplug", "false" },
 	{ "{domain: {devices: {autoattachGraphicsDevice: false}}}", NULL, "{devices: {preferredAutoattachGraphicsDevice: true}}",
