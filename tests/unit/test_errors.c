@@ -60,6 +60,8 @@ validate(const char *file, const char *text, size_t length)
 		if (object != NULL)
 			schema_free(kind->schema, object);
 	}
+	if (documents->len == 0 && diagnostics.errors == 0)
+		diagnostics_add_at(&diagnostics, SEVERITY_ERROR, file, 0, 0, "has no object: an object begins with apiVersion and kind");
 	for (guint i = 0; i < diagnostics.items->len; i++) {
 		const struct diagnostic *diagnostic = diagnostics.items->pdata[i];
 		g_autofree char *line = diagnostic_format(diagnostic);
