@@ -140,6 +140,7 @@ check_dhcp(const struct checking *c, const struct interface *n, const struct che
 {
 	const struct dhcp_options *d = n->dhcp_options;
 	g_autofree char *place = g_strconcat(c->path + strlen(whole->path) + 1, ".dhcpOptions.privateOptions", NULL);
+	const char *name = n->name == NULL ? "" : n->name;
 	guint64 seen = 0;
 	struct in_addr address;
 
@@ -154,10 +155,10 @@ check_dhcp(const struct checking *c, const struct interface *n, const struct che
 		guint64 bit = o->option < PRIVATE_FIRST || o->option > PRIVATE_LAST ? 0 : UINT64_C(1) << (o->option - PRIVATE_FIRST);
 		if (bit == 0)
 			complain_as(whole, CAUSE_INVALID, "", place, "the DHCP option %lld of interface \"%s\" is out of range: it must be from %d to %d",
-			    (long long)o->option, n->name, PRIVATE_FIRST, PRIVATE_LAST);
+			    (long long)o->option, name, PRIVATE_FIRST, PRIVATE_LAST);
 		if ((seen & bit) != 0)
 			complain_as(whole, CAUSE_INVALID, "", place, "the DHCP option %lld of interface \"%s\" is given twice",
-			    (long long)o->option, n->name);
+			    (long long)o->option, name);
 		seen |= bit;
 	}
 }

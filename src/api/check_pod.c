@@ -137,8 +137,8 @@ check_account(const struct checking *c)
 
 	SCHEMA_EACH (struct volume, v, &c->spec->volumes)
 		if (is_text(name) && v->service_account != NULL && g_strcmp0(v->service_account->service_account_name, name) != 0)
-			complain(c, CAUSE_INVALID, "serviceAccountName", "must be the one of volume \"%s\" (%s)", v->name,
-			    v->service_account->service_account_name);
+			complain(c, CAUSE_INVALID, "serviceAccountName", "must be the one of the serviceAccount volume (%s)",
+			    v->service_account->service_account_name == NULL ? "" : v->service_account->service_account_name);
 }
 
 void
