@@ -55,11 +55,16 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/claim.c daemon/controllers/claim.h \
 	daemon/controllers/controllers.c daemon/controllers/controllers.h \
 	daemon/controllers/datavolume.c \
+	daemon/controllers/migration.c \
 	daemon/controllers/node.c \
+	daemon/controllers/pool.c \
 	daemon/controllers/promises.c daemon/controllers/promises.h \
+	daemon/controllers/replicas.c daemon/controllers/replicas.h \
+	daemon/controllers/replicaset.c \
 	daemon/controllers/vm.c \
 	daemon/controllers/vm_plan.c daemon/controllers/vm_plan.h \
 	daemon/controllers/vmi.c daemon/controllers/vmi.h \
 	daemon/controllers/vmi_log.c \
+	daemon/controllers/vmi_report.c \
 	daemon/controllers/vmi_start.c \
 	daemon/controllers/vmi_status.c

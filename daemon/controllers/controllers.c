@@ -45,6 +45,9 @@ static int (*const reconcilers[KIND_COUNT])(struct daemon *, const struct object
 	[KIND_VMI] = vmi_reconcile,
 	[KIND_DATA_VOLUME] = data_volume_reconcile,
 	[KIND_CLAIM] = claim_reconcile,
+	[KIND_REPLICA_SET] = replica_set_reconcile,
+	[KIND_POOL] = pool_reconcile,
+	[KIND_MIGRATION] = migration_reconcile,
 };
 
 /* --- keys ---------------------------------------------------------------------------------------------------------- */

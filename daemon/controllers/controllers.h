@@ -70,6 +70,9 @@ int vm_reconcile(struct daemon *daemon, const struct object *object, struct erro
 int vmi_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
 int data_volume_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
 int claim_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int replica_set_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int pool_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int migration_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
 
 /* The guest agent of an instance came or went. */
 void vmi_agent_changed(struct daemon *daemon, struct host *host, const struct object *object);
