@@ -9,7 +9,7 @@ lives_on() {     # lives_on COMMAND...: what the daemon goes through in the mean
   id=$(virsh_ domid "$(domain up)") pid=$(qemu_pid up) beat=$(last_beat up) uid=$(field vmi/up .metadata.uid) ip=$(ip_of up)
   "$@"
   await 30 '[ "$(phase up)" = Running ]'
-  await 20 "[ \"\$(last_beat up)\" -gt $beat ]"
+  await 20 "[ \"\$(last_beat up)\" -gt ${beat:-0} ]"
   same "$id" "$(virsh_ domid "$(domain up)")"
   same "$pid" "$(qemu_pid up)"
   same "$uid" "$(field vmi/up .metadata.uid)"
