@@ -24,7 +24,8 @@ bool
 seed_is_needed(const struct volume *volume)
 {
 	return volume->cloud_init_no_cloud != NULL || volume->cloud_init_config_drive != NULL ||
-	       volume->secret != NULL || volume->config_map != NULL;
+	       volume->secret != NULL || volume->config_map != NULL || volume->sysprep != NULL ||
+	       volume->downward_api != NULL || volume->service_account != NULL;
 }
 
 static void
@@ -247,6 +248,143 @@ add_config_map(struct seed *seed, const struct volume_config_map *source, struct
 	return add_map(seed, map, &map->data, err) < 0 ? -1 : add_map(seed, map, &map->binary_data, err);
 }
 
+/* --- answers for Windows Setup ------------------------------------------------------------------------------------- */
+
+/* Setup takes either name, in any case. */
+static bool
+is_answer_file(const char *path)
+{
+	return g_ascii_strcasecmp(path, "autounattend.xml") == 0 || g_ascii_strcasecmp(path, "unattend.xml") == 0;
+}
+
+static int
+add_sysprep(struct seed *seed, const struct volume_sysprep *source, struct error *err)
+{
+	const struct volume_secret secret = {.secret_name = source->secret == NULL ? NULL : source->secret->name};
+	const struct volume_config_map map = {.name = source->config_map == NULL ? NULL : source->config_map->name};
+	const char *name = secret.secret_name != NULL ? secret.secret_name : map.name;
+	bool found = false;
+	int rc = name == NULL ? error_set(err, EINVAL, "sysprep of the volume \"%s\" names neither a Secret nor a ConfigMap",
+	                            seed->volume->name) :
+	    secret.secret_name != NULL ? add_secret(seed, &secret, err) : add_config_map(seed, &map, err);
+
+	for (guint i = 0; i < seed->files->len; i++)
+		found |= is_answer_file(g_array_index(seed->files, struct iso_file, i).path);
+	if (rc == 0 && !found)
+		return error_set(err, EINVAL, "\"%s\", to which sysprep of the volume \"%s\" refers, has neither a key "
+		    "autounattend.xml nor unattend.xml", name, seed->volume->name);
+	return rc;
+}
+
+/* --- the instance's own metadata ----------------------------------------------------------------------------------- */
+
+/* A value between quotes, as Go's %q writes it: that is how the kubelet writes these files. */
+static void
+append_quoted(GString *out, const char *value)
+{
+	static const char plain[] = "\"\\\a\b\f\n\r\t\v", words[] = "\"\\abfnrtv";
+
+	g_string_append_c(out, '"');
+	for (const char *c = value; *c != '\0'; c++) {
+		const char *special = strchr(plain, *c);
+		if (special != NULL)
+			g_string_append_printf(out, "\\%c", words[special - plain]);
+		else if (g_ascii_iscntrl(*c))
+			g_string_append_printf(out, "\\x%02x", (unsigned)*c);
+		else
+			g_string_append_c(out, *c);
+	}
+	g_string_append_c(out, '"');
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct schema_map_entry *const *one = a, *const *other = b;
+
+	return strcmp((*one)->name, (*other)->name);
+}
+
+/* All of a map, a line each, by name. */
+static char *
+map_text(const struct schema_map *map)
+{
+	g_autoptr(GPtrArray) entries = g_ptr_array_new();
+	GString *out = g_string_new(NULL);
+
+	for (size_t i = 0; i < map->count; i++)
+		g_ptr_array_add(entries, &map->entries[i]);
+	g_ptr_array_sort(entries, by_name);
+	for (guint i = 0; i < entries->len; i++) {
+		const struct schema_map_entry *entry = entries->pdata[i];
+		g_string_append_printf(out, "%s%s=", i == 0 ? "" : "\n", entry->name);
+		append_quoted(out, entry->value);
+	}
+	return g_string_free(out, FALSE);
+}
+
+/* "['key']" behind the name of a map: its value, empty when there is none; NULL when that is not what is behind. */
+static char *
+entry_text(const struct schema_map *map, const char *subscript)
+{
+	size_t length = strlen(subscript);
+
+	if (length < 5 || !g_str_has_prefix(subscript, "['") || !g_str_has_suffix(subscript, "']"))
+		return NULL;
+	g_autofree char *key = g_strndup(subscript + 2, length - 4);
+	const char *value = schema_map_get(map, key);
+	return g_strdup(value == NULL ? "" : value);
+}
+
+/* What a field of the instance says, or NULL when there is no such field. */
+static char *
+field_text(const struct vmi *vmi, const char *path)
+{
+	const struct meta *meta = vmi->head.meta;
+	const struct { const char *path, *value; } fields[] = {
+		{"metadata.name", meta->name}, {"metadata.namespace", meta->namespace}, {"metadata.uid", meta->uid},
+	};
+	const struct { const char *path; const struct schema_map *map; } maps[] = {
+		{"metadata.labels", &meta->labels}, {"metadata.annotations", &meta->annotations},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(fields); i++)
+		if (strcmp(path, fields[i].path) == 0)
+			return g_strdup(fields[i].value == NULL ? "" : fields[i].value);
+	for (size_t i = 0; i < G_N_ELEMENTS(maps); i++) {
+		if (strcmp(path, maps[i].path) == 0)
+			return map_text(maps[i].map);
+		if (g_str_has_prefix(path, maps[i].path))
+			return entry_text(maps[i].map, path + strlen(maps[i].path));
+	}
+	return NULL;
+}
+
+/* A file that names no field stays away: its row has warned of it. */
+static int
+add_downward(struct seed *seed, const struct volume_downward *source, struct error *err)
+{
+	SCHEMA_EACH (struct downward_field, field, &source->fields) {
+		if (field->field_ref == NULL || field->field_ref->field_path == NULL)
+			continue;
+		char *text = field_text(seed->vmi, field->field_ref->field_path);
+		if (text == NULL)
+			return error_set(err, EINVAL, "the volume \"%s\" cannot tell the field \"%s\": metadata.name, "
+			    "metadata.namespace, metadata.uid, metadata.labels and metadata.annotations can be told",
+			    seed->volume->name, field->field_ref->field_path);
+		add_file(seed, field->path, MODE_PLAIN, text, strlen(text));
+	}
+	return 0;
+}
+
+/* --- which it is --------------------------------------------------------------------------------------------------- */
+
+static const char *
+label_or_default(const char *label)
+{
+	return label != NULL && *label != '\0' ? label : "cfgdata";
+}
+
 /* Fills seed->files; returns the label, or NULL. */
 static const char *
 collect(struct seed *seed, struct error *err)
@@ -262,11 +400,19 @@ collect(struct seed *seed, struct error *err)
 		label = config_drive.label;
 		rc = add_cloud_init(seed, volume->cloud_init_config_drive, &config_drive, err);
 	} else if (volume->secret != NULL) {
-		label = volume->secret->volume_label != NULL ? volume->secret->volume_label : "cfgdata";
+		label = label_or_default(volume->secret->volume_label);
 		rc = add_secret(seed, volume->secret, err);
 	} else if (volume->config_map != NULL) {
-		label = volume->config_map->volume_label != NULL ? volume->config_map->volume_label : "cfgdata";
+		label = label_or_default(volume->config_map->volume_label);
 		rc = add_config_map(seed, volume->config_map, err);
+	} else if (volume->sysprep != NULL) {
+		label = "unattendCD";
+		rc = add_sysprep(seed, volume->sysprep, err);
+	} else if (volume->downward_api != NULL) {
+		label = label_or_default(volume->downward_api->volume_label);
+		rc = add_downward(seed, volume->downward_api, err);
+	} else if (volume->service_account != NULL) {
+		label = label_or_default(NULL); /* nothing to tell: see its row */
 	} else {
 		rc = error_set(err, EINVAL, "the volume \"%s\" is no seed medium", volume->name);
 	}

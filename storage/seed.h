@@ -1,4 +1,4 @@
-/* Seed media: the small ISO images that carry cloud-init data, Secrets and ConfigMaps into a guest. */
+/* Seed media: the small ISO images that carry cloud-init data, Secrets, ConfigMaps and metadata into a guest. */
 #ifndef SOLOVIRT_STORAGE_SEED_H
 #define SOLOVIRT_STORAGE_SEED_H
 
@@ -16,13 +16,15 @@ struct seed_lookup {
 	void *arg;
 };
 
-/* True for volumes that are seed media (cloudInitNoCloud, cloudInitConfigDrive, secret, configMap). */
+/* True for volumes that are seed media (cloudInitNoCloud, cloudInitConfigDrive, secret, configMap, sysprep, downwardAPI,
+ * serviceAccount). */
 bool seed_is_needed(const struct volume *volume);
 
 /* The ISO image (Joliet and Rock Ridge, reproducible: equal input gives equal bytes) of a volume.  ENOENT names the missing
  * Secret, ConfigMap or key ("optional" ones give an empty image).  NoCloud: label cidata, meta-data (instance-id:
  * firmware.uuid, local-hostname), user-data, network-config; ConfigDrive: label config-2, openstack/latest/...;
- * source: cloudinit.readthedocs.io, KubeVirt's fact sheet 3.6. */
+ * sysprep: label unattendCD, one key must be autounattend.xml or unattend.xml (EINVAL); downwardAPI: files as the kubelet
+ * writes them, of the instance's metadata only (EINVAL for another field); serviceAccount: empty; source: cloudinit.readthedocs.io, KubeVirt's fact sheet 3.6. */
 GByteArray *seed_build(const struct vmi *vmi, const struct volume *volume, const struct seed_lookup *lookup, struct error *err);
 
 #endif

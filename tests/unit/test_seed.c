@@ -40,7 +40,8 @@ decode(const struct schema *schema, const char *text)
 }
 
 static const char vmi_text[] = "{\"apiVersion\":\"kubevirt.io/v1\",\"kind\":\"VirtualMachineInstance\","
-    "\"metadata\":{\"name\":\"demo.example\",\"namespace\":\"prod\",\"uid\":\"11111111-1111-1111-1111-111111111111\"},"
+    "\"metadata\":{\"name\":\"demo.example\",\"namespace\":\"prod\",\"uid\":\"11111111-1111-1111-1111-111111111111\","
+    "\"labels\":{\"tier\":\"web\",\"app\":\"shop\"},\"annotations\":{\"note\":\"a \\\"b\\\"\\n\"}},"
     "\"spec\":{\"domain\":{\"devices\":{},\"memory\":{\"guest\":\"1Gi\"},\"firmware\":{\"uuid\":\"5d307ca9-b3ef-428c-8861-06e72d69f223\"}}}}";
 static const char secret_text[] = "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"s\",\"namespace\":\"prod\"},"
     "\"data\":{\"userData\":\"I2Nsb3VkLWNvbmZpZw==\",\"networkdata\":\"dmVyc2lvbjogMg==\"}}";
@@ -264,6 +265,69 @@ START_TEST(optional_ones)
 }
 END_TEST
 
+/* --- the instance's own metadata, answers for Windows Setup, service accounts ---------------------------------------------------- */
+
+#define FIELD(file, field) "{\"path\":\"" file "\",\"fieldRef\":{\"fieldPath\":\"" field "\"}}"
+
+START_TEST(metadata_as_files)
+{
+	g_autoptr(GByteArray) image = build("{\"name\":\"d\",\"downwardAPI\":{\"volumeLabel\":\"about\",\"fields\":["
+	    FIELD("labels", "metadata.labels") "," FIELD("etc/notes", "metadata.annotations") "," FIELD("name", "metadata.name") ","
+	    FIELD("tier", "metadata.labels['tier']") "," FIELD("none", "metadata.labels['none']") "," FIELD("uid", "metadata.uid")
+	    ",{\"path\":\"nothing\"}]}}");
+
+	ck_assert_msg(image != NULL, "%s", err.text);
+	expect_label(image, "about");
+	expect_file(image, "labels", "app=\"shop\"\ntier=\"web\"");
+	expect_file(image, "etc/notes", "note=\"a \\\"b\\\"\\n\"");
+	expect_file(image, "name", "demo.example");
+	expect_file(image, "tier", "web");
+	expect_file(image, "none", "");
+	expect_file(image, "uid", "11111111-1111-1111-1111-111111111111");
+	expect_listing(image, "nothing", false);
+}
+END_TEST
+
+START_TEST(metadata_that_cannot_be_told)
+{
+	static const char *const rows[] = {FIELD("x", "spec.domain"), FIELD("x", "metadata.labels['a"), FIELD("x", "metadata.labelsx")};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *text = g_strdup_printf("{\"name\":\"d\",\"downwardAPI\":{\"fields\":[%s]}}", rows[i]);
+		ck_assert_ptr_null(build(text));
+		ck_assert_int_eq(err.code, EINVAL);
+		ck_assert_msg(strstr(err.text, "the volume \"d\" cannot tell the field \"") != NULL, "%s", err.text);
+	}
+}
+END_TEST
+
+START_TEST(answers_for_windows_setup)
+{
+	static const char of_map[] = "{\"name\":\"w\",\"sysprep\":{\"configMap\":{\"name\":\"m\"}}}";
+	static const char of_secret[] = "{\"name\":\"w\",\"sysprep\":{\"secret\":{\"name\":\"s\"}}}";
+
+	ck_assert_ptr_null(build(of_map));
+	ck_assert_str_eq(err.text, "\"m\", to which sysprep of the volume \"w\" refers, has neither a key autounattend.xml nor unattend.xml");
+	schema_map_set(&((struct config_map *)map)->data, "AutoUnattend.XML", "<unattend/>");
+	schema_map_set(&((struct secret *)secret)->data, "unattend.xml", "PHUvPg==");
+	g_autoptr(GByteArray) first = build(of_map), second = build(of_secret);
+	ck_assert(first != NULL && second != NULL);
+	expect_label(first, "unattendCD");
+	expect_file(first, "AutoUnattend.XML", "<unattend/>");
+	expect_file(second, "unattend.xml", "<u/>");
+}
+END_TEST
+
+START_TEST(a_service_account_has_nothing_to_tell)
+{
+	g_autoptr(GByteArray) image = build("{\"name\":\"t\",\"serviceAccount\":{\"serviceAccountName\":\"default\"}}");
+
+	ck_assert_msg(image != NULL, "%s", err.text);
+	expect_label(image, "cfgdata");
+	expect_listing(image, "-r", false);
+}
+END_TEST
+
 START_TEST(needed)
 {
 	struct empty_disk empty = {0};
@@ -361,6 +425,10 @@ suite(void)
 	tcase_add_test(t, a_secret_without_the_key);
 	tcase_add_test(t, files_of_keys);
 	tcase_add_test(t, optional_ones);
+	tcase_add_test(t, metadata_as_files);
+	tcase_add_test(t, metadata_that_cannot_be_told);
+	tcase_add_test(t, answers_for_windows_setup);
+	tcase_add_test(t, a_service_account_has_nothing_to_tell);
 	tcase_add_test(t, needed);
 	tcase_add_test(t, equal_input_gives_equal_bytes);
 	tcase_add_test(t, large_images);
