@@ -401,6 +401,16 @@ stop_domain(struct daemon *daemon, const struct object *object, struct host *hos
 	controllers_requeue(daemon, object, SHUTDOWN_AGAIN_MS);
 }
 
+static bool
+has_machine(const struct vmi *vmi)
+{
+	SCHEMA_EACH (struct owner_reference, r, &vmi->head.meta->owner_references)
+		if (g_strcmp0(r->kind, kinds[KIND_VM].name) == 0)
+			return true;
+	return false;
+}
+
+
 /* What remains of an instance that is over has been removed from its host. */
 static bool
 is_clean(const struct vmi *vmi)
@@ -415,8 +425,8 @@ let_go(struct daemon *daemon, const struct object *object, struct error *err)
 
 	if (vmi->head.meta->deletion_timestamp == 0)
 		return 0;
-	/* Address and log belong to the machine; an instance that stands alone is its own machine. */
-	if (vmi->head.meta->owner_references.count == 0) {
+	/* Address and log belong to the machine; an instance that has none is its own. */
+	if (!has_machine(vmi)) {
 		addresses_release(daemon, object->namespace, object->name);
 		vmi_log_remove(daemon, object->namespace, object->name);
 	}
