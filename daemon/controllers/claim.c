@@ -15,6 +15,7 @@
 #include "daemon/controllers/adopt.h"
 #include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/vmi.h"
 #include "daemon/host.h"
 #include "daemon/objects.h"
 #include "src/api/vm.h"
@@ -408,12 +409,9 @@ trash_sweep(struct daemon *daemon)
 static bool
 vmi_uses(const struct vmi *vmi, const char *claim)
 {
-	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes) {
-		if (v->data_volume != NULL && g_strcmp0(v->data_volume->name, claim) == 0)
+	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes)
+		if (g_strcmp0(volume_claim(v), claim) == 0 || g_strcmp0(volume_base_claim(v), claim) == 0)
 			return true;
-		if (v->persistent_volume_claim != NULL && g_strcmp0(v->persistent_volume_claim->claim_name, claim) == 0)
-			return true;
-	}
 	return false;
 }
 

@@ -24,6 +24,8 @@ const char *volume_claim(const struct volume *v);
 
 /* Begins the job that prepares and starts the domain on its host. */
 void vmi_start(struct daemon *daemon, const struct object *object, struct host *host);
+/* The name of the claim that an ephemeral volume lies over, or NULL. */
+const char *volume_base_claim(const struct volume *v);
 /* Begins the job that removes the domain and what was made for it. */
 void vmi_clean(struct daemon *daemon, const struct object *object, struct host *host);
 

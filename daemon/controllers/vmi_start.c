@@ -93,6 +93,8 @@ volume_file(const char *uid, const struct volume *v)
 {
 	if (seed_is_needed(v))
 		return g_strdup_printf("seed-%s-%s.iso", uid, v->name);
+	if (v->ephemeral != NULL)
+		return g_strdup_printf("overlay-%s-%s.qcow2", uid, v->name);
 	return v->empty_disk == NULL ? NULL : g_strdup_printf("empty-%s-%s.img", uid, v->name);
 }
 
@@ -192,6 +194,31 @@ step_empty(struct life *l, const struct volume *v, struct job_step *step)
 	return 1;
 }
 
+/* What the guest writes goes into a file of the instance's own; what lies under it is never written. */
+static int
+step_overlay(struct life *l, const struct volume *v, const char *base, struct job_step *step)
+{
+	g_autofree char *file = volume_file(l->uid, v);
+
+	step->verb = "volume-create";
+	step->args = json_pack("{s:s,s:s,s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", file, "format", "qcow2",
+	    "backing", base);
+	step->deadline = HOST_DEADLINE_ACTION;
+	return 1;
+}
+
+static int
+step_ephemeral(struct life *l, const struct volume *v, struct job_step *step, struct error *err)
+{
+	const char *claim = volume_base_claim(v), *base = claim == NULL ? NULL : claim_path(l->daemon, l->namespace, claim);
+
+	if (claim == NULL)
+		return error_set(err, EINVAL, "volume %s: ephemeral names no persistentVolumeClaim", v->name);
+	if (base == NULL)
+		return error_set(err, EAGAIN, "volume %s: PVC %s/%s is not bound any more", v->name, l->namespace, claim);
+	return step_overlay(l, v, base, step);
+}
+
 /* A file of the operator's own; it is made when he says so and never removed.  Only where its host shares our files. */
 static int
 host_disk_ready(struct life *l, const struct host_disk *h, struct error *err)
@@ -239,6 +266,23 @@ volume_path(struct life *l, const struct volume *v, struct error *err)
 	return 0;
 }
 
+/* Where a volume is, as the domain is to be told. */
+static struct domain_volume
+placed(struct life *l, const struct volume *v, const char *path)
+{
+	struct domain_volume place = { .name = v->name, .path = path, .claim = volume_claim(v), .format = "raw",
+		.capacity = claim_capacity(l->daemon, l->namespace, volume_claim(v)),
+		.readonly = v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only };
+
+	if (v->empty_disk != NULL || v->ephemeral != NULL)
+		place.format = "qcow2";
+	if (v->ephemeral != NULL) {
+		place.backing_path = claim_path(l->daemon, l->namespace, volume_base_claim(v));
+		place.backing_format = "raw";
+	}
+	return place;
+}
+
 static int
 step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct error *err)
 {
@@ -252,10 +296,7 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 		.interfaces = interfaces, .emulation = host != NULL && host->emulation };
 
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes) {
-		bool readonly = v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only;
-		volumes[input.volume_count] = (struct domain_volume){ .name = v->name, .path = l->paths->pdata[input.volume_count],
-			.format = v->empty_disk != NULL ? "qcow2" : "raw", .readonly = readonly, .claim = volume_claim(v),
-			.capacity = claim_capacity(l->daemon, l->namespace, volume_claim(v)) };
+		volumes[input.volume_count] = placed(l, v, l->paths->pdata[input.volume_count]);
 		input.volume_count++;
 	}
 	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
@@ -302,6 +343,8 @@ start_next(void *context, struct job_step *step, struct error *err)
 			return step_seed(l, vmi, v, step, err);
 		if (v->empty_disk != NULL)
 			return step_empty(l, v, step);
+		if (v->ephemeral != NULL)
+			return step_ephemeral(l, v, step, err);
 		if (volume_path(l, v, err) != 0)
 			return -1;
 	}

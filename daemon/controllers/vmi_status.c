@@ -52,6 +52,14 @@ volume_claim(const struct volume *v)
 	return v->persistent_volume_claim != NULL ? v->persistent_volume_claim->claim_name : NULL;
 }
 
+const char *
+volume_base_claim(const struct volume *v)
+{
+	const struct volume_claim *claim = v->ephemeral == NULL ? NULL : v->ephemeral->persistent_volume_claim;
+
+	return claim == NULL ? NULL : claim->claim_name;
+}
+
 /* The name behind a reference; one without a name counts as none. */
 static const char *
 referred(const struct local_object_reference *reference)
@@ -67,11 +75,21 @@ needed_secret(const struct volume *v, bool second)
 
 	if (v->secret != NULL)
 		return second || v->secret->optional ? NULL : v->secret->secret_name;
+	if (v->sysprep != NULL)
+		return second ? NULL : referred(v->sysprep->secret);
 	if (c == NULL)
 		return NULL;
 	if (second)
 		return referred(c->network_data_secret_ref);
 	return referred(c->secret_ref);
+}
+
+static const char *
+needed_config_map(const struct volume *v)
+{
+	if (v->sysprep != NULL)
+		return referred(v->sysprep->config_map);
+	return v->config_map == NULL || v->config_map->optional ? NULL : v->config_map->name;
 }
 
 struct readiness {
@@ -123,10 +141,10 @@ vmi_volumes_are_ready(struct daemon *daemon, const struct object *object, const 
 	bool ready = true;
 
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes) {
-		const char *claim = volume_claim(v), *map = v->config_map == NULL || v->config_map->optional ? NULL : v->config_map->name;
+		const char *claim = v->ephemeral != NULL ? volume_base_claim(v) : volume_claim(v);
 
 		ready = ready && (claim == NULL || claim_is_ready(&r, claim)) && object_is_there(&r, KIND_SECRET, needed_secret(v, false)) &&
-		    object_is_there(&r, KIND_SECRET, needed_secret(v, true)) && object_is_there(&r, KIND_CONFIG_MAP, map);
+		    object_is_there(&r, KIND_SECRET, needed_secret(v, true)) && object_is_there(&r, KIND_CONFIG_MAP, needed_config_map(v));
 	}
 	*node = r.node;
 	*reason = r.reason;

@@ -23,7 +23,8 @@
  *  pool-ensure        {"pool","path","refresh":bool} -> {"mended":"..."}   defines and starts it; looks at its volumes anew unless told
  *                     not to; mended, here and below: one sentence, when something did not run that has to
  *  volume-list        {"pool"} -> {"volumes":[VOLUME]}
- *  volume-create      {"pool","volume","capacity","format":"raw"|"qcow2","preallocate":bool} -> VOLUME   one that is there and as large: as it is
+ *  volume-create      {"pool","volume","capacity","format":"raw"|"qcow2","preallocate":bool} -> VOLUME   one that is there and as large: as it is;
+ *                     instead of a capacity "backing":PATH, of a raw volume: a qcow2 of that size that lies over it
  *  volume-upload      {"pool","volume","format":"raw"} + descriptor of a regular file -> VOLUME   replaces what is there
  *  volume-resize      {"pool","volume","capacity"} -> VOLUME   only grows; a smaller capacity changes nothing
  *  volume-delete      {"pool","volume"} -> {}       no error when gone
