@@ -94,6 +94,7 @@ require_vmx(struct vmi_spec *spec)
 	if (vmx == NULL) {
 		schema_find(&domain_schema, "cpu.features", &schema);
 		vmx = schema_list_add(features, schema);
+		g_free(vmx->name); /* the row's default */
 		vmx->name = g_strdup("vmx");
 	}
 	vmx->policy = CPU_FEATURE_REQUIRE;

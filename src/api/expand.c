@@ -272,6 +272,7 @@ prefer_cpu(struct cpu *cpu, const struct cpu_preference *want)
 		if (there)
 			continue;
 		added = schema_list_add(&cpu->features, &cpu_feature_schema);
+		schema_clear(&cpu_feature_schema, added);
 		*added = (struct cpu_feature){ .name = g_strdup(feature->name), .policy = feature->policy };
 	}
 }
