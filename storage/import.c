@@ -2,6 +2,7 @@
  * One import; see import.h.
  *
  *   fetch --> checksum --> unpack --+--> raw: straight to the target
+ *   layers of an image --> a file --+
  *                                   +--> qcow2: scratch file --(all there)--> qcow2_read --> target
  *
  * Compression and format are told by magic numbers, so both stages first collect a head.
@@ -95,6 +96,16 @@ begin_image(struct import *import, struct error *err)
 	return write_image(import, head->data, head->len, err);
 }
 
+/* A file that is no disk is taken as it is. */
+static int
+begin_file(struct import *import, struct error *err)
+{
+	if (!import->job->verbatim)
+		return begin_image(import, err);
+	import->format_known = true;
+	return write_image(import, import->plain->data, import->plain->len, err);
+}
+
 static int
 on_plain(void *arg, const uint8_t *data, size_t length, struct error *err)
 {
@@ -103,7 +114,7 @@ on_plain(void *arg, const uint8_t *data, size_t length, struct error *err)
 	if (import->format_known)
 		return write_image(import, data, length, err);
 	g_byte_array_append(import->plain, data, (guint)length);
-	return import->plain->len < IMAGE_HEAD ? 0 : begin_image(import, err);
+	return import->plain->len < IMAGE_HEAD ? 0 : begin_file(import, err);
 }
 
 /* --- the download ------------------------------------------------------------------------------------------------- */
@@ -150,6 +161,27 @@ download(struct import *import, struct error *err)
 		return -1;
 	}
 	return import->format_known ? 0 : begin_image(import, err);
+}
+
+/* --- a container image ---------------------------------------------------------------------------------------------- */
+
+static void
+on_layers(void *arg, int64_t done, int64_t total)
+{
+	struct import *import = arg;
+
+	import->result.bytes = done;
+	import->progress(import->arg, "download", done, total);
+}
+
+static int
+read_container(struct import *import, struct error *err)
+{
+	const struct import_job *job = import->job;
+
+	if (layers_read(job->layers, job->layer_count, job->file, import_scratch_limit(job->capacity), on_plain, on_layers, import, err) < 0)
+		return -1;
+	return import->format_known ? 0 : begin_file(import, err);
 }
 
 static int
@@ -199,7 +231,9 @@ convert(struct import *import, struct error *err)
 static int
 run(struct import *import, struct error *err)
 {
-	if (download(import, err) < 0 || check_digest(import, err) < 0)
+	int rc = import->job->layers != NULL ? read_container(import, err) : download(import, err);
+
+	if (rc < 0 || check_digest(import, err) < 0)
 		return -1;
 	if (import->result.format == IMAGE_QCOW2 && convert(import, err) < 0)
 		return -1;

@@ -1,12 +1,14 @@
-/* One import, from URL to disk: what the worker does with its rights given up. */
+/* One import, from URL or container image to disk: what the worker does with its rights given up. */
 #ifndef SOLOVIRT_STORAGE_IMPORT_H
 #define SOLOVIRT_STORAGE_IMPORT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "storage/fetch.h"
 #include "storage/image.h"
+#include "storage/layers.h"
 
 /* A decoded request of import_verbs.h.  Clear with import_job_clear(). */
 struct import_job {
@@ -15,6 +17,10 @@ struct import_job {
 	const char *checksum;         /* "sha256:hex", or NULL */
 	const char *scratch;          /* directory */
 	int64_t capacity;             /* bytes of the target */
+	struct layer *layers;         /* of a container image, instead of a URL; or NULL */
+	size_t layer_count;
+	const char *file;             /* in it; NULL: the only one in /disk */
+	bool verbatim;                /* no disk: its bytes as they are */
 };
 
 /* Decodes and checks; args is borrowed.  EINVAL says what is wrong, without secrets. */

@@ -67,28 +67,59 @@ take_headers(struct import_job *job, const json_t *headers, struct error *err)
 }
 
 static int
-take(struct import_job *job, struct error *err)
+take_layers(struct import_job *job, const json_t *layers, struct error *err)
 {
-	json_int_t capacity = 0, connect = CONNECT_SECONDS, stall = STALL_SECONDS, times = ATTEMPTS;
-	json_t *headers = NULL;
-	json_error_t problem;
+	json_t *item;
+	size_t i;
+
+	job->layer_count = json_array_size(layers);
+	job->layers = g_new0(struct layer, job->layer_count + 1);
+	for (i = 0; i < job->layer_count; i++)
+		job->layers[i].fd = -1; /* closed when the job is cleared */
+	json_array_foreach(layers, i, item) {
+		if (json_unpack(item, "{s:s, s:s}", "path", &job->layers[i].path, "sha256", &job->layers[i].sha256) < 0)
+			return error_set(err, EINVAL, "layer number %zu of an import has no path or no sha256", i + 1);
+	}
+	return 0;
+}
+
+/* One of the two, and what belongs to it. */
+static int
+take_source(struct import_job *job, const json_t *layers, const json_t *headers, struct error *err)
+{
 	const char *hex;
 	int type;
 
-	if (json_unpack_ex(job->args, &problem, 0, "{s:s, s?s, s?o, s?s, s?s, s?s, s:I, s:s, s?I, s?I, s?I}", "url",
-	        &job->request.url, "checksum", &job->checksum, "headers", &headers, "user", &job->request.user,
+	if ((job->request.url == NULL) == (layers == NULL))
+		return error_set(err, EINVAL, "an import has either a url or layers");
+	if (layers != NULL)
+		return take_layers(job, layers, err);
+	if (check_url(job->request.url, err) < 0 || take_headers(job, headers, err) < 0)
+		return -1;
+	return job->checksum == NULL ? 0 : import_checksum_parse(job->checksum, &type, &hex, err);
+}
+
+static int
+take(struct import_job *job, struct error *err)
+{
+	json_int_t capacity = 0, connect = CONNECT_SECONDS, stall = STALL_SECONDS, times = ATTEMPTS;
+	json_t *headers = NULL, *layers = NULL;
+	json_error_t problem;
+	int verbatim = 0;
+
+	if (json_unpack_ex(job->args, &problem, 0, "{s?s, s?o, s?s, s?b, s?s, s?o, s?s, s?s, s?s, s:I, s:s, s?I, s?I, s?I}", "url",
+	        &job->request.url, "layers", &layers, "file", &job->file, "verbatim", &verbatim, "checksum", &job->checksum, "headers", &headers, "user", &job->request.user,
 	        "password", &job->request.password, "caPem", &job->request.ca_pem, "capacity", &capacity, "scratch",
 	        &job->scratch, "connectSeconds", &connect, "stallSeconds", &stall, "attempts", &times) < 0)
 		return error_set(err, EINVAL, "the request of an import is malformed: %s", problem.text);
 	if (capacity <= 0)
 		return error_set(err, EINVAL, "the capacity of an import is %lld bytes", (long long)capacity);
 	job->capacity = capacity;
+	job->verbatim = verbatim;
 	job->request.connect_seconds = (long)connect;
 	job->request.stall_seconds = (long)stall;
 	job->request.attempts = (unsigned)times;
-	if (check_url(job->request.url, err) < 0 || take_headers(job, headers, err) < 0)
-		return -1;
-	return job->checksum == NULL ? 0 : import_checksum_parse(job->checksum, &type, &hex, err);
+	return take_source(job, layers, headers, err);
 }
 
 int
@@ -108,6 +139,8 @@ void
 import_job_clear(struct import_job *job)
 {
 	g_strfreev(job->request.headers);
+	layers_close(job->layers, job->layer_count);
+	g_free(job->layers);
 	json_decref(job->args);
 	memset(job, 0, sizeof(*job));
 }

@@ -119,7 +119,7 @@ serve(json_t *args, int target, struct import_result *result, struct error *err)
 		return error_set(err, EINVAL, "the request of an import brought no descriptor of its target");
 	if (import_job_init(&job, args, err) < 0)
 		return -1;
-	int scratch = open_scratch(job.scratch, err);
+	int scratch = layers_open(job.layers, job.layer_count, err) < 0 ? -1 : open_scratch(job.scratch, err);
 	int rc = scratch < 0 ? -1 : run_confined(&job, target, scratch, result, err);
 	if (scratch >= 0)
 		close(scratch);

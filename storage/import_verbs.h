@@ -7,6 +7,9 @@
  *  import  {"url","checksum"?,"headers":[],"user"?,"password"?,"caPem"?,"capacity":BYTES,"scratch":DIR,
  *           "connectSeconds"?:30,"stallSeconds"?:60,"attempts"?:5}
  *          + descriptor of the target (a regular file or block device, opened read-write, that reads as zeros)
+ *          or, instead of url and what goes with it, "layers":[{"path","sha256"}],"file"?,"verbatim"?:false of a container image: files
+ *          that the worker opens before it gives up its rights, the lowest first; file: the only one in /disk when not given;
+ *          verbatim: it is no disk, but a kernel or the like
  *          -> {"virtualSize","bytes","format":"raw"|"qcow2","compression":""|"gz"|"xz"|"zst"}
  *  Errors: code EINVAL: the image will never do (hostile, too large, wrong checksum, not an image): do not retry;
  *          EIO, ETIMEDOUT, ECONNREFUSED ...: try again later.  Text says what and why, without secrets.

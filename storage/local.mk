@@ -4,9 +4,12 @@ libsolovirt_a_SOURCES += \
 	storage/image.c storage/image.h \
 	storage/import.c storage/import.h storage/import_job.c storage/import_verbs.h \
 	storage/iso.c storage/iso.h \
+	storage/layers.c storage/layers.h \
+	storage/oci.c storage/oci.h \
 	storage/qcow2.c storage/qcow2.h \
 	storage/seed.c storage/seed.h \
 	storage/sparse.c storage/sparse.h \
+	storage/tar.c storage/tar.h \
 	storage/unpack.c storage/unpack.h
 
 # Only the worker links libcurl.

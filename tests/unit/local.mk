@@ -22,6 +22,7 @@ unit_programs = \
 	tests/unit/test_import \
 	tests/unit/test_kvm_probe \
 	tests/unit/test_kinds \
+	tests/unit/test_layers \
 	tests/unit/test_ledger \
 	tests/unit/test_patch \
 	tests/unit/test_objects \
