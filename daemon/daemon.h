@@ -19,6 +19,7 @@ struct daemon {
 	struct spool *spool;
 	struct queue *queue;    /* of objects to reconcile */
 	struct controllers *controllers;
+	struct probes *probes;   /* of guests; NULL while there are no controllers */
 	struct imports *imports; /* under way */
 	struct http_server *http;
 	GPtrArray *hosts;       /* struct host *, in configuration order */

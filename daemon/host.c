@@ -42,6 +42,7 @@ domain_free(void *pointer)
 	g_free(d->vmi);
 	g_free(d->state);
 	g_free(d->reason);
+	g_free(d->machine);
 	json_decref(d->uses);
 	g_free(d);
 }
@@ -62,6 +63,7 @@ host_domain_note(struct host *host, const json_t *domain)
 	d->vmi = g_strdup(path_string(domain, "vmi"));
 	d->state = g_strdup(path_string(domain, "state"));
 	d->reason = g_strdup(path_string(domain, "reason"));
+	d->machine = g_strdup(path_string(domain, "machine"));
 	if (store_get_uid(host->daemon->store, d->uid) == NULL)
 		d->uses = json_deep_copy(json_object_get(domain, "uses"));
 	g_hash_table_replace(host->domains, d->name, d);

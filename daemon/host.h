@@ -23,6 +23,7 @@ enum host_state { HOST_DOWN, HOST_PREPARING, HOST_READY };
 struct host_domain {
 	char *name, *uid, *namespace, *vmi;
 	char *state, *reason; /* libvirt's words: "running", "shutoff"; "booted", "destroyed" */
+	char *machine;        /* its machine type as libvirt has it, when it was just started; else NULL */
 	json_t *uses;         /* what it uses (host_verbs.h), if no instance of the store had its uid when it was told; else NULL */
 };
 

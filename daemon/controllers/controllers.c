@@ -9,6 +9,7 @@
 #include "daemon/controllers/adopt.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/vmi.h"
+#include "daemon/controllers/probe.h"
 #include "daemon/controllers/promises.h"
 #include "daemon/host.h"
 #include "daemon/import.h"
@@ -406,6 +407,7 @@ on_change(void *arg, const struct change *change)
 	if (change->type == CHANGE_DELETED) {
 		controllers_pace_clear(daemon, object);
 		import_cancel(daemon, object->uid);
+		probes_forget(daemon->probes, object->uid);
 		g_autoptr(GPtrArray) owned = store_owned(daemon->store, object->uid);
 		for (guint i = 0; i < owned->len; i++)
 			controllers_requeue(daemon, owned->pdata[i], 0);
@@ -587,6 +589,7 @@ controllers_start(struct daemon *daemon)
 	daemon->queue = queue_new(daemon->base, reconcile, daemon);
 	c->resync = timer_every(daemon, RESYNC_MS, on_resync);
 	c->trash = timer_every(daemon, MIN(TRASH_MS, MAX(daemon->config->trash / 4, 1000)), on_trash);
+	daemon->probes = probes_new(daemon);
 	c->promises = promises_new();
 	g_autoptr(GPtrArray) instances = store_list(daemon->store, KIND_VMI, NULL);
 	for (guint i = 0; i < instances->len; i++)
@@ -607,6 +610,7 @@ controllers_stop(struct daemon *daemon)
 	daemon->controllers = NULL;
 	event_free(c->resync);
 	event_free(c->trash);
+	g_clear_pointer(&daemon->probes, probes_free);
 	queue_free(daemon->queue);
 	daemon->queue = NULL;
 	g_hash_table_destroy(c->awaited);

@@ -17,6 +17,7 @@
 #include "daemon/addresses.h"
 #include "daemon/controllers/adopt.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/probe.h"
 #include "daemon/controllers/promises.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/objects.h"
@@ -166,7 +167,7 @@ fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_s
 }
 
 static void
-fill_hardware(const struct vmi *vmi, struct vmi_status *status)
+fill_hardware(const struct vmi *vmi, const struct host_domain *domain, struct vmi_status *status)
 {
 	const struct cpu *cpu = vmi->spec->domain->cpu;
 	const struct schema *sub = NULL;
@@ -175,7 +176,11 @@ fill_hardware(const struct vmi *vmi, struct vmi_status *status)
 		schema_find(&vmi_status_schema, "machine", &sub);
 		status->machine = schema_new(sub);
 	}
-	replace(&status->machine->type, vmi->spec->domain->machine == NULL ? "q35" : vmi->spec->domain->machine->type);
+	/* Only who started it tells what libvirt made of the word in the spec. */
+	if (domain->machine != NULL)
+		replace(&status->machine->type, domain->machine);
+	else if (status->machine->type == NULL)
+		replace(&status->machine->type, vmi->spec->domain->machine == NULL ? "q35" : vmi->spec->domain->machine->type);
 	if (status->current_cpu_topology == NULL)
 		status->current_cpu_topology = g_new0(struct cpu_topology, 1);
 	*status->current_cpu_topology = (struct cpu_topology){ .cores = 1, .sockets = vmi_vcpus(vmi->spec), .threads = 1 };
@@ -213,6 +218,39 @@ fill_paused(struct daemon *daemon, const struct object *object, struct vmi_statu
 		daemon_event(daemon, object, "Normal", "Unpaused", "VirtualMachineInstance unpaused");
 }
 
+/* A guest whose liveness probe has failed is ended, and has failed however it ends: its status says so until then, for a daemon that starts
+ * again meanwhile. */
+#define NOT_ALIVE "LivenessProbeFailed"
+
+static bool
+is_not_alive(const struct vmi_status *status)
+{
+	return g_strcmp0(status->reason, NOT_ALIVE) == 0;
+}
+
+static void
+fill_alive(struct daemon *daemon, const struct object *object, struct vmi_status *status)
+{
+	const char *why = probes_dead(daemon->probes, object->uid);
+
+	if (why == NULL || is_not_alive(status))
+		return;
+	replace(&status->reason, NOT_ALIVE);
+	daemon_event(daemon, object, "Normal", "Killing", "the guest failed its liveness probe and is ended: %s", why);
+}
+
+/* Kubernetes' reason of a pod whose readiness probe has failed. */
+static void
+fill_ready(struct daemon *daemon, const struct object *object, struct vmi_status *status)
+{
+	const char *why = NULL;
+	bool ready = probes_ready(daemon->probes, object->uid, &why);
+	g_autofree char *message = why == NULL ? g_strdup("the readiness probe has not gone well yet")
+	                                       : g_strdup_printf("the readiness probe failed: %s", why);
+
+	condition_set(&status->conditions, "Ready", ready, ready ? NULL : "ContainersNotReady", ready ? NULL : message, daemon_now(daemon));
+}
+
 static int
 observe_running(struct daemon *daemon, const struct object *object, struct host *host, const struct host_domain *domain,
     struct error *err)
@@ -227,13 +265,14 @@ observe_running(struct daemon *daemon, const struct object *object, struct host 
 		daemon_event(daemon, object, "Normal", "Started", "VirtualMachineInstance started.");
 	}
 	vmi_phase_set(daemon, status, VMI_RUNNING);
-	fill_hardware(object->value, status);
+	fill_hardware(object->value, domain, status);
 	fill_interfaces(daemon, object, status);
 	fill_paused(daemon, object, status, domain);
 	condition_remove(&status->conditions, "Synchronized");
-	condition_set(&status->conditions, "Ready", true, NULL, NULL, now);
-	condition_set(&status->conditions, "LiveMigratable", false, "DisksNotLiveMigratable",
-	    "live migration is not built yet", now);
+	probes_follow(daemon->probes, object, status);
+	fill_ready(daemon, object, status);
+	fill_alive(daemon, object, status);
+	vmi_report(daemon, object, status);
 	if (host->emulation)
 		condition_set(&status->conditions, "SoftwareEmulation", true, "KVMNotUsable",
 		    host->emulation_reason == NULL ? "the guest runs without KVM" : host->emulation_reason, now);
@@ -290,8 +329,15 @@ observe_stopped(struct daemon *daemon, const struct object *object, const struct
 		event = vmi->head.meta->deletion_timestamp != 0 ? "Normal" : "Warning";
 		message = "The VirtualMachineInstance was cut off (destroyed).";
 	}
+	if (is_not_alive(status)) {
+		phase = VMI_FAILED;
+		event = "Warning";
+		message = "The VirtualMachineInstance was ended: its liveness probe failed.";
+	}
+	probes_forget(daemon->probes, object->uid);
 	vmi_phase_set(daemon, status, phase);
-	replace(&status->reason, phase == VMI_FAILED ? (domain == NULL ? "DomainVanished" : reason) : NULL);
+	if (!is_not_alive(status))
+		replace(&status->reason, phase == VMI_FAILED ? (domain == NULL ? "DomainVanished" : reason) : NULL);
 	condition_set(&status->conditions, "Ready", false, "GuestNotRunning", "Guest VM is not reported as running", daemon_now(daemon));
 	condition_remove(&status->conditions, "Paused");
 	condition_remove(&status->conditions, "AgentConnected");
@@ -482,7 +528,7 @@ on_assigned(struct daemon *daemon, const struct object *object, struct error *er
 	/* One that an earlier life of ours began to start is not running yet: the start is asked for again, and waits for it. */
 	if (host_domain_is_active(domain) && (deleted || was_running || !host_domain_is_starting(domain))) {
 		int r = observe_running(daemon, object, host, domain, err);
-		if (r == 0 && deleted)
+		if (r == 0 && (deleted || is_not_alive(vmi->status) || probes_dead(daemon->probes, object->uid) != NULL))
 			stop_domain(daemon, object, host);
 		return r;
 	}

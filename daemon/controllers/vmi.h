@@ -15,6 +15,9 @@ void vmi_phase_set(struct daemon *daemon, struct vmi_status *status, enum vmi_ph
 bool vmi_phase_was(const struct vmi_status *status, enum vmi_phase phase);
 
 /* The disks of the instance are there and filled, its Secrets and ConfigMaps exist.  False with a reason and a sentence; the
+/* What can be told of an instance that runs without asking anybody: its volumes, whether it could move, its class of service. */
+void vmi_report(struct daemon *daemon, const struct object *object, struct vmi_status *status);
+
  * object is looked at again when what is missing changes.  *node: the host that holds its disks, or NULL. */
 bool vmi_volumes_are_ready(struct daemon *daemon, const struct object *object, const char **node, const char **reason, char *why,
     size_t size);

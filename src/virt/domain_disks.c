@@ -133,8 +133,8 @@ add_thread(struct disks *d, xmlNodePtr driver, const struct disk_plan *plan)
 /* --- one disk ------------------------------------------------------------------------------------------------------- */
 
 /* vda, vdb ... vdz, vdaa: bijective base 26. */
-static const char *
-target_name(struct domain_build *b, const char *prefix, int index)
+static char *
+target_name(const char *prefix, int index)
 {
 	char letters[8];
 	size_t at = sizeof(letters) - 1;
@@ -142,7 +142,25 @@ target_name(struct domain_build *b, const char *prefix, int index)
 	letters[at] = '\0';
 	for (index++; index > 0 && at > 0; index = (index - 1) / 26)
 		letters[--at] = (char)('a' + (index - 1) % 26);
-	return xml_text(b->xml, "%s%s", prefix, letters + at);
+	return g_strconcat(prefix, letters + at, NULL);
+}
+
+char *
+domain_disk_target(const struct vmi_spec *spec, const char *name)
+{
+	bool pc = domain_is_pc(spec);
+	int vd = 0, sd = 0;
+
+	SCHEMA_EACH (struct disk, disk, &spec->domain->devices->disks) {
+		struct disk_plan plan = { 0 };
+		int index;
+
+		plan_target(&plan, disk, pc);
+		index = plan.bus == DISK_BUS_VIRTIO ? vd++ : sd++;
+		if (g_strcmp0(disk->name, name) == 0)
+			return target_name(plan.bus == DISK_BUS_VIRTIO ? "vd" : "sd", index);
+	}
+	return NULL;
 }
 
 /* What is read-only by nature, or not ours, is not trimmed through a CD-ROM drive. */
@@ -210,8 +228,9 @@ add_target(struct disks *d, xmlNodePtr node, const struct disk_plan *plan)
 	struct domain_build *b = d->b;
 	bool virtio = plan->bus == DISK_BUS_VIRTIO;
 	int index = virtio ? d->vd++ : d->sd++;
+	g_autofree char *name = target_name(virtio ? "vd" : "sd", index);
 
-	xml_add(b->xml, node, "target", "dev", target_name(b, virtio ? "vd" : "sd", index), "bus", disk_bus_words[plan->bus], "tray",
+	xml_add(b->xml, node, "target", "dev", name, "bus", disk_bus_words[plan->bus], "tray",
 	    plan->disk->cdrom != NULL ? plan->disk->cdrom->tray : NULL, NULL);
 	if (plan->bus == DISK_BUS_SCSI && plan->disk->cdrom == NULL)
 		xml_add(b->xml, node, "address", "type", "drive", "controller", "0", "bus", "0", "unit", domain_number(b, index), NULL);

@@ -168,6 +168,12 @@ build_domain(struct domain_build *b, struct error *err)
 	return build_devices(b, err);
 }
 
+bool
+domain_is_pc(const struct vmi_spec *spec)
+{
+	return g_strcmp0(spec->architecture, "s390x") != 0 && g_strcmp0(spec->architecture, "arm64") != 0;
+}
+
 char *
 domain_xml_format(const struct domain_input *input, struct error *err)
 {
@@ -178,7 +184,7 @@ domain_xml_format(const struct domain_input *input, struct error *err)
 
 	b.domain = xml_build_init(&xml, "domain");
 	b.s390x = g_strcmp0(spec->architecture, "s390x") == 0;
-	b.pc = !b.s390x && g_strcmp0(spec->architecture, "arm64") != 0;
+	b.pc = domain_is_pc(spec);
 	b.virtio = b.s390x                                                            ? "virtio"
 	    : spec->domain->devices->use_virtio_transitional == TRISTATE_TRUE ? "virtio-transitional"
 	                                                                      : "virtio-non-transitional";

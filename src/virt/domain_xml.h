@@ -66,6 +66,11 @@ struct domain_input {
 /* "<namespace>_<name>"; caller g_free()s. */
 char *domain_name(const char *namespace, const char *name);
 
+/* What the guest's device of a disk is called, such as vda; NULL when there is no such disk.  Caller g_free()s. */
+char *domain_disk_target(const struct vmi_spec *spec, const char *name);
+/* True for machines that are PCs: neither Arm's nor IBM Z's. */
+bool domain_is_pc(const struct vmi_spec *spec);
+
 /* How many processors of the host an instance wants for itself: one a virtual CPU, then one each thread of a supplemental
  * pool, then those of QEMU's own threads.  0 unless it has dedicatedCpuPlacement. */
 size_t domain_pins(const struct vmi *vmi);

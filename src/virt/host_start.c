@@ -88,6 +88,19 @@ take_back(virDomainPtr domain)
 	host_domain_undefine(domain, &ignored);
 }
 
+/* What libvirt made of the machine type: "q35" stands for the newest of its kind. */
+static void
+tell_machine(virDomainPtr domain, json_t *result)
+{
+	struct error ignored = { 0 };
+	char *text = virDomainGetXMLDesc(domain, 0);
+	g_autoptr(xmlDoc) doc = text == NULL ? NULL : host_xml_take(text, &ignored);
+	g_autofree char *machine = doc == NULL ? NULL : host_xml_text(doc, "/domain/os/type/@machine");
+
+	if (machine != NULL)
+		json_object_set_new(result, "machine", json_string(machine));
+}
+
 /* DOMAIN of one that runs for us now. */
 static json_t *
 answer(struct host_call *call, virDomainPtr domain, struct error *err)
@@ -98,6 +111,8 @@ answer(struct host_call *call, virDomainPtr domain, struct error *err)
 	result = host_domain_describe(domain, err);
 	if (result == NULL && err->code == 0)
 		error_set(err, EIO, "domain %s lost its metadata while it was started", virDomainGetName(domain));
+	if (result != NULL)
+		tell_machine(domain, result);
 	return result;
 }
 

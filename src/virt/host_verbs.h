@@ -8,7 +8,7 @@
  *                            first the address that this host speaks to the world with)
  *  kvm-probe          {} -> {"usable":bool,"reason":"..."}   runs guest code against the clock; for local hosts
  *  domain-list        {} -> {"domains":[DOMAIN]}   those with our metadata
- *  domain-start       {"xml","name","uid","paused":bool} -> DOMAIN   defines and starts; a running one with the same uid is
+ *  domain-start       {"xml","name","uid","paused":bool} -> DOMAIN with "machine", its type as libvirt has it   defines and starts; a running one with the same uid is
  *                     left alone (and answered); a stopped one of ours is defined anew; a running one of another uid, or one
  *                     that is not ours: EEXIST; one of the same store and a higher epoch: ESTALE.  When it cannot start it is undefined again
  *  All below that take a uid: a domain of another uid is refused with ESTALE, one that is not ours with EACCES.
@@ -23,6 +23,11 @@
  *  pool-ensure        {"pool","path","refresh":bool} -> {"mended":"..."}   defines and starts it; looks at its volumes anew unless told
  *                     not to; mended, here and below: one sentence, when something did not run that has to
  *  volume-list        {"pool"} -> {"volumes":[VOLUME]}
+ *  domain-agent-ping  {"name","uid"} -> {}          the guest agent answers, within 5 s as with all that asks it; ENOTCONN without one
+ *  domain-agent-exec  {"name","uid","command":[]} -> {"pid"}   begins a program in the guest
+ *  domain-agent-exec-result {"name","uid","pid"} -> {"exited":bool,"exitCode"}   exitCode -1: a signal ended it
+ *  domain-keys-set    {"name","uid","user","keys":[]} -> {}   replaces the SSH keys that let a user of the guest in
+ *  domain-password-set {"name","uid","user","password"} -> {}   of a user of the guest
  *  volume-create      {"pool","volume","capacity","format":"raw"|"qcow2","preallocate":bool} -> VOLUME   one that is there and as large: as it is;
  *                     instead of a capacity "backing":PATH, of a raw volume: a qcow2 of that size that lies over it
  *  volume-upload      {"pool","volume","format":"raw"} + descriptor of a regular file -> VOLUME   replaces what is there

@@ -24,9 +24,11 @@ unit_programs = \
 	tests/unit/test_kinds \
 	tests/unit/test_layers \
 	tests/unit/test_ledger \
+	tests/unit/test_migratable \
 	tests/unit/test_patch \
 	tests/unit/test_objects \
 	tests/unit/test_path \
+	tests/unit/test_probe_plan \
 	tests/unit/test_quantity \
 	tests/unit/test_queue \
 	tests/unit/test_rest \

@@ -1,0 +1,76 @@
+# Probes, what is told of an instance, and the ways by which people get into a guest.
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
+
+happened() { sv events | grep -q "$1"; }
+ready_is() { await "${3:-60}" "[ \"\$(condition vmi/$1 Ready)\" = $2 ]"; }
+# in_guest VM COMMAND: by the guest's agent
+in_guest() {
+  virsh_ qemu-agent-command "$(domain "$1")" \
+    "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/sh\",\"arg\":[\"-c\",\"$2\"]}}" >/dev/null
+}
+
+test_a_guest_is_ready_while_it_listens() {
+  vm door spec='      readinessProbe: {tcpSocket: {port: 2222}, periodSeconds: 1}' | drop door.yaml
+  booted door
+  await 30 'message vmi/door Ready | grep -q "the readiness probe failed: cannot connect"'
+  same ContainersNotReady "$(reason vmi/door Ready)"
+  same False "$(condition vmi/door Ready)"
+  await 10 'happened "Unhealthy.*Readiness probe failed: "'
+  await 30 'in_guest door "nc -lk -p 2222 -e /bin/true >/dev/null 2>&1 & echo \$! >/run/nc"'
+  ready_is door True
+  # a daemon that starts again does not take it back before it has looked
+  daemon_stop; daemon_start
+  same True "$(condition vmi/door Ready)"
+  in_guest door 'kill $(cat /run/nc)'
+  ready_is door False
+  lift door.yaml; gone vm/door
+}
+
+test_the_guests_agent_is_asked() {
+  vm asked spec='      readinessProbe: {exec: {command: [test, -e, /run/open]}, periodSeconds: 1, timeoutSeconds: 5}' | drop asked.yaml
+  vm pinged spec='      readinessProbe: {guestAgentPing: {}, periodSeconds: 1}' | drop pinged.yaml
+  booted asked; booted pinged
+  ready_is pinged True
+  await 30 'message vmi/asked Ready | grep -q "the command ended with exit code 1"'
+  in_guest asked 'touch /run/open'
+  ready_is asked True
+  lift asked.yaml; lift pinged.yaml; gone vm/asked; gone vm/pinged
+}
+
+test_a_guest_that_is_not_alive_is_ended_and_begins_anew() {
+  local server first
+  host mkdir -p "$S/www"; host touch "$S/www/alive"
+  host python3 -m http.server --bind 127.0.0.1 --directory "$S/www" 8099 >/dev/null 2>&1 &
+  server=$!
+  vm sick grace=20 spec='      livenessProbe: {httpGet: {host: 127.0.0.1, port: 8099, path: /alive}, periodSeconds: 1, failureThreshold: 2}' |
+    drop sick.yaml
+  booted sick
+  first=$(field vmi/sick .metadata.uid)
+  same True "$(condition vmi/sick Ready)"
+  host rm "$S/www/alive"
+  await 30 'happened "Unhealthy.*Liveness probe failed: HTTP probe failed with statuscode: 404"'
+  await 10 'happened "Killing.*liveness probe"'
+  host touch "$S/www/alive"
+  await 60 'happened "Stopped.*its liveness probe failed"'
+  await 60 '[ "$(field vmi/sick .metadata.uid)" != "$first" ]'
+  booted sick 2 120
+  running sick
+  kill "$server"
+  lift sick.yaml; gone vm/sick
+}
+
+test_what_is_told_of_an_instance() {
+  vm told data=told-data | drop told.yaml
+  booted told
+  await 10 'field vmi/told .status.machine.type | grep -q "^pc-q35-[0-9]"'
+  same 'data root seed' "$(field vmi/told '.status.volumeStatus[*].name')"
+  same 'vdb vda vdc' "$(field vmi/told '.status.volumeStatus[*].target')"
+  same told-data "$(field vmi/told '.status.volumeStatus[0].persistentVolumeClaimInfo.claimName')"
+  same 64Mi "$(field vmi/told '.status.volumeStatus[0].persistentVolumeClaimInfo.capacity.storage')"
+  same DisksNotLiveMigratable "$(reason vmi/told LiveMigratable)"
+  expect 'message vmi/told LiveMigratable | grep -q "^cannot migrate VMI: PVC told-root is not shared"'
+  same True "$(condition vmi/told StorageLiveMigratable)"
+  same AllDVsReady "$(reason vmi/told DataVolumesReady)"
+  same 'BlockMigration Unix Burstable' "$(echo "$(field vmi/told .status.migrationMethod) $(field vmi/told .status.migrationTransport) $(field vmi/told .status.qosClass)")"
+  lift told.yaml; gone vm/told
+}
