@@ -280,7 +280,7 @@ add_sysprep(struct seed *seed, const struct volume_sysprep *source, struct error
 
 /* A value between quotes, as Go's %q writes it: that is how the kubelet writes these files. */
 static void
-append_quoted(GString *out, const char *value)
+append_go_quoted(GString *out, const char *value)
 {
 	static const char plain[] = "\"\\\a\b\f\n\r\t\v", words[] = "\"\\abfnrtv";
 
@@ -318,7 +318,7 @@ map_text(const struct schema_map *map)
 	for (guint i = 0; i < entries->len; i++) {
 		const struct schema_map_entry *entry = entries->pdata[i];
 		g_string_append_printf(out, "%s%s=", i == 0 ? "" : "\n", entry->name);
-		append_quoted(out, entry->value);
+		append_go_quoted(out, entry->value);
 	}
 	return g_string_free(out, FALSE);
 }
