@@ -8,6 +8,7 @@ libsolovirt_a_SOURCES += \
 	storage/oci.c storage/oci.h \
 	storage/qcow2.c storage/qcow2.h \
 	storage/seed.c storage/seed.h \
+	storage/seed_keys.c \
 	storage/sparse.c storage/sparse.h \
 	storage/tar.c storage/tar.h \
 	storage/unpack.c storage/unpack.h

@@ -142,22 +142,56 @@ instance_uuid(const struct vmi *vmi)
 	return vmi->head.meta->uid != NULL ? vmi->head.meta->uid : "";
 }
 
-static char *
-no_cloud_meta(const struct vmi *vmi)
+/* A word in quotes that JSON and YAML read alike. */
+static void
+append_item(GString *text, const char *word)
 {
-	g_autofree char *hostname = vmi_hostname(vmi);
+	json_t *string = json_string(word);
+	char *quoted = json_dumps(string, JSON_ENCODE_ANY);
 
-	/* YAML, a member a line: small readers of NoCloud expect that; both values are plain words by their rules. */
-	return g_strdup_printf("instance-id: %s\nlocal-hostname: %s\n", instance_uuid(vmi), hostname);
+	g_string_append_printf(text, "  - %s\n", quoted);
+	free(quoted);
+	json_decref(string);
 }
 
 static char *
-config_drive_meta(const struct vmi *vmi)
+no_cloud_meta(const struct vmi *vmi, const GPtrArray *keys)
+{
+	g_autofree char *hostname = vmi_hostname(vmi);
+	GString *text = g_string_new(NULL);
+
+	/* YAML, a member a line: small readers of NoCloud expect that; both values are plain words by their rules. */
+	g_string_append_printf(text, "instance-id: %s\nlocal-hostname: %s\n", instance_uuid(vmi), hostname);
+	if (keys->len > 0)
+		g_string_append(text, "public-keys:\n");
+	for (guint i = 0; i < keys->len; i++)
+		append_item(text, keys->pdata[i]);
+	return g_string_free(text, FALSE);
+}
+
+/* Keys by their numbers, as OpenStack has them by names. */
+static json_t *
+numbered(const GPtrArray *keys)
+{
+	json_t *all = json_object();
+
+	for (guint i = 0; i < keys->len; i++) {
+		g_autofree char *number = g_strdup_printf("%u", i);
+		json_object_set_new(all, number, json_string(keys->pdata[i]));
+	}
+	return all;
+}
+
+static char *
+config_drive_meta(const struct vmi *vmi, const GPtrArray *keys)
 {
 	g_autofree char *hostname = vmi_hostname(vmi);
 	g_autofree char *id = g_strdup_printf("%s.%s", vmi->head.meta->name, vmi->head.meta->namespace);
 	json_t *meta =
 	    json_pack("{s:s, s:s, s:s}", "instance_id", id, "hostname", hostname, "uuid", instance_uuid(vmi));
+
+	if (meta != NULL && keys->len > 0)
+		json_object_set_new(meta, "public_keys", numbered(keys));
 	char *text = json_dumps(meta, JSON_COMPACT);
 
 	json_decref(meta);
@@ -168,7 +202,7 @@ config_drive_meta(const struct vmi *vmi)
 static const struct layout {
 	const char *label;
 	const char *meta, *user, *network; /* paths */
-	char *(*meta_text)(const struct vmi *vmi); /* free() */
+	char *(*meta_text)(const struct vmi *vmi, const GPtrArray *keys); /* free() */
 } no_cloud = {"cidata", "meta-data", "user-data", "network-config", no_cloud_meta},
   config_drive = {"config-2", "openstack/latest/meta_data.json", "openstack/latest/user_data",
       "openstack/latest/network_data.json", config_drive_meta};
@@ -180,9 +214,12 @@ add_cloud_init(struct seed *seed, const struct cloud_init *source, const struct 
 	    "userData", source->user_data, source->user_data_base64, source->secret_ref, {"userdata", "userData"}};
 	const struct text network = {"networkData", source->network_data, source->network_data_base64,
 	    source->network_data_secret_ref, {"networkdata", "networkData"}};
-	char *meta = layout->meta_text(seed->vmi), *text = NULL, *net = NULL;
+	g_autoptr(GPtrArray) keys = seed_keys(seed->vmi, layout == &config_drive, seed->lookup, err);
+	char *meta = keys == NULL ? NULL : layout->meta_text(seed->vmi, keys), *text = NULL, *net = NULL;
 	size_t length = 0, net_length = 0;
 
+	if (keys == NULL)
+		return -1;
 	if (meta == NULL)
 		return error_set(err, EINVAL, "the name of the machine is not UTF-8");
 	add_file(seed, layout->meta, MODE_PLAIN, g_strdup(meta), strlen(meta));

@@ -27,4 +27,9 @@ bool seed_is_needed(const struct volume *volume);
  * writes them, of the instance's metadata only (EINVAL for another field); serviceAccount: empty; source: cloudinit.readthedocs.io, KubeVirt's fact sheet 3.6. */
 GByteArray *seed_build(const struct vmi *vmi, const struct volume *volume, const struct seed_lookup *lookup, struct error *err);
 
+/* The SSH keys (char *) of accessCredentials that go by a medium of this kind: they are in its metadata.  NULL with err. */
+GPtrArray *seed_keys(const struct vmi *vmi, bool config_drive, const struct seed_lookup *lookup, struct error *err);
+/* Adds the keys of a Secret, each value of which holds one a line.  -1 EINVAL; a value is never quoted. */
+int seed_secret_keys(const struct secret *secret, GPtrArray *keys, struct error *err);
+
 #endif

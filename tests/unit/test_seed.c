@@ -147,6 +147,28 @@ expect_label(const GByteArray *image, const char *label)
 
 /* --- cloud-init -------------------------------------------------------------------------------------------------------------- */
 
+START_TEST(keys_are_in_the_metadata)
+{
+	free_objects();
+	map = decode(&config_map_schema, map_text);
+	vmi = decode(&vmi_schema, "{\"apiVersion\":\"kubevirt.io/v1\",\"kind\":\"VirtualMachineInstance\","
+	    "\"metadata\":{\"name\":\"a\",\"namespace\":\"prod\",\"uid\":\"u\"},\"spec\":{\"domain\":{\"devices\":{}},\"accessCredentials\":["
+	    "{\"sshPublicKey\":{\"source\":{\"secret\":{\"secretName\":\"s\"}},\"propagationMethod\":{\"noCloud\":{}}}},"
+	    "{\"sshPublicKey\":{\"source\":{\"secret\":{\"secretName\":\"s\"}},\"propagationMethod\":{\"configDrive\":{}}}}]}}");
+
+	/* "# two\n ssh-rsa A me\n\nssh-rsa \"B\"\n" */
+	secret = decode(&secret_schema, "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"s\",\"namespace\":\"prod\"},"
+	    "\"data\":{\"k\":\"IyB0d28KIHNzaC1yc2EgQSBtZQoKc3NoLXJzYSAiQiIK\"}}");
+	g_autoptr(GByteArray) no_cloud = build("{\"name\":\"a\",\"cloudInitNoCloud\":{\"userData\":\"x\"}}");
+	ck_assert_ptr_nonnull(no_cloud);
+	expect_file(no_cloud, "meta-data", "instance-id: u\nlocal-hostname: a\npublic-keys:\n  - \"ssh-rsa A me\"\n  - \"ssh-rsa \\\"B\\\"\"\n");
+	g_autoptr(GByteArray) drive = build("{\"name\":\"a\",\"cloudInitConfigDrive\":{\"userData\":\"x\"}}");
+	ck_assert_ptr_nonnull(drive);
+	expect_file(drive, "openstack/latest/meta_data.json", "{\"instance_id\":\"a.prod\",\"hostname\":\"a\",\"uuid\":\"u\","
+	    "\"public_keys\":{\"0\":\"ssh-rsa A me\",\"1\":\"ssh-rsa \\\"B\\\"\"}}");
+}
+END_TEST
+
 START_TEST(no_cloud)
 {
 	g_autoptr(GByteArray) image = build("{\"name\":\"ci\",\"cloudInitNoCloud\":{\"userData\":\"#!/bin/sh\\necho hi\\n\","
@@ -417,6 +439,7 @@ suite(void)
 	TCase *t = tcase_create("seed");
 
 	tcase_add_checked_fixture(t, make_objects, free_objects);
+	tcase_add_test(t, keys_are_in_the_metadata);
 	tcase_add_test(t, no_cloud);
 	tcase_add_test(t, config_drive);
 	tcase_add_test(t, from_secrets);
