@@ -21,6 +21,7 @@ struct daemon {
 	struct controllers *controllers;
 	struct probes *probes;   /* of guests; NULL while there are no controllers */
 	struct imports *imports; /* under way */
+	struct images *images;   /* of containers, that could not be unpacked */
 	struct http_server *http;
 	GPtrArray *hosts;       /* struct host *, in configuration order */
 	GPtrArray *answers;     /* objects of dry runs, until the turn ends */

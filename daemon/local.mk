@@ -45,6 +45,7 @@ libsolovirt_a_SOURCES += \
 	daemon/daemon.h \
 	daemon/events.c \
 	daemon/host.c daemon/host.h \
+	daemon/images.c daemon/images.h \
 	daemon/import.c daemon/import.h \
 	daemon/job.c daemon/job.h \
 	daemon/objects.c daemon/objects.h \

@@ -17,6 +17,7 @@
 #include "daemon/controllers/controllers.h"
 #include "daemon/daemon.h"
 #include "daemon/host.h"
+#include "daemon/images.h"
 #include "daemon/import.h"
 #include "daemon/rest.h"
 #include "daemon/spool.h"
@@ -242,6 +243,7 @@ daemon_stop(struct daemon *daemon)
 	daemon->spool = NULL;
 	/* Each answers what is under way to those that come after it. */
 	imports_stop(daemon);
+	images_stop(daemon);
 	hosts_stop(daemon);
 	controllers_stop(daemon);
 	if (daemon->store != NULL)

@@ -12,6 +12,7 @@
 #include "daemon/controllers/probe.h"
 #include "daemon/controllers/promises.h"
 #include "daemon/host.h"
+#include "daemon/images.h"
 #include "daemon/import.h"
 #include "daemon/objects.h"
 #include "daemon/queue.h"
@@ -562,6 +563,7 @@ on_trash(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	trash_sweep(arg);
+	images_sweep(arg);
 	daemon_events_expire(arg);
 }
 

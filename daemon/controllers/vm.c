@@ -419,6 +419,7 @@ printable_status(const struct vm_look *l, const struct disk_view *disks)
 		{ scheduled != NULL && g_strcmp0(scheduled->reason, "Unschedulable") == 0, "ErrorUnschedulable" },
 		{ disks->provisioning, "Provisioning" },
 		{ wants && disks->unbound, "WaitingForVolumeBinding" },
+		{ sync != NULL && g_strcmp0(sync->reason, "ErrImagePull") == 0, "ErrImagePull" },
 		{ live || l->starting, "Starting" },
 		{ wants && l->status->start_failure != NULL && l->status->start_failure->consecutive_fail_count > 0, "CrashLoopBackOff" },
 	};

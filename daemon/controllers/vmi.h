@@ -4,6 +4,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/host.h"
+#include "daemon/images.h"
 #include "daemon/store.h"
 #include "src/api/vmi.h"
 
@@ -14,21 +15,28 @@ void vmi_phase_set(struct daemon *daemon, struct vmi_status *status, enum vmi_ph
 /* True when the instance has ever been in this phase. */
 bool vmi_phase_was(const struct vmi_status *status, enum vmi_phase phase);
 
-/* The disks of the instance are there and filled, its Secrets and ConfigMaps exist.  False with a reason and a sentence; the
 /* What can be told of an instance that runs without asking anybody: its volumes, whether it could move, its class of service. */
 void vmi_report(struct daemon *daemon, const struct object *object, struct vmi_status *status);
 
+/* The disks of the instance are there and filled, its Secrets and ConfigMaps exist.  False with a reason and a sentence; the
  * object is looked at again when what is missing changes.  *node: the host that holds its disks, or NULL. */
 bool vmi_volumes_are_ready(struct daemon *daemon, const struct object *object, const char **node, const char **reason, char *why,
     size_t size);
 
 /* The name of the claim behind a volume, or NULL. */
 const char *volume_claim(const struct volume *v);
+/* What a containerDisk, and what kernelBoot wants of an image. */
+struct image_wish vmi_image(const struct vmi *vmi, const struct volume *v);
+struct image_wish vmi_kernel_image(const struct vmi *vmi, bool initrd);
+
+/* File on the host that keeps the machine's UEFI variables when it stops, or NULL.  g_free(). */
+char *vmi_nvram(const struct vmi *vmi);
+
+/* The name of the claim that an ephemeral volume lies over, or NULL. */
+const char *volume_base_claim(const struct volume *v);
 
 /* Begins the job that prepares and starts the domain on its host. */
 void vmi_start(struct daemon *daemon, const struct object *object, struct host *host);
-/* The name of the claim that an ephemeral volume lies over, or NULL. */
-const char *volume_base_claim(const struct volume *v);
 /* Begins the job that removes the domain and what was made for it. */
 void vmi_clean(struct daemon *daemon, const struct object *object, struct host *host);
 
@@ -37,7 +45,9 @@ int vmi_cleaned(struct daemon *daemon, const struct object *object, struct error
 
 /* File on the host to which the guest's console is logged.  g_free(). */
 char *vmi_console_log(const char *namespace, const char *name);
-/* The machine goes: its logs go from every host, from those that are away when they are back. */
+/* Notes that the host keeps UEFI variables or a TPM's state for the machine, when its instance wants that; before it starts. */
+int vmi_keep(struct daemon *daemon, const struct vmi *vmi, const struct host *host, struct error *err);
+/* The machine goes: its logs, and what was kept for it, go from every host, from those that are away when they are back. */
 void vmi_log_remove(struct daemon *daemon, const char *namespace, const char *name);
 /* Removes from a host that is READY what could not be removed before. */
 void vmi_logs_sync(struct daemon *daemon, struct host *host);

@@ -16,6 +16,7 @@
 #include "daemon/addresses.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/vmi.h"
+#include "daemon/images.h"
 #include "daemon/job.h"
 #include "daemon/objects.h"
 #include "src/api/core.h"
@@ -33,6 +34,10 @@ enum {
 	START_TRIES = 3, /* then the instance has failed, and its machine makes another one after a while */
 };
 
+/* Files besides volumes that a guest boots with. */
+enum extra { EXTRA_KERNEL, EXTRA_INITRD, EXTRA_SLIC, EXTRA_MSDM, EXTRA_COUNT };
+static const char *const extra_words[] = { "kernel", "initrd", "slic", "msdm" };
+
 /* Either job. */
 struct life {
 	struct daemon *daemon;
@@ -40,7 +45,10 @@ struct life {
 	size_t interface, volume; /* how far it is */
 	bool last;                /* the last step was sent */
 	GPtrArray *paths;         /* char *, one a volume, in their order */
+	GPtrArray *files;         /* char *: in the pool, to be removed; what overlays lie over */
 	char *path;               /* of the volume under way, as the host told it */
+	size_t extra;             /* how far it is with them */
+	char *extras[EXTRA_COUNT]; /* paths; NULL: not wanted */
 	char *mac, *ip;           /* of the interface under way */
 };
 
@@ -55,6 +63,7 @@ life_new(struct daemon *daemon, const struct object *object, struct host *host)
 	l->uid = g_strdup(object->uid);
 	l->host = g_strdup(host->name);
 	l->paths = g_ptr_array_new_with_free_func(g_free);
+	l->files = g_ptr_array_new_with_free_func(g_free);
 	return l;
 }
 
@@ -62,6 +71,9 @@ static void
 life_free(struct life *l)
 {
 	g_ptr_array_unref(l->paths);
+	g_ptr_array_unref(l->files);
+	for (size_t i = 0; i < EXTRA_COUNT; i++)
+		g_free(l->extras[i]);
 	g_free(l->namespace);
 	g_free(l->name);
 	g_free(l->uid);
@@ -93,9 +105,48 @@ volume_file(const char *uid, const struct volume *v)
 {
 	if (seed_is_needed(v))
 		return g_strdup_printf("seed-%s-%s.iso", uid, v->name);
-	if (v->ephemeral != NULL)
+	if (v->ephemeral != NULL || v->container_disk != NULL)
 		return g_strdup_printf("overlay-%s-%s.qcow2", uid, v->name);
 	return v->empty_disk == NULL ? NULL : g_strdup_printf("empty-%s-%s.img", uid, v->name);
+}
+
+/* The instance's own name for the disk of a container image that lies under its overlay. */
+static char *
+base_file(const char *uid, const struct volume *v)
+{
+	return v->container_disk == NULL ? NULL : g_strdup_printf("base-%s-%s.img", uid, v->name);
+}
+
+static char *
+extra_file(const char *uid, enum extra extra)
+{
+	return g_strdup_printf("%s-%s.bin", extra_words[extra], uid);
+}
+
+static const struct kernel_container *
+kernel_of(const struct vmi *vmi)
+{
+	const struct kernel_boot *boot = vmi->spec->domain->firmware == NULL ? NULL : vmi->spec->domain->firmware->kernel_boot;
+
+	return boot == NULL ? NULL : boot->container;
+}
+
+static const struct acpi_tables *
+acpi_of(const struct vmi *vmi)
+{
+	return vmi->spec->domain->firmware == NULL ? NULL : vmi->spec->domain->firmware->acpi;
+}
+
+/* Where an extra comes from: a path in kernelBoot's container, the name of a volume of firmware.acpi, or NULL. */
+static const char *
+extra_source(const struct vmi *vmi, enum extra extra)
+{
+	const struct kernel_container *kernel = kernel_of(vmi);
+	const struct acpi_tables *acpi = acpi_of(vmi);
+	const char *const sources[] = { kernel == NULL ? NULL : kernel->kernel_path, kernel == NULL ? NULL : kernel->initrd_path,
+		acpi == NULL ? NULL : acpi->slic_name_ref, acpi == NULL ? NULL : acpi->msdm_name_ref };
+
+	return sources[extra] != NULL && *sources[extra] != '\0' ? sources[extra] : NULL;
 }
 
 /* --- start --------------------------------------------------------------------------------------------------------- */
@@ -219,6 +270,75 @@ step_ephemeral(struct life *l, const struct volume *v, struct job_step *step, st
 	return step_overlay(l, v, base, step);
 }
 
+/* The file of a container image, under a name of the instance's own: the image may be another one tomorrow. */
+static int
+link_image(struct life *l, const struct image_wish *wish, const char *name, struct error *err)
+{
+	g_autofree char *own = images_pool_path(l->daemon, name), *path = NULL;
+	struct host *host = host_find(l->daemon, l->host);
+	int r;
+
+	if (host == NULL || !host->local)
+		return error_set(err, EOPNOTSUPP, "image %s: images are unpacked on this machine only, and host %s is another one", wish->image,
+		    l->host);
+	if (access(own, F_OK) == 0)
+		return 0;
+	r = images_get(l->daemon, wish, &path, err);
+	if (r == 0)
+		return error_set(err, EAGAIN, "image %s is being unpacked", wish->image);
+	return r < 0 ? -1 : images_link(l->daemon, path, name, err);
+}
+
+static int
+step_container_disk(struct life *l, const struct vmi *vmi, const struct volume *v, struct job_step *step, struct error *err)
+{
+	const struct image_wish wish = vmi_image(vmi, v);
+	g_autofree char *file = base_file(l->uid, v), *base = images_pool_path(l->daemon, file);
+
+	return link_image(l, &wish, file, err) < 0 ? error_wrap(err, "volume %s: ", v->name) : step_overlay(l, v, base, step);
+}
+
+/* The file slic.bin or msdm.bin of a Secret that is a volume; the domain says so when there is none. */
+static int
+step_acpi(struct life *l, const struct vmi *vmi, enum extra extra, struct job_step *step, struct error *err)
+{
+	const struct volume *v = vmi_volume(vmi->spec, extra_source(vmi, extra));
+	const struct secret *secret = v == NULL || v->secret == NULL ? NULL : lookup_secret(l, v->secret->secret_name);
+	g_autofree char *key = g_strdup_printf("%s.bin", extra_words[extra]), *file = extra_file(l->uid, extra);
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	size_t length = 0;
+	g_autofree char *value = secret == NULL ? NULL : secret_value(secret, key, &length);
+
+	if (value == NULL)
+		return 0;
+	g_byte_array_append(bytes, (const guint8 *)value, (guint)length);
+	step->fd = anonymous_file(bytes, err);
+	if (step->fd < 0)
+		return -1;
+	step->verb = "volume-upload";
+	step->args = json_pack("{s:s,s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", file, "format", "raw");
+	step->deadline = HOST_DEADLINE_ACTION;
+	return 1;
+}
+
+/* 0: it needs no step on the host. */
+static int
+step_extra(struct life *l, const struct vmi *vmi, enum extra extra, struct job_step *step, struct error *err)
+{
+	const char *source = extra_source(vmi, extra);
+	g_autofree char *file = extra_file(l->uid, extra);
+
+	if (source == NULL)
+		return 0;
+	if (extra == EXTRA_SLIC || extra == EXTRA_MSDM)
+		return step_acpi(l, vmi, extra, step, err);
+	const struct image_wish wish = vmi_kernel_image(vmi, extra == EXTRA_INITRD);
+	if (link_image(l, &wish, file, err) < 0)
+		return error_wrap(err, "kernelBoot: ");
+	l->extras[extra] = images_pool_path(l->daemon, file);
+	return 0;
+}
+
 /* A file of the operator's own; it is made when he says so and never removed.  Only where its host shares our files. */
 static int
 host_disk_ready(struct life *l, const struct host_disk *h, struct error *err)
@@ -258,8 +378,14 @@ volume_path(struct life *l, const struct volume *v, struct error *err)
 
 	if (claim != NULL && (path = claim_path(l->daemon, l->namespace, claim)) == NULL)
 		return error_set(err, EAGAIN, "volume %s: PVC %s/%s is not bound any more", v->name, l->namespace, claim);
+	if (v->memory_dump != NULL) {
+		g_ptr_array_add(l->paths, g_strdup("")); /* no disk of the guest's */
+		return 0;
+	}
 	if (claim == NULL && v->host_disk == NULL)
-		return error_set(err, EOPNOTSUPP, "volume %s: its source is not supported", v->name);
+		return error_set(err, EOPNOTSUPP, "volume %s: %s", v->name, v->container_path != NULL
+		    ? "there are no containers without Kubernetes, whose paths could be shared"
+		    : "metrics of the host are not handed to guests");
 	if (v->host_disk != NULL && host_disk_ready(l, v->host_disk, err) != 0)
 		return -1;
 	g_ptr_array_add(l->paths, g_strdup(claim != NULL ? path : v->host_disk->path));
@@ -274,8 +400,15 @@ placed(struct life *l, const struct volume *v, const char *path)
 		.capacity = claim_capacity(l->daemon, l->namespace, volume_claim(v)),
 		.readonly = v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only };
 
-	if (v->empty_disk != NULL || v->ephemeral != NULL)
+	if (v->empty_disk != NULL || v->ephemeral != NULL || v->container_disk != NULL)
 		place.format = "qcow2";
+	if (v->container_disk != NULL) {
+		g_autofree char *file = base_file(l->uid, v);
+		char *base = images_pool_path(l->daemon, file);
+		g_ptr_array_add(l->files, base); /* kept as long as the job */
+		place.backing_path = base;
+		place.backing_format = "raw";
+	}
 	if (v->ephemeral != NULL) {
 		place.backing_path = claim_path(l->daemon, l->namespace, volume_base_claim(v));
 		place.backing_format = "raw";
@@ -291,7 +424,9 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 	g_autofree char *log = vmi_console_log(l->namespace, l->name), *name = domain_name(l->namespace, l->name), *xml = NULL;
 	struct host *host = host_find(l->daemon, l->host);
 	g_autofree const char **loaders = host != NULL && host->local ? loaders_here() : NULL;
-	struct domain_input input = { .vmi = vmi, .loaders = loaders, .epoch = store_epoch(l->daemon->store), .store = store_uuid(l->daemon->store),
+	g_autofree char *nvram = vmi_nvram(vmi);
+	struct domain_input input = { .vmi = vmi, .kernel = l->extras[EXTRA_KERNEL], .initrd = l->extras[EXTRA_INITRD],
+		.acpi_slic = l->extras[EXTRA_SLIC], .acpi_msdm = l->extras[EXTRA_MSDM], .nvram = nvram, .loaders = loaders, .epoch = store_epoch(l->daemon->store), .store = store_uuid(l->daemon->store),
 		.pool = l->daemon->config->pool->name, .console_log = log, .volumes = volumes,
 		.interfaces = interfaces, .emulation = host != NULL && host->emulation };
 
@@ -306,7 +441,7 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 		interfaces[input.interface_count++] = (struct domain_interface){ i->name, a->network, a->mac, a->ip };
 	}
 	xml = domain_xml_format(&input, err);
-	if (xml == NULL)
+	if (xml == NULL || (host != NULL && vmi_keep(l->daemon, vmi, host, err) != 0))
 		return -1;
 	step->verb = "domain-start";
 	step->args = json_pack("{s:s,s:s,s:s,s:b}", "xml", xml, "name", name, "uid", l->uid, "paused",
@@ -314,6 +449,15 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 	step->deadline = HOST_DEADLINE_START;
 	l->last = true;
 	return 1;
+}
+
+/* What KubeVirt would do and this cannot: told before anything is made. */
+static int
+check_abilities(const struct vmi *vmi, struct error *err)
+{
+	SCHEMA_EACH (struct filesystem, f, &vmi->spec->domain->devices->filesystems)
+		return error_set(err, EOPNOTSUPP, "filesystem %s: directories cannot be shared with a guest; attach the volume as a disk", f->name);
+	return 0;
 }
 
 static int
@@ -327,10 +471,14 @@ start_next(void *context, struct job_step *step, struct error *err)
 		return 0;
 	if (vmi == NULL || vmi->head.meta->deletion_timestamp != 0)
 		return error_set(err, ECANCELED, "the instance is being deleted");
-	if (l->path != NULL)
+	if (l->path != NULL && l->extra > 0)
+		l->extras[l->extra - 1] = g_steal_pointer(&l->path);
+	else if (l->path != NULL)
 		g_ptr_array_add(l->paths, g_steal_pointer(&l->path));
 	if (l->paths->len < l->volume)
 		return error_set(err, EPROTO, "host %s did not tell where it put volume number %u", l->host, l->paths->len + 1);
+	if (check_abilities(vmi, err) != 0)
+		return -1;
 	while (l->interface < vmi->spec->domain->devices->interfaces.count) {
 		const struct interface *i = (const struct interface *)vmi->spec->domain->devices->interfaces.items + l->interface++;
 		int r = step_interface(l, i, step, err);
@@ -345,8 +493,15 @@ start_next(void *context, struct job_step *step, struct error *err)
 			return step_empty(l, v, step);
 		if (v->ephemeral != NULL)
 			return step_ephemeral(l, v, step, err);
+		if (v->container_disk != NULL)
+			return step_container_disk(l, vmi, v, step, err);
 		if (volume_path(l, v, err) != 0)
 			return -1;
+	}
+	while (l->extra < EXTRA_COUNT) {
+		int r = step_extra(l, vmi, (enum extra)l->extra++, step, err);
+		if (r != 0)
+			return r;
 	}
 	return step_domain(l, vmi, step, err);
 }
@@ -422,6 +577,22 @@ vmi_start(struct daemon *daemon, const struct object *object, struct host *host)
 
 /* --- clean --------------------------------------------------------------------------------------------------------- */
 
+/* What was made for an instance in the pool. */
+static void
+collect_files(const struct vmi *vmi, const char *uid, GPtrArray *files)
+{
+	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes) {
+		char *own[] = { volume_file(uid, v), base_file(uid, v) };
+
+		for (size_t i = 0; i < G_N_ELEMENTS(own); i++)
+			if (own[i] != NULL)
+				g_ptr_array_add(files, own[i]);
+	}
+	for (size_t i = 0; i < EXTRA_COUNT; i++)
+		if (extra_source(vmi, (enum extra)i) != NULL)
+			g_ptr_array_add(files, extra_file(uid, (enum extra)i));
+}
+
 static int
 clean_next(void *context, struct job_step *step, struct error *err)
 {
@@ -434,20 +605,17 @@ clean_next(void *context, struct job_step *step, struct error *err)
 	step->deadline = HOST_DEADLINE_ACTION;
 	if (!l->last) {
 		l->last = true;
+		if (vmi != NULL)
+			collect_files(vmi, l->uid, l->files);
 		step->verb = "domain-remove";
 		step->args = json_pack("{s:s,s:s}", "name", name, "uid", l->uid);
 		return 1;
 	}
-	for (const struct volume *v; vmi != NULL && (v = volume_at(vmi, l->volume)) != NULL;) {
-		g_autofree char *file = volume_file(l->uid, v);
-		l->volume++;
-		if (file == NULL)
-			continue;
-		step->verb = "volume-delete";
-		step->args = json_pack("{s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", file);
-		return 1;
-	}
-	return 0;
+	if (l->volume == l->files->len)
+		return 0;
+	step->verb = "volume-delete";
+	step->args = json_pack("{s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", l->files->pdata[l->volume++]);
+	return 1;
 }
 
 static void

@@ -7,7 +7,9 @@
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/objects.h"
+#include "src/base/error.h"
 #include "src/document/diagnostic.h"
+#include "src/virt/host_verbs.h"
 
 int
 vmi_status_put(struct daemon *daemon, const struct object *object, struct vmi_status *status, struct error *err)
@@ -42,6 +44,8 @@ vmi_phase_was(const struct vmi_status *status, enum vmi_phase phase)
 	return status->phase == (int)phase;
 }
 
+enum { UNPACKING_LOOK_MS = 500, IMAGE_LOOK_MS = 5000 };
+
 /* --- what a start waits for ---------------------------------------------------------------------------------------- */
 
 const char *
@@ -58,6 +62,29 @@ volume_base_claim(const struct volume *v)
 	const struct volume_claim *claim = v->ephemeral == NULL ? NULL : v->ephemeral->persistent_volume_claim;
 
 	return claim == NULL ? NULL : claim->claim_name;
+}
+
+static const char *
+architecture_of(const struct vmi *vmi)
+{
+	return vmi->spec->architecture == NULL ? "amd64" : vmi->spec->architecture;
+}
+
+struct image_wish
+vmi_image(const struct vmi *vmi, const struct volume *v)
+{
+	const struct volume_container_disk *disk = v->container_disk;
+
+	return (struct image_wish){ .image = disk->image == NULL ? "" : disk->image, .file = disk->path, .architecture = architecture_of(vmi) };
+}
+
+struct image_wish
+vmi_kernel_image(const struct vmi *vmi, bool initrd)
+{
+	const struct kernel_container *c = vmi->spec->domain->firmware->kernel_boot->container;
+
+	return (struct image_wish){ .image = c->image == NULL ? "" : c->image, .file = initrd ? c->initrd_path : c->kernel_path,
+		.architecture = architecture_of(vmi), .verbatim = true };
 }
 
 /* The name behind a reference; one without a name counts as none. */
@@ -90,6 +117,16 @@ needed_config_map(const struct volume *v)
 	if (v->sysprep != NULL)
 		return referred(v->sysprep->config_map);
 	return v->config_map == NULL || v->config_map->optional ? NULL : v->config_map->name;
+}
+
+char *
+vmi_nvram(const struct vmi *vmi)
+{
+	const struct firmware *firmware = vmi->spec->domain->firmware;
+	const struct efi *efi = firmware == NULL || firmware->bootloader == NULL ? NULL : firmware->bootloader->efi;
+
+	return efi == NULL || !efi->persistent ? NULL
+	    : g_strdup_printf(HOST_NVRAM_FOLDER "%s_%s" HOST_NVRAM_KEPT, vmi->head.meta->namespace, vmi->head.meta->name);
 }
 
 struct readiness {
@@ -132,6 +169,68 @@ object_is_there(struct readiness *r, enum kind_id kind, const char *name)
 	return false;
 }
 
+/* Images are unpacked on this machine: its host is the one that can use them. */
+static bool
+find_local_host(struct readiness *r)
+{
+	for (guint i = 0; i < r->daemon->hosts->len; i++) {
+		const struct host *host = r->daemon->hosts->pdata[i];
+		if (host->local && host->state == HOST_READY && (r->node == NULL || strcmp(r->node, host->name) == 0)) {
+			r->node = host->name;
+			return true;
+		}
+	}
+	g_snprintf(r->why, r->size, "container images are unpacked on this machine, whose host is not ready, or does not hold its other disks");
+	r->reason = "ErrImagePull";
+	return false;
+}
+
+/* While it is not there, there is nobody who would tell when it comes. */
+static bool
+image_is_ready(struct readiness *r, const struct image_wish *wish)
+{
+	g_autofree char *path = NULL;
+	struct error err = { 0 };
+	int got = find_local_host(r) ? images_get(r->daemon, wish, &path, &err) : -1;
+
+	if (got > 0)
+		return true;
+	if (got == 0) {
+		g_snprintf(r->why, r->size, "image %s is being unpacked", wish->image);
+		r->reason = "PullingImage";
+	} else if (err.code != 0) {
+		g_snprintf(r->why, r->size, "%s", err.text);
+		r->reason = "ErrImagePull";
+	}
+	controllers_requeue(r->daemon, r->object, got == 0 ? UNPACKING_LOOK_MS : IMAGE_LOOK_MS);
+	return false;
+}
+
+/* Kernel and initrd of kernelBoot. */
+static bool
+kernel_is_ready(struct readiness *r, const struct vmi *vmi)
+{
+	const struct kernel_boot *boot = vmi->spec->domain->firmware == NULL ? NULL : vmi->spec->domain->firmware->kernel_boot;
+	bool ready = true;
+
+	for (int initrd = 0; initrd < 2 && boot != NULL && boot->container != NULL; initrd++) {
+		struct image_wish wish = vmi_kernel_image(vmi, initrd);
+		ready = ready && (wish.file == NULL || *wish.file == '\0' || image_is_ready(r, &wish));
+	}
+	return ready;
+}
+
+static bool
+container_disk_is_ready(struct readiness *r, const struct vmi *vmi, const struct volume *v)
+{
+	struct image_wish wish;
+
+	if (v->container_disk == NULL)
+		return true;
+	wish = vmi_image(vmi, v);
+	return image_is_ready(r, &wish);
+}
+
 bool
 vmi_volumes_are_ready(struct daemon *daemon, const struct object *object, const char **node, const char **reason, char *why,
     size_t size)
@@ -146,6 +245,10 @@ vmi_volumes_are_ready(struct daemon *daemon, const struct object *object, const 
 		ready = ready && (claim == NULL || claim_is_ready(&r, claim)) && object_is_there(&r, KIND_SECRET, needed_secret(v, false)) &&
 		    object_is_there(&r, KIND_SECRET, needed_secret(v, true)) && object_is_there(&r, KIND_CONFIG_MAP, needed_config_map(v));
 	}
+	/* Claims first: they say where. */
+	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes)
+		ready = ready && container_disk_is_ready(&r, vmi, v);
+	ready = ready && kernel_is_ready(&r, vmi);
 	*node = r.node;
 	*reason = r.reason;
 	return ready;

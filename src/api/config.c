@@ -47,6 +47,12 @@ static const struct schema_field pool_rows[] = {
 };
 static SCHEMA(pool_schema, struct config_pool, "Pool", "Where disks of the class local are kept.", pool_rows, .nullable = true);
 
+static const struct schema_field images_rows[] = {
+	{ STRING("directory", struct config_images, directory), .dflt = "/var/lib/solovirt/images", .check = check_absolute_path, .doc = "Where they lie, each as an OCI layout: quay.io/containerdisks/debian:12 is the manifest named 12 in the layout DIRECTORY/quay.io/containerdisks/debian." },
+	{ 0 },
+};
+static SCHEMA(images_schema, struct config_images, "Images", "Container images with disks.", images_rows, .nullable = true);
+
 static const struct schema_field network_rows[] = {
 	{ STRING("name", struct config_network, name), .dflt = "solovirt", .check = check_dns_label, .doc = "Name of the libvirt network." },
 	{ STRING("bridge", struct config_network, bridge), .dflt = "solovirt0", .min = 1, .max = 15, .doc = "Its bridge on the host." },
@@ -83,6 +89,7 @@ static const struct schema_field config_rows[] = {
 	{ LIST("hosts", struct config, hosts, &host_schema), .key = "name", .max = 256, .doc = "Libvirt hosts; this machine when none is given." },
 	{ OBJECT("overcommit", struct config, overcommit, struct config_overcommit, &overcommit_schema), .flags = FIELD_PRESENT, .doc = "How much more is promised than is there." },
 	{ OBJECT("pool", struct config, pool, struct config_pool, &pool_schema), .flags = FIELD_PRESENT, .doc = "Where disks of the class local are kept." },
+	{ OBJECT("images", struct config, images, struct config_images, &images_schema), .flags = FIELD_PRESENT, .doc = "Container images with disks." },
 	{ OBJECT("network", struct config, network, struct config_network, &network_schema_), .flags = FIELD_PRESENT, .doc = "The default network." },
 	{ OBJECT("access", struct config, access, struct config_access, &access_schema), .flags = FIELD_PRESENT, .doc = "Who may use the control socket." },
 	{ 0 },

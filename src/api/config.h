@@ -19,6 +19,9 @@ struct config_overcommit {
 struct config_pool {
 	char *name, *path;
 };
+struct config_images {
+	char *directory;
+};
 struct config_network {
 	char *name, *bridge, *cidr;
 };
@@ -33,6 +36,7 @@ struct config {
 	struct schema_list hosts; /* struct config_host */
 	struct config_overcommit *overcommit;
 	struct config_pool *pool;
+	struct config_images *images;
 	struct config_network *network;
 	struct config_access *access;
 };

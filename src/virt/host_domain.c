@@ -7,6 +7,7 @@
 
 #include "src/virt/domain_xml.h"
 #include "src/virt/host.h"
+#include "src/virt/host_verbs.h"
 
 /* Words by virDomainState and, for each, by its reasons. */
 static const struct {
@@ -158,11 +159,23 @@ host_domain_get(virConnectPtr connection, const char *name, const char *uid, str
 	return g_steal_pointer(&domain);
 }
 
+/* UEFI variables that are the machine's, and not only the instance's, are named so. */
+static bool
+keeps_nvram(virDomainPtr domain)
+{
+	struct error ignored = { 0 };
+	char *text = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
+	g_autoptr(xmlDoc) doc = text == NULL ? NULL : host_xml_take(text, &ignored);
+	g_autofree char *nvram = doc == NULL ? NULL : host_xml_text(doc, "/domain/os/nvram");
+
+	return nvram != NULL && g_str_has_suffix(nvram, HOST_NVRAM_KEPT);
+}
+
 int
 host_domain_undefine(virDomainPtr domain, struct error *err)
 {
 	const unsigned flags = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
-	    VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM;
+	    VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | (keeps_nvram(domain) ? VIR_DOMAIN_UNDEFINE_KEEP_NVRAM : VIR_DOMAIN_UNDEFINE_NVRAM);
 
 	if (virDomainUndefineFlags(domain, flags) == 0 || virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
 		return 0;
@@ -327,6 +340,34 @@ run_remove(struct host_call *call, struct error *err)
 	return host_domain_undefine(domain, err) < 0 ? NULL : json_object();
 }
 
+/*
+ * Only libvirt knows where it keeps a TPM's state, and it removes that with a domain: so one is defined that would have had
+ * both, never started, and undefined again.
+ */
+static json_t *
+run_forget(struct host_call *call, struct error *err)
+{
+	const char *name, *uuid;
+
+	if (host_args(call, err, "{s:s,s:s}", "name", &name, "uuid", &uuid) < 0)
+		return NULL;
+	g_autoptr(virDomain) there = virDomainLookupByName(call->connection, name);
+	if (there != NULL) {
+		error_set(err, EBUSY, "domain %s is there", name);
+		return NULL;
+	}
+	g_autofree char *xml = g_markup_printf_escaped("<domain type='qemu'><name>%s</name><uuid>%s</uuid><memory unit='MiB'>1</memory><os>"
+	    "<type arch='x86_64' machine='q35'>hvm</type><loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE.fd</loader>"
+	    "<nvram>" HOST_NVRAM_FOLDER "%s" HOST_NVRAM_KEPT "</nvram></os><features><acpi/></features>"
+	    "<devices><tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm></devices></domain>", name, uuid, name);
+	g_autoptr(virDomain) domain = virDomainDefineXML(call->connection, xml);
+	if (domain == NULL || virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_NVRAM) < 0) {
+		host_error(err, "cannot remove what was kept for domain %s", name);
+		return NULL;
+	}
+	return json_object();
+}
+
 static json_t *
 run_xml(struct host_call *call, struct error *err)
 {
@@ -354,6 +395,7 @@ const struct host_verb host_domain_verbs[] = {
 	{ "domain-shutdown", run_shutdown },
 	{ "domain-destroy", run_destroy },
 	{ "domain-remove", run_remove },
+	{ "domain-forget", run_forget },
 	{ "domain-suspend", run_suspend },
 	{ "domain-resume", run_resume },
 	{ "domain-reset", run_reset },

@@ -14,20 +14,23 @@
  *  All below that take a uid: a domain of another uid is refused with ESTALE, one that is not ours with EACCES.
  *  domain-shutdown    {"name","uid"} -> {}          asks the guest (agent or ACPI); ENOENT when there is no such domain; {} when it does not run
  *  domain-destroy     {"name","uid"} -> DOMAIN      no error when it is not running; {} when it is gone
- *  domain-remove      {"name","uid"} -> {}          undefines a stopped one with its NVRAM; no error when gone, also when one that is not
+ *  domain-remove      {"name","uid"} -> {}          undefines a stopped one with its NVRAM, unless that is to be kept (HOST_NVRAM_KEPT), and its TPM's
+ *                     state, unless that is persistent; no error when gone, also when one that is not
  *                     ours has the name now; EBUSY when running
+ *  domain-forget      {"name","uuid"} -> {}         removes what was kept for a machine: UEFI variables, its TPM's state; no error when there is none;
+ *                     EBUSY while there is a domain of this name
  *  domain-suspend, domain-resume, domain-reset, domain-reboot   {"name","uid"} -> {}
  *  domain-xml         {"name","uid"} -> {"xml"}
  *  domain-addresses   {"name","uid"} -> {"interfaces":[{"name","mac","ips":[]}]}   from the guest agent; ENOTCONN without one
- *  domain-guest-info  {"name","uid"} -> {"os":{...}}   from the guest agent; members of KubeVirt's VirtualMachineInstanceGuestOSInfo
- *  pool-ensure        {"pool","path","refresh":bool} -> {"mended":"..."}   defines and starts it; looks at its volumes anew unless told
- *                     not to; mended, here and below: one sentence, when something did not run that has to
- *  volume-list        {"pool"} -> {"volumes":[VOLUME]}
+ *  domain-guest-info  {"name","uid"} -> {"os":{...},"interfaces":[]}   (as domain-addresses; left out when not told) from the guest agent; members of KubeVirt's VirtualMachineInstanceGuestOSInfo
  *  domain-agent-ping  {"name","uid"} -> {}          the guest agent answers, within 5 s as with all that asks it; ENOTCONN without one
  *  domain-agent-exec  {"name","uid","command":[]} -> {"pid"}   begins a program in the guest
  *  domain-agent-exec-result {"name","uid","pid"} -> {"exited":bool,"exitCode"}   exitCode -1: a signal ended it
  *  domain-keys-set    {"name","uid","user","keys":[]} -> {}   replaces the SSH keys that let a user of the guest in
  *  domain-password-set {"name","uid","user","password"} -> {}   of a user of the guest
+ *  pool-ensure        {"pool","path","refresh":bool} -> {"mended":"..."}   defines and starts it; looks at its volumes anew unless told
+ *                     not to; mended, here and below: one sentence, when something did not run that has to
+ *  volume-list        {"pool"} -> {"volumes":[VOLUME]}
  *  volume-create      {"pool","volume","capacity","format":"raw"|"qcow2","preallocate":bool} -> VOLUME   one that is there and as large: as it is;
  *                     instead of a capacity "backing":PATH, of a raw volume: a qcow2 of that size that lies over it
  *  volume-upload      {"pool","volume","format":"raw"} + descriptor of a regular file -> VOLUME   replaces what is there
@@ -60,6 +63,10 @@
  */
 #ifndef SOLOVIRT_VIRT_HOST_VERBS_H
 #define SOLOVIRT_VIRT_HOST_VERBS_H
+
+/* How the file of UEFI variables ends that outlives its domain: only domain-forget removes it. */
+#define HOST_NVRAM_KEPT "_kept_VARS.fd"
+#define HOST_NVRAM_FOLDER "/var/lib/libvirt/qemu/nvram/"
 
 /* Bytes of a console log in one answer. */
 enum { HOST_LOG_MOST = 1 << 20 };

@@ -6,6 +6,28 @@ disk() { printf '            - {name: %s, serial: %s, disk: {bus: virtio}}\n' "$
 claim() { printf '%s\n' 'apiVersion: v1' 'kind: PersistentVolumeClaim' "metadata: {name: $1}" 'spec:' '  accessModes: [ReadWriteOnce]' \
   '  storageClassName: local' '  resources: {requests: {storage: 64Mi}}'; }
 
+# oci NAME TAG FILE PATH...: an image in the daemon's directory whose one layer has the file at each path
+oci() {
+  local dir=$S/images/$1 tag=$2 file=$3 tmp blobs layer size config manifest; shift 3
+  tmp=$(mktemp -d "$WORK/oci.XXXXXX"); blobs=$dir/blobs/sha256; host mkdir -p "$blobs"
+  for p in "$@"; do mkdir -p "$tmp/root/$(dirname "$p")"; cp "$file" "$tmp/root/$p"; done
+  tar -C "$tmp/root" -czf "$tmp/layer" .
+  layer=$(sha256sum <"$tmp/layer"); layer=${layer%% *}; size=$(stat -c %s "$tmp/layer"); host cp "$tmp/layer" "$blobs/$layer"
+  config=$(printf '{}' | sha256sum); config=${config%% *}; printf '{}' | host tee "$blobs/$config" >/dev/null
+  printf '{"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:%s","size":2},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"sha256:%s","size":%s}]}' \
+    "$config" "$layer" "$size" >"$tmp/manifest"
+  manifest=$(sha256sum <"$tmp/manifest"); manifest=${manifest%% *}; host cp "$tmp/manifest" "$blobs/$manifest"
+  printf '{"imageLayoutVersion":"1.0.0"}' | host tee "$dir/oci-layout" >/dev/null
+  printf '{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s,"annotations":{"org.opencontainers.image.ref.name":"%s"}}]}' \
+    "$manifest" "$(stat -c %s "$tmp/manifest")" "$tag" | host tee "$dir/index.json" >/dev/null
+  rm -rf "$tmp"
+}
+# from_image VM IMAGE [LINE]: a machine whose only disk is the one of an image, with a line for runcmd
+from_image() {
+  vm "$1" ${3:+user="$3"} | sed '/dataVolumeTemplates:/,/storage: {resources/d; s|{name: root, dataVolume: .*}|{name: root, containerDisk: {image: "'"$2"'"}}|'
+}
+images_unpacked() { pool_files | grep -c '/image-[0-9a-f]*\.img$' || true; }
+
 test_downward_api_tells_the_instance_of_itself() {
   vm about disks="$(disk me)" volumes='        - name: me
           downwardAPI:
@@ -72,4 +94,94 @@ test_a_claim_stays_while_an_ephemeral_copy_runs() {
   await 10 '[ -n "$(field pvc/held .metadata.deletionTimestamp)" ]'
   expect 'host test -s '"$file"
   lift holds.yaml; lift held.yaml; gone vm/holds; gone pvc/held
+}
+test_a_container_disk_boots_is_thrown_away_and_unpacked_once() {
+  oci quay.io/testbed/guest v1 "$GUEST/images/guest.qcow2" disk/guest.qcow2
+  from_image box quay.io/testbed/guest:v1 'echo MARK=$(cat /root/mark) > /dev/console; echo was-here > /root/mark; sync' | drop box.yaml
+  from_image twin quay.io/testbed/guest:v1 | drop twin.yaml
+  booted box 1 180; booted twin 1 180
+  shows box 'MARK=$'
+  same 1 "$(images_unpacked)"
+  expect 'virsh_ dumpxml "$(domain box)" | grep -q "<source file=.*/overlay-.*qcow2"'
+  sv restart box; booted box 2 120
+  await 20 '[ "$(count_shown box MARK=)" = 2 ]'
+  same 0 "$(count_shown box MARK=was-here)"
+  lift box.yaml; lift twin.yaml; gone vm/box; gone vm/twin
+  refute 'pool_files | grep -q "overlay-\|base-"'
+  await 40 '[ "$(images_unpacked)" = 0 ]'
+}
+test_an_image_that_is_not_there_is_waited_for() {
+  from_image later quay.io/testbed/later:v1 | drop later.yaml
+  becomes later ErrImagePull 30
+  same ErrImagePull "$(reason vmi/later Synchronized)"
+  expect 'message vmi/later Synchronized | grep -q "$S/images/quay.io/testbed/later"'
+  oci quay.io/testbed/later v1 "$GUEST/images/guest.qcow2" disk/guest.qcow2
+  booted later 1 180
+  lift later.yaml; gone vm/later
+}
+test_a_hostile_image_is_refused_with_the_reason() {
+  oci bad/backing v1 "$GUEST/images/backing.qcow2" disk/disk.qcow2
+  oci bad/two v1 "$GUEST/images/guest.qcow2" disk/a.qcow2 disk/b.qcow2
+  oci bad/damaged v1 "$GUEST/images/guest.qcow2" disk/a.qcow2
+  local blob; blob=$(host find "$S/images/bad/damaged/blobs/sha256" -size +1000k); host dd if=/dev/zero of="$blob" bs=1 seek=700000 count=64 conv=notrunc
+  for i in backing two damaged; do from_image "bad-$i" "bad/$i:v1" | drop "bad-$i.yaml"; done
+  await 60 'message vmi/bad-backing Synchronized | grep -q "backing file"'
+  await 60 'message vmi/bad-two Synchronized | grep -q "name one of them by path"'
+  await 60 '[ "$(reason vmi/bad-damaged Synchronized)" = ErrImagePull ]'
+  for i in backing two damaged; do lift "bad-$i.yaml"; gone "vm/bad-$i"; done
+  same 0 "$(images_unpacked)"
+}
+test_kernel_boot_from_an_image() {
+  oci boot/kernel v1 "$GUEST/vmlinuz" boot/vmlinuz
+  vm kern | sed 's|      domain:|      domain:\n        firmware: {kernelBoot: {kernelArgs: "console=ttyS0 TB-ARGS", container: {image: "boot/kernel:v1", kernelPath: /boot/vmlinuz}}}|' | drop kern.yaml
+  shows kern 'TB-ARGS' 120
+  lift kern.yaml; gone vm/kern
+  refute 'pool_files | grep -q "kernel-"'
+}
+firmware() { sed "s|      domain:|      domain:\\n        firmware: $1|"; }
+kept() { host sh -c 'ls /var/lib/libvirt/qemu/nvram /var/lib/libvirt/swtpm 2>/dev/null' | grep -E "$1" || true; }
+VARIABLE='V=/sys/firmware/efi/efivars/Solovirt-11111111-2222-3333-4444-555555555555; mount -t efivarfs none ${V%/*}; echo "NVRAM=$(tail -c +5 $V)" > /dev/console; [ -e $V ] || printf "\007\000\000\000kept" > $V'
+
+test_uefi_variables_are_kept_only_when_they_are_persistent() {
+  vm nv memory=256Mi user="$VARIABLE" | firmware '{bootloader: {efi: {secureBoot: false, persistent: true}}}' | drop nv.yaml
+  vm novars memory=256Mi user="$VARIABLE" | firmware '{bootloader: {efi: {secureBoot: false}}}' | drop novars.yaml
+  shows nv 'NVRAM=' 240; shows novars 'NVRAM=' 240
+  booted nv; booted novars; sv stop nv; sv stop novars; gone vmi/nv; gone vmi/novars
+  expect '[ "$(kept _VARS.fd)" = default_nv_kept_VARS.fd ]'
+  sv start nv; sv start novars
+  booted nv 2 240; booted novars 2 240
+  shows nv 'NVRAM=kept'
+  await 20 '[ "$(count_shown novars NVRAM=)" = 2 ]'
+  same 0 "$(count_shown novars NVRAM=kept)"
+  lift nv.yaml; lift novars.yaml; gone vm/nv; gone vm/novars
+  await 20 '[ -z "$(kept _VARS.fd)" ]'
+}
+test_the_state_of_a_persistent_tpm_is_kept_until_the_machine_goes() {
+  vm tp | sed 's|        devices:|        devices:\n          tpm: {persistent: true}|' | drop tp.yaml
+  booted tp 1 120
+  local uuid; uuid=$(field vmi/tp .spec.domain.firmware.uuid)
+  sv stop tp; gone vmi/tp
+  same "$uuid" "$(kept "$uuid")"
+  sv start tp; booted tp 2 120
+  lift tp.yaml; gone vm/tp
+  await 20 '[ -z "$(kept '"$uuid"')" ]'
+}
+test_acpi_tables_come_from_a_secret() {
+  # a table's header: signature, length 36, revision, checksum, OEM and creator
+  { printf 'apiVersion: v1\nkind: Secret\nmetadata: {name: acpi}\ndata:\n  slic.bin: '
+    { printf 'SLIC\044\000\000\000\001\000SOLVRTTESTBED1\001\000\000\000TEST\001\000\000\000'; } | base64 -w0; echo; doc
+    vm slic disks="$(disk acpi)" volumes='        - {name: acpi, secret: {secretName: acpi}}' | firmware '{acpi: {slicNameRef: acpi}}'
+  } | drop slic.yaml
+  booted slic 1 120
+  expect 'virsh_ dumpxml "$(domain slic)" | grep -q "<table type=.slic.>.*/slic-"'
+  lift slic.yaml; gone vm/slic
+  refute 'pool_files | grep -q slic-'
+}
+test_a_directory_that_cannot_be_shared_is_refused_at_start() {
+  { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shared}\ndata: {a: b}\n'; doc
+    vm fs volumes='        - {name: shared, configMap: {name: shared}}' |
+      sed 's|        devices:|        devices:\n          filesystems: [{name: shared, virtiofs: {}}]|'; } | drop fs.yaml
+  await 60 'sv describe vmi/fs | grep -q "directories cannot be shared with a guest"'
+  expect 'status_file fs.yaml | grep -q "Directories cannot be shared with a guest"'
+  lift fs.yaml; gone vm/fs
 }

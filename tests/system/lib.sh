@@ -57,6 +57,8 @@ overcommit:
 pool:
   name: solovirt
   path: $S/pool
+images:
+  directory: $S/images
 network:
   name: solovirt
   cidr: 192.168.77.0/24
