@@ -55,6 +55,7 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/adopt.c daemon/controllers/adopt.h \
 	daemon/controllers/claim.c daemon/controllers/claim.h \
 	daemon/controllers/controllers.c daemon/controllers/controllers.h \
+	daemon/controllers/credentials.c daemon/controllers/credentials.h \
 	daemon/controllers/datavolume.c \
 	daemon/controllers/migration.c \
 	daemon/controllers/node.c \

@@ -8,6 +8,7 @@
 #include "daemon/addresses.h"
 #include "daemon/controllers/adopt.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/credentials.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/controllers/probe.h"
 #include "daemon/controllers/promises.h"
@@ -408,6 +409,8 @@ on_change(void *arg, const struct change *change)
 	if (change->type == CHANGE_DELETED) {
 		controllers_pace_clear(daemon, object);
 		import_cancel(daemon, object->uid);
+		credentials_forget(daemon->credentials, object->uid);
+		import_cancel(daemon, object->uid);
 		probes_forget(daemon->probes, object->uid);
 		g_autoptr(GPtrArray) owned = store_owned(daemon->store, object->uid);
 		for (guint i = 0; i < owned->len; i++)
@@ -588,6 +591,8 @@ controllers_start(struct daemon *daemon)
 	c->signals = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	c->paces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	daemon->controllers = c;
+	daemon->probes = probes_new(daemon);
+	daemon->credentials = credentials_new(daemon);
 	daemon->queue = queue_new(daemon->base, reconcile, daemon);
 	c->resync = timer_every(daemon, RESYNC_MS, on_resync);
 	c->trash = timer_every(daemon, MIN(TRASH_MS, MAX(daemon->config->trash / 4, 1000)), on_trash);
@@ -608,6 +613,8 @@ controllers_stop(struct daemon *daemon)
 
 	if (c == NULL)
 		return;
+	g_clear_pointer(&daemon->probes, probes_free);
+	g_clear_pointer(&daemon->credentials, credentials_free);
 	store_unsubscribe(daemon->store, daemon);
 	daemon->controllers = NULL;
 	event_free(c->resync);

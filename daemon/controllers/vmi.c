@@ -17,6 +17,7 @@
 #include "daemon/addresses.h"
 #include "daemon/controllers/adopt.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/credentials.h"
 #include "daemon/controllers/probe.h"
 #include "daemon/controllers/promises.h"
 #include "daemon/controllers/vmi.h"
@@ -551,6 +552,8 @@ on_final(struct daemon *daemon, const struct object *object, struct error *err)
 	if (is_clean(vmi))
 		return let_go(daemon, object, err);
 	if (host == NULL || host->state != HOST_READY)
+		else if (r == 0 && condition_is_true(&vmi->status->conditions, "AgentConnected"))
+			credentials_follow(daemon->credentials, object, host);
 		return 0;
 	if (controllers_pace_left(daemon, object) > 0) {
 		controllers_requeue(daemon, object, controllers_pace_left(daemon, object));

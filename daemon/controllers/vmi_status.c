@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/credentials.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/objects.h"
 #include "src/base/error.h"
@@ -249,6 +250,8 @@ vmi_volumes_are_ready(struct daemon *daemon, const struct object *object, const 
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes)
 		ready = ready && container_disk_is_ready(&r, vmi, v);
 	ready = ready && kernel_is_ready(&r, vmi);
+	SCHEMA_EACH (struct access_credential, c, &vmi->spec->access_credentials)
+		ready = ready && object_is_there(&r, KIND_SECRET, credential_secret_name(c));
 	*node = r.node;
 	*reason = r.reason;
 	return ready;

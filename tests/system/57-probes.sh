@@ -16,12 +16,12 @@ test_a_guest_is_ready_while_it_listens() {
   same ContainersNotReady "$(reason vmi/door Ready)"
   same False "$(condition vmi/door Ready)"
   await 10 'happened "Unhealthy.*Readiness probe failed: "'
-  await 30 'in_guest door "nc -lk -p 2222 -e /bin/true >/dev/null 2>&1 & echo \$! >/run/nc"'
+  await 30 'in_guest door "httpd -f -p 2222 >/dev/null 2>&1 & echo \$! >/run/web"'
   ready_is door True
   # a daemon that starts again does not take it back before it has looked
   daemon_stop; daemon_start
   same True "$(condition vmi/door Ready)"
-  in_guest door 'kill $(cat /run/nc)'
+  in_guest door 'kill $(cat /run/web)'
   ready_is door False
   lift door.yaml; gone vm/door
 }
@@ -73,4 +73,37 @@ test_what_is_told_of_an_instance() {
   same AllDVsReady "$(reason vmi/told DataVolumesReady)"
   same 'BlockMigration Unix Burstable' "$(echo "$(field vmi/told .status.migrationMethod) $(field vmi/told .status.migrationTransport) $(field vmi/told .status.qosClass)")"
   lift told.yaml; gone vm/told
+}
+
+# secret_of NAME KEY VALUE
+secret_of() { printf 'apiVersion: v1\nkind: Secret\nmetadata: {name: %s}\nstringData: {%s: "%s"}\n' "$@"; }
+
+test_keys_come_with_the_seed() {
+  secret_of seeded-keys me 'ssh-ed25519 AAAASEED me@here' | drop seeded-keys.yaml
+  vm seeded spec='      accessCredentials: [{sshPublicKey: {source: {secret: {secretName: seeded-keys}}, propagationMethod: {noCloud: {}}}}]' \
+    user='sed s/^/TB-KEY\ / /root/.ssh/authorized_keys >/dev/console' | drop seeded.yaml
+  booted seeded
+  expect 'console seeded | grep -q "TB-KEY ssh-ed25519 AAAASEED me@here"'
+  lift seeded.yaml; gone vm/seeded; lift seeded-keys.yaml; gone secret/seeded-keys
+}
+
+test_keys_and_passwords_come_by_the_agent() {
+  local at; at=$(mark)
+  secret_of live-keys me 'ssh-ed25519 AAAALIVE me@here' | drop live-keys.yaml
+  secret_of live-password root 'hush-hush-1' | drop live-password.yaml
+  vm live spec='      accessCredentials:
+        - sshPublicKey: {source: {secret: {secretName: live-keys}}, propagationMethod: {qemuGuestAgent: {users: [root]}}}
+        - userPassword: {source: {secret: {secretName: live-password}}, propagationMethod: {qemuGuestAgent: {}}}' | drop live.yaml
+  booted live
+  await 60 '[ "$(condition vmi/live AccessCredentialsSynchronized)" = True ]'
+  await 10 'happened AccessCredentialsSyncSuccess'
+  in_guest live 'sed s/^/TB-KEY1\\ / /root/.ssh/authorized_keys >/dev/console; sed s/^/TB-SHADOW\\ / /etc/shadow >/dev/console'
+  shows live 'TB-KEY1 ssh-ed25519 AAAALIVE me@here'
+  shows live 'TB-SHADOW root:\$'
+  # a Secret that changes is handed over again
+  secret_of live-keys me 'ssh-ed25519 AAAANEXT me@here' | drop live-keys.yaml
+  await 60 'in_guest live "sed s/^/TB-KEY2\\\\ / /root/.ssh/authorized_keys >/dev/console"; console live | grep -q "TB-KEY2 ssh-ed25519 AAAANEXT"'
+  refute 'log_since '"$at"' | grep -q "hush-hush-1\|AAAALIVE\|AAAANEXT"'
+  refute 'sv events -o yaml | grep -q "hush-hush-1\|AAAALIVE\|AAAANEXT"'
+  lift live.yaml; gone vm/live; lift live-keys.yaml; lift live-password.yaml; gone secret/live-keys
 }
