@@ -12,6 +12,13 @@ SCRATCH = 2 << 20  # bytes of an emptyDisk of the model
 MARK = 512   # bytes at the end of a volume where its uid is left, to be found again
 
 
+def disk_size(path):
+    """Bytes that a guest sees of a raw or qcow2 image (its header's bytes 24 to 31)."""
+    with open(path, "rb") as f:
+        head = f.read(32)
+    return int.from_bytes(head[24:], "big") if head[:4] == b"QFI\xfb" else os.path.getsize(path)
+
+
 class Look:
     """One look at everything.  problems: sentences; empty when all agrees."""
 
@@ -197,8 +204,8 @@ class Look:
             for v in item["spec"]["volumes"]:
                 claim = v.get("dataVolume", {}).get("name") or v.get("persistentVolumeClaim", {}).get("claimName")
                 wanted.add(pool + (own.get(v["name"]) or claims[claim]["spec"]["volumeName"]))
-                if "emptyDisk" in v and os.path.getsize(pool + own[v["name"]]) != SCRATCH:
-                    self.say(f"{name}: {v['name']} has {os.path.getsize(pool + own[v['name']])} bytes, not {SCRATCH}")
+                if "emptyDisk" in v and disk_size(pool + own[v["name"]]) != SCRATCH:
+                    self.say(f"{name}: {v['name']} has {disk_size(pool + own[v['name']])} bytes, not {SCRATCH}")
                 if "cloudInitNoCloud" in v:
                     self.seed(name, v, pool + own[v["name"]])
             self.same(f"disks of domain default_{name}", wanted, self.domains[f"default_{name}"].disks)
