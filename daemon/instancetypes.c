@@ -144,6 +144,18 @@ instancetypes_templates(struct daemon *daemon, const struct vm *vm, json_t *temp
 		schema_free(r->schema, preference);
 }
 
+static void
+prefer_machine(struct daemon *daemon, const struct vm *vm, json_t *tree)
+{
+	const struct reference *r = &references[1];
+	struct error unused = { 0 };
+	struct preference_spec *preference = is_used(vm, r) ? load(daemon, vm, r, &unused) : NULL;
+
+	expand_machine(tree, preference);
+	if (preference != NULL)
+		schema_free(r->schema, preference);
+}
+
 /* --- pinning ---------------------------------------------------------------------------------------------------------- */
 
 /* Makes the copy, unless one of exactly this object is there; its name (caller g_free()s), or NULL. */
@@ -306,7 +318,7 @@ infer_matcher(struct daemon *daemon, json_t *vm, const struct reference *r, cons
 
 /* What is referred to must fit; what is not there yet may come. */
 static int
-check_fit(struct daemon *daemon, const json_t *vm, const struct document *document, struct diagnostics *diagnostics)
+check_fit(struct daemon *daemon, json_t *vm, const struct document *document, struct diagnostics *diagnostics)
 {
 	struct vm *value = g_malloc0(sizeof(*value));
 	json_t *spec = json_deep_copy(path_find(vm, "spec.template.spec"));
@@ -322,6 +334,8 @@ check_fit(struct daemon *daemon, const json_t *vm, const struct document *docume
 		diagnostics_add(diagnostics, SEVERITY_WARNING, CAUSE_NOT_FOUND, document, "spec", "the machine cannot start yet: %s", err.text);
 		r = 0;
 	}
+	if (r == 0)
+		prefer_machine(daemon, value, vm);
 	json_decref(spec);
 	schema_free(&vm_schema, value);
 	return r;

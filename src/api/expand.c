@@ -326,6 +326,8 @@ prefer_switches(struct devices *devices, const struct device_preference *want)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(switches); i++)
 		fill_tristate(switches[i].at, switches[i].value);
+	if (want->disable_hotplug != TRISTATE_UNSET) /* the one that overrides, as in KubeVirt */
+		devices->disable_hotplug = want->disable_hotplug == TRISTATE_TRUE;
 }
 
 static void
@@ -466,16 +468,6 @@ check_requirements(struct expanding *e, const struct preference_requirements *ne
 
 /* --- the whole ----------------------------------------------------------------------------------------------------------- */
 
-/* The one preference that overrides what is written, as in KubeVirt. */
-static void
-override_hotplug(json_t *spec, const struct preference_spec *preference)
-{
-	const struct device_preference *want = preference == NULL ? NULL : preference->devices;
-
-	if (want != NULL && want->disable_hotplug != TRISTATE_UNSET)
-		path_set(spec, "domain.devices.disableHotplug", json_boolean(want->disable_hotplug == TRISTATE_TRUE));
-}
-
 static void
 fill_annotations(json_t *annotations, const struct schema_map *from)
 {
@@ -506,25 +498,39 @@ expand_tree(json_t *spec, json_t *annotations, const struct expand_input *input)
 	struct expanding e = { .input = input, .spec = value, .conflicts = conflicts,
 		.grace_given = json_object_get(spec, "terminationGracePeriodSeconds") != NULL };
 	struct diagnostics told;
+	json_t *was;
 	int r;
 
 	diagnostics_init(&told);
 	schema_decode(&vmi_spec_schema, spec, NULL, input->path, value, &told);
 	diagnostics_clear(&told); /* it was checked when it was admitted */
+	was = schema_encode(&vmi_spec_schema, value);
 	r = apply(&e);
 	if (r == 0) {
-		json_t *tree = schema_encode(&vmi_spec_schema, value);
+		json_t *is = schema_encode(&vmi_spec_schema, value);
 
-		path_lay_over(spec, tree);
-		json_decref(tree);
-		override_hotplug(spec, input->preference);
+		path_lay_over(spec, was, is);
+		json_decref(is);
 		if (input->instancetype != NULL)
 			fill_annotations(annotations, &input->instancetype->annotations);
 		if (input->preference != NULL)
 			fill_annotations(annotations, &input->preference->annotations);
 	}
+	json_decref(was);
 	schema_free(&vmi_spec_schema, value);
 	return r;
+}
+
+void
+expand_machine(json_t *vm, const struct preference_spec *preference)
+{
+	const char *type = preference == NULL || preference->machine == NULL ? NULL : preference->machine->preferred_machine_type;
+	const char *architecture = preference == NULL ? NULL : preference->preferred_architecture;
+
+	if (type != NULL && path_string(vm, "spec.template.spec.domain.machine.type") == NULL)
+		path_set(vm, "spec.template.spec.domain.machine.type", json_string(type));
+	if (architecture != NULL && path_string(vm, "spec.template.spec.architecture") == NULL)
+		path_set(vm, "spec.template.spec.architecture", json_string(architecture));
 }
 
 void

@@ -22,6 +22,9 @@ struct expand_input {
  */
 int expand_tree(json_t *spec, json_t *annotations, const struct expand_input *input);
 
+/* What a VirtualMachine's tree takes over from its preference when it is admitted, before defaults: machine type, architecture. */
+void expand_machine(json_t *vm, const struct preference_spec *preference);
+
 /* Class of disks that the preference has for DataVolume templates without one: sets it in each tree of an array. */
 void expand_templates(json_t *templates, const struct preference_spec *preference);
 

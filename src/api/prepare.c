@@ -71,45 +71,6 @@ vm_prepare(json_t *tree)
 	fill(tree, "spec.template.metadata.annotations['" PCI_TOPOLOGY "']", "v3");
 }
 
-static void lay_over(json_t *tree, const json_t *was, const json_t *is);
-
-/* Lists only grow: what is at a position stays there. */
-static void
-lay_over_list(json_t *list, const json_t *was, const json_t *is)
-{
-	size_t i;
-	json_t *item;
-
-	json_array_foreach ((json_t *)(uintptr_t)is, i, item) {
-		if (i >= json_array_size(list))
-			json_array_append_new(list, json_deep_copy(item));
-		else if (json_is_object(item))
-			lay_over(json_array_get(list, i), json_array_get(was, i), item);
-	}
-}
-
-/* Writes into tree what differs between was and is; what is the same keeps the words of its author ("1024Mi"), and what is
- * in neither, such as a field that is ignored, stays. */
-static void
-lay_over(json_t *tree, const json_t *was, const json_t *is)
-{
-	const char *name;
-	json_t *value;
-
-	json_object_foreach ((json_t *)(uintptr_t)is, name, value) {
-		json_t *before = json_object_get(was, name), *written = json_object_get(tree, name);
-
-		if (before != NULL && json_equal(before, value))
-			continue;
-		if (json_is_object(value) && json_is_object(written))
-			lay_over(written, before, value);
-		else if (json_is_array(value) && json_is_array(written))
-			lay_over_list(written, before, value);
-		else
-			json_object_set_new(tree, name, json_deep_copy(value));
-	}
-}
-
 void
 vmi_prepare(json_t *tree)
 {
@@ -123,7 +84,7 @@ vmi_prepare(json_t *tree)
 	was = schema_encode(&vmi_spec_schema, value);
 	vmi_spec_default(value);
 	is = schema_encode(&vmi_spec_schema, value);
-	lay_over(spec, was, is);
+	path_lay_over(spec, was, is);
 	json_decref(was);
 	json_decref(is);
 	schema_free(&vmi_spec_schema, value);

@@ -57,7 +57,6 @@ expand_machine(struct cli *cli, const GPtrArray *documents, const struct documen
 	struct diagnostics diagnostics;
 	int r;
 
-	vm_prepare(tree);
 	diagnostics_init(&diagnostics);
 	r = expansion_apply(cli, documents, document, spec, annotations, &diagnostics, err);
 	if (diagnostics.errors > 0) {
@@ -70,6 +69,7 @@ expand_machine(struct cli *cli, const GPtrArray *documents, const struct documen
 		return -1;
 	json_object_del(json_object_get(tree, "spec"), "instancetype");
 	json_object_del(json_object_get(tree, "spec"), "preference");
+	vm_prepare(tree);
 	fill_spec(tree, spec);
 	return 0;
 }

@@ -221,33 +221,40 @@ set_below(json_t *node, const char *cursor, json_t *value)
 	return 0;
 }
 
-static bool
-can_be_laid_over(const json_t *under, const json_t *over)
+/* Lists only grow: what is at a position stays there. */
+static void
+lay_over_list(json_t *list, const json_t *was, const json_t *is)
 {
-	return (json_is_object(under) && json_is_object(over)) || (json_is_array(under) && json_is_array(over));
+	size_t i;
+	json_t *item;
+
+	json_array_foreach ((json_t *)(uintptr_t)is, i, item) {
+		if (i >= json_array_size(list))
+			json_array_append_new(list, json_deep_copy(item));
+		else if (json_is_object(item))
+			path_lay_over(json_array_get(list, i), json_array_get(was, i), item);
+	}
 }
 
 void
-path_lay_over(json_t *under, const json_t *over)
+path_lay_over(json_t *tree, const json_t *was, const json_t *is)
 {
 	const char *name;
-	json_t *value, *is;
-	size_t i;
+	json_t *value;
 
-	json_object_foreach ((json_t *)(uintptr_t)over, name, value) {
-		is = json_object_get(under, name);
-		if (can_be_laid_over(is, value))
-			path_lay_over(is, value);
+	json_object_foreach ((json_t *)(uintptr_t)was, name, value)
+		if (json_object_get(is, name) == NULL)
+			json_object_del(tree, name);
+	json_object_foreach ((json_t *)(uintptr_t)is, name, value) {
+		json_t *before = json_object_get(was, name), *written = json_object_get(tree, name);
+
+		if (before != NULL && json_equal(before, value))
+			continue;
+		if (json_is_object(value) && json_is_object(written))
+			path_lay_over(written, before, value);
+		else if (json_is_array(value) && json_is_array(written))
+			lay_over_list(written, before, value);
 		else
-			json_object_set_new(under, name, json_deep_copy(value));
-	}
-	json_array_foreach (over, i, value) {
-		is = json_array_get(under, i);
-		if (can_be_laid_over(is, value))
-			path_lay_over(is, value);
-		else if (is != NULL)
-			json_array_set_new(under, i, json_deep_copy(value));
-		else
-			json_array_append_new(under, json_deep_copy(value));
+			json_object_set_new(tree, name, json_deep_copy(value));
 	}
 }

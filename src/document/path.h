@@ -31,8 +31,10 @@ int path_set(json_t *root, const char *path, json_t *value);
 /* Removes the value at a path if it is there. */
 void path_remove(json_t *root, const char *path);
 
-/* Lays a tree over another in place: objects member by member, lists position by position; what only "under" has stays. */
-void path_lay_over(json_t *under, const json_t *over);
+/* Writes into tree what differs between two trees of the same kind, what it was decoded to and what became of that: what is the
+ * same keeps the words of its author ("1024Mi"), and what is in neither, such as a field that is ignored, stays.  Lists
+ * only grow. */
+void path_lay_over(json_t *tree, const json_t *was, const json_t *is);
 
 /*
  * Renders kubectl's JSONPath template over root: text outside braces is copied; inside: .member, ['member'], [n], [-1],
