@@ -60,10 +60,10 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/migration.c \
 	daemon/controllers/node.c \
 	daemon/controllers/pool.c \
-	daemon/controllers/promises.c daemon/controllers/promises.h \
 	daemon/controllers/probe.c daemon/controllers/probe.h \
 	daemon/controllers/probe_plan.c daemon/controllers/probe_plan.h \
 	daemon/controllers/probe_try.c \
+	daemon/controllers/promises.c daemon/controllers/promises.h \
 	daemon/controllers/replicas.c daemon/controllers/replicas.h \
 	daemon/controllers/replicaset.c \
 	daemon/controllers/vm.c \

@@ -408,10 +408,9 @@ on_change(void *arg, const struct change *change)
 	wake_waiters(daemon, object);
 	if (change->type == CHANGE_DELETED) {
 		controllers_pace_clear(daemon, object);
-		import_cancel(daemon, object->uid);
+		probes_forget(daemon->probes, object->uid);
 		credentials_forget(daemon->credentials, object->uid);
 		import_cancel(daemon, object->uid);
-		probes_forget(daemon->probes, object->uid);
 		g_autoptr(GPtrArray) owned = store_owned(daemon->store, object->uid);
 		for (guint i = 0; i < owned->len; i++)
 			controllers_requeue(daemon, owned->pdata[i], 0);
@@ -591,12 +590,11 @@ controllers_start(struct daemon *daemon)
 	c->signals = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	c->paces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	daemon->controllers = c;
+	daemon->queue = queue_new(daemon->base, reconcile, daemon);
 	daemon->probes = probes_new(daemon);
 	daemon->credentials = credentials_new(daemon);
-	daemon->queue = queue_new(daemon->base, reconcile, daemon);
 	c->resync = timer_every(daemon, RESYNC_MS, on_resync);
 	c->trash = timer_every(daemon, MIN(TRASH_MS, MAX(daemon->config->trash / 4, 1000)), on_trash);
-	daemon->probes = probes_new(daemon);
 	c->promises = promises_new();
 	g_autoptr(GPtrArray) instances = store_list(daemon->store, KIND_VMI, NULL);
 	for (guint i = 0; i < instances->len; i++)
@@ -613,13 +611,12 @@ controllers_stop(struct daemon *daemon)
 
 	if (c == NULL)
 		return;
-	g_clear_pointer(&daemon->probes, probes_free);
-	g_clear_pointer(&daemon->credentials, credentials_free);
 	store_unsubscribe(daemon->store, daemon);
 	daemon->controllers = NULL;
+	g_clear_pointer(&daemon->probes, probes_free);
+	g_clear_pointer(&daemon->credentials, credentials_free);
 	event_free(c->resync);
 	event_free(c->trash);
-	g_clear_pointer(&daemon->probes, probes_free);
 	queue_free(daemon->queue);
 	daemon->queue = NULL;
 	g_hash_table_destroy(c->awaited);
