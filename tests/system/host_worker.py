@@ -198,6 +198,16 @@ def test_pool_and_volumes(w, guest):
     assert v["allocation"] >= 4 << 20, v
     v = w.call("volume-create", p, volume="q", capacity=64 << 20, format="qcow2")
     assert v["format"] == "qcow2" and v["capacity"] == 64 << 20, v
+    # one that lies over another one: as large, and never in its place
+    base = w.call("volume-create", p, volume="base", capacity=8 << 20, format="raw")["path"]
+    for _ in range(2):
+        v = w.call("volume-create", p, volume="over", format="qcow2", backing=base)
+        assert v["format"] == "qcow2" and v["capacity"] == 8 << 20, v
+    assert f"<path>{base}</path>" in virsh("vol-dumpxml", "--pool", POOL, "over")
+    refused(E.EINVAL, w.call, "volume-create", p, volume="over2", format="raw", backing=base)
+    refused(E.EINVAL, w.call, "volume-create", p, volume="over2", format="qcow2", backing=base, capacity=1 << 20)
+    for name in ("over", "base"):
+        w.call("volume-delete", p, volume=name)
     refused(E.ENOSPC, w.call, "volume-create", p, volume="huge", capacity=8 << 40, format="raw", preallocate=True)
     assert not os.path.exists(f"{DIRECTORY}/huge")
     for size, now in ((16 << 20, 16 << 20), (16 << 20, 16 << 20), (1 << 20, 16 << 20)):
@@ -430,6 +440,21 @@ def test_domain(w):
     assert not os.path.exists(LOG)
 
 
+def test_what_is_kept(w):
+    """UEFI variables and a TPM's state that outlive their domain, until they are to be forgotten."""
+    uuid, nvram = "5d307ca9-b3ef-428c-8861-06e72d69f223", "/var/lib/libvirt/qemu/nvram/default_kept_kept_VARS.fd"
+    tpm = f"/var/lib/libvirt/swtpm/{uuid}"
+    os.makedirs(os.path.dirname(nvram), exist_ok=True)
+    os.makedirs(tpm)
+    with open(nvram, "wb") as f:
+        f.write(b"variables")
+    for _ in range(2):
+        w.call("domain-forget", name="default_kept", uuid=uuid)
+        assert not os.path.exists(nvram) and not os.path.exists(tpm)
+        assert virsh("list", "--all", "--name").strip() == ""
+    refused(E.EINVAL, w.call, "domain-forget", name="default_kept")
+
+
 def test_console(w):
     refused(E.EINVAL, w.call, "console", name=NAME, uid=UID)
     r, x = socket.socketpair()
@@ -566,7 +591,7 @@ def main():
     os.makedirs(os.path.dirname(LOG), exist_ok=True)  # Debian's package has it
     w = Worker(program)
     tests = ((test_host, ()), (test_logs, ()), (test_pool_and_volumes, (guest,)), (test_network, ()),
-             (test_foreign, ()), (test_domain, ()))
+             (test_foreign, ()), (test_what_is_kept, ()), (test_domain, ()))
     for test, args in tests:
         start = time.monotonic()
         print(test.__name__, flush=True)
