@@ -311,6 +311,13 @@ begin_http(struct probe_try *t, const struct probe_http *http, const char *addre
 
 /* --- either --------------------------------------------------------------------------------------------------------- */
 
+/* The host that a probe names, else the guest. */
+static const char *
+target(const char *host, const char *ip)
+{
+	return host == NULL || *host == '\0' ? ip : host;
+}
+
 static void
 begin(struct probe_try *t, const struct probe *probe, const char *ip)
 {
@@ -322,11 +329,11 @@ begin(struct probe_try *t, const struct probe *probe, const char *ip)
 	else if (probe->guest_agent_ping != NULL)
 		call(t, "domain-agent-ping", json_object(), on_ping);
 	else if (http != NULL && g_ascii_strcasecmp(http->scheme == NULL ? "" : http->scheme, "HTTPS") == 0)
-		begin_tcp(t, http->host == NULL ? ip : http->host, http->port);
+		begin_tcp(t, target(http->host, ip), http->port);
 	else if (http != NULL)
-		begin_http(t, http, http->host == NULL ? ip : http->host);
+		begin_http(t, http, target(http->host, ip));
 	else if (tcp != NULL)
-		begin_tcp(t, tcp->host == NULL ? ip : tcp->host, tcp->port);
+		begin_tcp(t, target(tcp->host, ip), tcp->port);
 	else
 		decide(t, PROBE_WELL, "there is nothing to look at");
 }

@@ -36,6 +36,7 @@ enum {
 	SHUTDOWN_AGAIN_MS = 5000, /* a power button pressed before the guest listens is lost */
 	KILL_AGAIN_MS = 1000,     /* after a cut that failed; doubles */
 	SILENCE_MS = 10000,       /* a worker that starts again is back before */
+	GUEST_ADDRESSES_MOST = 32,
 	AGENT_AGAIN_MS = 10000,   /* guests make the events after which their agents are asked, and each may keep a lane for seconds */
 };
 
@@ -140,6 +141,25 @@ replace(char **text, const char *value)
 	*text = g_strdup(value);
 }
 
+static int64_t
+queue_count(const struct vmi_spec *spec)
+{
+	return spec->domain->devices->network_interface_multiqueue == TRISTATE_TRUE ? vmi_vcpus(spec) : 1;
+}
+
+static struct vmi_interface_status *
+interface_status(struct vmi_status *status, const struct schema *sub, const char *name)
+{
+	struct vmi_interface_status *s;
+
+	SCHEMA_EACH (struct vmi_interface_status, there, &status->interfaces)
+		if (g_strcmp0(there->name, name) == 0)
+			return there;
+	s = schema_list_add(&status->interfaces, sub);
+	s->name = g_strdup(name);
+	return s;
+}
+
 /* Addresses by the ledger; the guest gets them by DHCP. */
 static void
 fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_status *status)
@@ -148,8 +168,6 @@ fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_s
 	const struct schema *sub = NULL;
 
 	schema_find(&vmi_status_schema, "interfaces", &sub);
-	while (status->interfaces.count > 0)
-		schema_list_remove(&status->interfaces, sub, 0);
 	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
 		const struct address *a = address_find(daemon, object->namespace, object->name, i->name);
 		struct vmi_interface_status *s;
@@ -157,13 +175,16 @@ fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_s
 
 		if (a == NULL)
 			continue;
-		s = schema_list_add(&status->interfaces, sub);
-		s->name = g_strdup(i->name);
-		s->ip_address = g_strdup(a->ip);
+		s = interface_status(status, sub, i->name);
+		replace(&s->ip_address, a->ip);
+		replace(&s->mac, a->mac);
+		replace(&s->link_state, i->state == NULL ? "up" : i->state);
+		s->queue_count = i->model == NULL || strcmp(i->model, "virtio") == 0 ? queue_count(vmi->spec) : 1;
+		if (s->interface_name != NULL)
+			continue; /* what its agent tells, too, stays until the agent tells otherwise */
+		replace(&s->info_source, "domain");
+		g_strfreev(s->ip_addresses);
 		s->ip_addresses = g_strdupv((char **)(uintptr_t)addresses);
-		s->mac = g_strdup(a->mac);
-		s->info_source = g_strdup("domain");
-		s->link_state = g_strdup(i->state == NULL ? "up" : i->state);
 	}
 }
 
@@ -531,6 +552,8 @@ on_assigned(struct daemon *daemon, const struct object *object, struct error *er
 		int r = observe_running(daemon, object, host, domain, err);
 		if (r == 0 && (deleted || is_not_alive(vmi->status) || probes_dead(daemon->probes, object->uid) != NULL))
 			stop_domain(daemon, object, host);
+		else if (r == 0 && condition_is_true(&vmi->status->conditions, "AgentConnected"))
+			credentials_follow(daemon->credentials, object, host);
 		return r;
 	}
 	if (was_running || deleted)
@@ -552,8 +575,6 @@ on_final(struct daemon *daemon, const struct object *object, struct error *err)
 	if (is_clean(vmi))
 		return let_go(daemon, object, err);
 	if (host == NULL || host->state != HOST_READY)
-		else if (r == 0 && condition_is_true(&vmi->status->conditions, "AgentConnected"))
-			credentials_follow(daemon->credentials, object, host);
 		return 0;
 	if (controllers_pace_left(daemon, object) > 0) {
 		controllers_requeue(daemon, object, controllers_pace_left(daemon, object));
@@ -637,11 +658,52 @@ ask_again(const struct asking *a, const struct object *object, const struct erro
 		vmi_agent_changed(a->daemon, host, object);
 }
 
+/* The address that we gave first, then what else the guest has that others can reach. */
+static char **
+guest_addresses(const struct vmi_interface_status *s, const json_t *ips)
+{
+	GPtrArray *all = g_ptr_array_new();
+	const json_t *ip;
+	size_t n;
+
+	if (s->ip_address != NULL)
+		g_ptr_array_add(all, g_strdup(s->ip_address));
+	json_array_foreach (ips, n, ip) {
+		const char *text = json_string_value(ip);
+
+		if (text != NULL && g_strcmp0(text, s->ip_address) != 0 && !g_str_has_prefix(text, "fe80:") && n < GUEST_ADDRESSES_MOST)
+			g_ptr_array_add(all, g_strdup(text));
+	}
+	g_ptr_array_add(all, NULL);
+	return (char **)g_ptr_array_free(all, FALSE);
+}
+
+/* What the guest calls the cards that we gave it; NULL: nobody tells any more. */
 static void
-take_guest_info(const struct asking *a, const struct object *object, const json_t *os)
+take_guest_interfaces(struct vmi_status *status, const json_t *list)
+{
+	SCHEMA_EACH (struct vmi_interface_status, s, &status->interfaces) {
+		const json_t *one = NULL, *item;
+		size_t n;
+
+		json_array_foreach (list, n, item)
+			if (s->mac != NULL && g_ascii_strcasecmp(s->mac, json_string_value(json_object_get(item, "mac"))) == 0)
+				one = item;
+		replace(&s->interface_name, one == NULL ? NULL : json_string_value(json_object_get(one, "name")));
+		replace(&s->info_source, one == NULL ? "domain" : "domain, guest-agent");
+		g_strfreev(s->ip_addresses);
+		s->ip_addresses = guest_addresses(s, one == NULL ? NULL : json_object_get(one, "ips"));
+	}
+}
+
+static void
+take_guest_info(const struct asking *a, const struct object *object, const json_t *info)
 {
 	struct vmi_status *status = objects_status_copy(object);
+	const json_t *os = json_object_get(info, "os");
 	struct error err = { 0 };
+
+	take_guest_interfaces(status, json_object_get(info, "interfaces"));
 
 	if (os != NULL) {
 		take_guest_os(status, os);
@@ -665,7 +727,7 @@ on_guest_info(void *arg, json_t *result, const struct error *error)
 	if (vmi != NULL && !vmi_is_final(vmi) && error != NULL && !is_absence(error))
 		ask_again(a, object, error);
 	else if (vmi != NULL && vmi->status->phase == VMI_RUNNING)
-		take_guest_info(a, object, error == NULL ? json_object_get(result, "os") : NULL);
+		take_guest_info(a, object, error == NULL ? result : NULL);
 	g_free(a->namespace);
 	g_free(a->name);
 	g_free(a->uid);

@@ -1,11 +1,46 @@
 /* Rows of livenessProbe, readinessProbe and accessCredentials. */
 #include "config.h"
 
+#include <arpa/inet.h>
+
 #include "src/api/domain.h"
 #include "src/api/rows.h"
+#include "src/document/diagnostic.h"
 
 /* Of Go's type int32; what makes no sense is taken, as in KubeVirt. */
 #define INT32 .min = INT32_MIN, .max = INT32_MAX
+
+/* A probe's network tries are made by the daemon, which neither speaks TLS nor looks names up. */
+static void
+check_target(const char *host, const struct document *document, const char *path, struct diagnostics *diagnostics)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+	g_autofree char *at = g_strdup_printf("%s.host", path);
+
+	if (host != NULL && *host != '\0' && inet_pton(AF_INET, host, bytes) != 1 && inet_pton(AF_INET6, host, bytes) != 1)
+		diagnostics_add(diagnostics, SEVERITY_WARNING, CAUSE_INVALID, document, at,
+		    "Names are not looked up: with \"%s\" instead of an IP address the probe fails.", host);
+}
+
+static void
+check_http(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics)
+{
+	const struct probe_http *http = object;
+	g_autofree char *at = g_strdup_printf("%s.scheme", path);
+
+	check_target(http->host, document, path, diagnostics);
+	if (http->scheme != NULL && g_ascii_strcasecmp(http->scheme, "HTTPS") == 0)
+		diagnostics_add(diagnostics, SEVERITY_WARNING, CAUSE_INVALID, document, at,
+		    "HTTPS is not spoken: the probe looks only whether the port can be connected to.");
+}
+
+static void
+check_tcp(const void *object, const struct document *document, const char *path, struct diagnostics *diagnostics)
+{
+	const struct probe_tcp *tcp = object;
+
+	check_target(tcp->host, document, path, diagnostics);
+}
 
 static const struct schema_field exec_rows[] = {
 	{ STRINGS("command", struct probe_exec, command), .doc = "Program in the guest and its arguments." },
@@ -26,13 +61,13 @@ static const struct schema_field http_rows[] = {
 	{ LIST("httpHeaders", struct probe_http, http_headers, &header_schema), .max = 64, .doc = "Headers of the request." },
 	{ 0 },
 };
-static SCHEMA(http_schema, struct probe_http, "HTTPGetAction", "Asks a web server in the guest.", http_rows);
+static SCHEMA(http_schema, struct probe_http, "HTTPGetAction", "Asks a web server in the guest.", http_rows, .check = check_http);
 static const struct schema_field tcp_rows[] = {
 	{ INT_OR_STRING("port", struct probe_tcp, port), .dflt = "0", .doc = "Port of the guest." },
 	{ STRING("host", struct probe_tcp, host), .max = 253, .doc = "Host to connect to; the guest when not given." },
 	{ 0 },
 };
-static SCHEMA(tcp_schema, struct probe_tcp, "TCPSocketAction", "Connects to a port of the guest.", tcp_rows);
+static SCHEMA(tcp_schema, struct probe_tcp, "TCPSocketAction", "Connects to a port of the guest.", tcp_rows, .check = check_tcp);
 static const struct schema_field probe_rows[] = {
 	{ OBJECT("exec", struct probe, exec, struct probe_exec, &exec_schema), .doc = "Runs a program in the guest." },
 	{ OBJECT("httpGet", struct probe, http_get, struct probe_http, &http_schema), .doc = "Asks a web server in the guest." },

@@ -50,23 +50,16 @@ describe_interface(const virDomainInterface *interface)
 	    interface->hwaddr != NULL ? interface->hwaddr : "", "ips", ips);
 }
 
+/* NULL: libvirt's error says why. */
 static json_t *
-run_addresses(struct host_call *call, struct error *err)
+describe_interfaces(virDomainPtr domain)
 {
-	g_autoptr(virDomain) domain = get_domain(call, err);
 	virDomainInterfacePtr *all = NULL;
-	const char *name;
 	json_t *list;
-	int count;
+	int count = virDomainInterfaceAddresses(domain, &all, VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT, 0);
 
-	if (domain == NULL)
+	if (count < 0)
 		return NULL;
-	name = virDomainGetName(domain);
-	count = virDomainInterfaceAddresses(domain, &all, VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT, 0);
-	if (count < 0) {
-		agent_error(err, name);
-		return NULL;
-	}
 	list = json_array();
 	for (int i = 0; i < count; i++) {
 		json_t *interface = describe_interface(all[i]);
@@ -76,7 +69,19 @@ run_addresses(struct host_call *call, struct error *err)
 		virDomainInterfaceFree(all[i]);
 	}
 	free(all);
-	return json_pack("{s:o}", "interfaces", list);
+	return list;
+}
+
+static json_t *
+run_addresses(struct host_call *call, struct error *err)
+{
+	g_autoptr(virDomain) domain = get_domain(call, err);
+	const char *name = domain == NULL ? NULL : virDomainGetName(domain);
+	json_t *list = domain == NULL ? NULL : describe_interfaces(domain);
+
+	if (domain != NULL && list == NULL)
+		agent_error(err, name);
+	return list == NULL ? NULL : json_pack("{s:o}", "interfaces", list);
 }
 
 /* libvirt's parameters and the members of VirtualMachineInstanceGuestOSInfo. */
@@ -117,7 +122,7 @@ run_guest_info(struct host_call *call, struct error *err)
 			json_object_set_new(os, os_members[i].member, json_string(value));
 	}
 	virTypedParamsFree(parameters, count);
-	return json_pack("{s:o}", "os", os);
+	return json_pack("{s:o,s:o*}", "os", os, "interfaces", describe_interfaces(domain));
 }
 
 /* --- what the agent is told to do ----------------------------------------------------------------------------------- */

@@ -59,6 +59,12 @@ test_a_guest_that_is_not_alive_is_ended_and_begins_anew() {
   lift sick.yaml; gone vm/sick
 }
 
+test_what_a_probe_cannot_do_here_is_said() {
+  vm far spec='      readinessProbe: {httpGet: {host: guest.example, port: 443, scheme: HTTPS}}' >"$WORK/far.yaml"
+  expect "sv validate -f '$WORK/far.yaml' 2>&1 | grep -q 'readinessProbe.httpGet.scheme: HTTPS is not spoken'"
+  expect "sv validate -f '$WORK/far.yaml' 2>&1 | grep -q 'readinessProbe.httpGet.host: Names are not looked up'"
+}
+
 test_what_is_told_of_an_instance() {
   vm told data=told-data | drop told.yaml
   booted told
@@ -72,6 +78,9 @@ test_what_is_told_of_an_instance() {
   same True "$(condition vmi/told StorageLiveMigratable)"
   same AllDVsReady "$(reason vmi/told DataVolumesReady)"
   same 'BlockMigration Unix Burstable' "$(echo "$(field vmi/told .status.migrationMethod) $(field vmi/told .status.migrationTransport) $(field vmi/told .status.qosClass)")"
+  await 60 '[ "$(field vmi/told ".status.interfaces[0].interfaceName")" = eth0 ]'
+  same 'domain, guest-agent' "$(field vmi/told '.status.interfaces[0].infoSource')"
+  same '1 up' "$(echo "$(field vmi/told '.status.interfaces[0].queueCount') $(field vmi/told '.status.interfaces[0].linkState')")"
   lift told.yaml; gone vm/told
 }
 
