@@ -73,7 +73,7 @@ SCHEMA(resource_list_schema, struct resource_list, "ResourceList", "Amounts by r
 static const struct schema_field resources_rows[] = {
 	{ OBJECT("requests", struct resources, requests, struct resource_list, &resource_list_schema), .doc = "What is reserved on the host." },
 	{ OBJECT("limits", struct resources, limits, struct resource_list, &resource_list_schema), .doc = "What is the most." },
-	{ BOOL("overcommitGuestOverhead", struct resources, overcommit_guest_overhead), .doc = "Do not count QEMU's own memory." },
+	{ BOOL("overcommitGuestOverhead", struct resources, overcommit_guest_overhead), .doc = "Do not count QEMU's own memory.", .warn = "QEMU's own memory is not counted in any case." },
 	{ IGNORED("claims", "Dynamic resources need Kubernetes.") },
 	{ 0 },
 };
@@ -104,7 +104,7 @@ static const struct schema_field bootloader_rows[] = {
 SCHEMA(bootloader_schema, struct bootloader, "Bootloader", "Firmware that boots the guest.", bootloader_rows);
 static const struct schema_field kernel_container_rows[] = {
 	{ STRING("image", struct kernel_container, image), .max = 4096, .doc = "Container image with kernel and initrd." },
-	{ STRING("imagePullSecret", struct kernel_container, image_pull_secret), .max = 253, .doc = "Secret for the registry." },
+	{ STRING("imagePullSecret", struct kernel_container, image_pull_secret), .max = 253, .doc = "Secret for the registry.", .warn = "Images are read from a directory of the host: no registry is asked." },
 	{ STRING("imagePullPolicy", struct kernel_container, image_pull_policy), .max = 64, .doc = "Always, IfNotPresent or Never." },
 	{ STRING("kernelPath", struct kernel_container, kernel_path), .max = 4096, .doc = "Path of the kernel in the image." },
 	{ STRING("initrdPath", struct kernel_container, initrd_path), .max = 4096, .doc = "Path of the initial RAM disk in the image." },

@@ -5,6 +5,8 @@
 #include "src/api/migration.h"
 #include "src/api/rows.h"
 
+#define LATER "Running machines do not move to other hosts yet."
+
 const char *const migration_phase_words[] = { "", "Pending", "Scheduling", "Scheduled", "PreparingTarget", "TargetReady", "Running",
 	"Succeeded", "Failed", NULL };
 
@@ -32,13 +34,12 @@ static const struct schema_field migration_status_rows[] = {
 SCHEMA(migration_status_schema, struct migration_status, "VirtualMachineInstanceMigrationStatus", "What is known of a migration.", migration_status_rows);
 static const struct schema_field migration_rows[] = {
 	HEAD_ROWS(struct migration),
-	{ OBJECT("spec", struct migration, spec, struct migration_spec, &migration_spec_schema), .flags = FIELD_REQUIRED | FIELD_PRESENT, .doc = "What moves." },
+	{ OBJECT("spec", struct migration, spec, struct migration_spec, &migration_spec_schema), .flags = FIELD_REQUIRED | FIELD_PRESENT, .doc = "What moves.", .warn = LATER },
 	{ OBJECT("status", struct migration, status, struct migration_status, &migration_status_schema), .flags = FIELD_PRESENT, .doc = "What is known of it." },
 	{ 0 },
 };
 SCHEMA(migration_schema, struct migration, "VirtualMachineInstanceMigration", "An instance that moves to another host.", migration_rows);
 
-#define LATER "Running machines do not move to other hosts yet."
 static const struct schema_field selectors_rows[] = {
 	{ MAP("namespaceSelector", struct migration_selectors, namespace_selector), .doc = "Labels of the namespace." },
 	{ MAP("virtualMachineInstanceSelector", struct migration_selectors, virtual_machine_instance_selector), .doc = "Labels of the instance." },

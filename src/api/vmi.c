@@ -27,7 +27,7 @@ static const struct schema_field vmi_spec_rows[] = {
 	{ LIST("volumes", struct vmi_spec, volumes, &volume_schema), .key = "name", .max = 256, .doc = "Where the data of the disks comes from." },
 	{ LIST("networks", struct vmi_spec, networks, &network_schema), .key = "name", .max = 256, .doc = "What the interfaces are connected to." },
 	{ ENUM("startStrategy", struct vmi_spec, start_strategy, start_strategies), .min = 1, .doc = "Paused: the guest waits for unpause before its first instruction." },
-	{ ENUM("evictionStrategy", struct vmi_spec, eviction_strategy, eviction_strategies), .min = 1, .doc = "What happens when its host is drained." },
+	{ ENUM("evictionStrategy", struct vmi_spec, eviction_strategy, eviction_strategies), .min = 1, .doc = "What happens when its host is drained.", .warn = "Hosts are not drained yet: it has no effect." },
 	{ INT("terminationGracePeriodSeconds", struct vmi_spec, termination_grace_period_seconds), .dflt = "30", .doc = "Seconds that the guest has to shut down before it is cut off." },
 	{ STRING("hostname", struct vmi_spec, hostname), .check = check_dns_label, .doc = "Hostname; the instance's name when not given." },
 	{ STRING("subdomain", struct vmi_spec, subdomain), .check = check_dns_subdomain, .doc = "Domain that follows the hostname." },

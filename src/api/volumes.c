@@ -63,7 +63,7 @@ static SCHEMA(volume_config_map_schema, struct volume_config_map, "ConfigMapVolu
 
 static const struct schema_field container_disk_rows[] = {
 	{ STRING("image", struct volume_container_disk, image), .dflt = "", .max = 4096, .doc = "Image, such as quay.io/containerdisks/debian:12." },
-	{ STRING("imagePullSecret", struct volume_container_disk, image_pull_secret), .max = 253, .doc = "Secret for the registry." },
+	{ STRING("imagePullSecret", struct volume_container_disk, image_pull_secret), .max = 253, .doc = "Secret for the registry.", .warn = "Images are read from a directory of the host: no registry is asked." },
 	{ STRING("path", struct volume_container_disk, path), .max = 4096, .doc = "Path of the disk in the image; the only file in /disk when not given." },
 	{ STRING("imagePullPolicy", struct volume_container_disk, image_pull_policy), .max = 64, .doc = "Always, IfNotPresent or Never." },
 	{ 0 },
