@@ -3,7 +3,7 @@ libsolovirt_a_SOURCES += src/api/check.c src/api/check.h src/api/check_cpu.c src
 	src/api/check_pod.c src/api/check_vm.c src/api/check_volumes.c src/api/columns.c src/api/config.c src/api/config.h \
 	src/api/core.c src/api/core.h src/api/datavolume.c src/api/datavolume.h src/api/defaults.c src/api/defaults.h \
 	src/api/defaults_features.c src/api/devices.c src/api/disks.c src/api/domain.c src/api/domain.h src/api/expand.c \
-	src/api/expand.h src/api/instancetype.c src/api/instancetype.h src/api/interfaces.c src/api/kinds.c src/api/kinds.h \
+	src/api/expand.h src/api/instancetype.c src/api/instancetype.h src/api/interfaces.c src/api/kinds.c src/api/kinds.h src/api/live_update.c src/api/live_update.h \
 	src/api/meta.c src/api/meta.h src/api/migratable.c src/api/migratable.h \
 	src/api/migration.c src/api/migration.h src/api/names.c src/api/placement.c \
 	src/api/placement.h src/api/preference.c src/api/prepare.c src/api/preset.c src/api/preset.h src/api/probes.c \
