@@ -29,6 +29,8 @@ void domain_add_clock(struct domain_build *b);
 void domain_add_features(struct domain_build *b);
 void domain_add_launch_security(struct domain_build *b);
 int domain_add_disks(struct domain_build *b, struct error *err);
+/* Only those that may change while the guest runs. */
+int domain_add_live_disks(struct domain_build *b, struct error *err);
 int domain_add_interfaces(struct domain_build *b, struct error *err);
 int domain_add_host_devices(struct domain_build *b, struct error *err);
 int domain_add_filesystems(struct domain_build *b, struct error *err);

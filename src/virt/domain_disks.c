@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "src/api/live_update.h"
 #include "src/base/error.h"
 #include "src/virt/domain_build.h"
 
@@ -276,5 +277,36 @@ domain_add_disks(struct domain_build *b, struct error *err)
 	SCHEMA_EACH (struct disk, disk, &b->spec->domain->devices->disks)
 		if (add_disk(&d, disk, err) < 0)
 			return -1;
+	return 0;
+}
+
+/* What the host has of what may come and go, and drives whether or not something lies in them. */
+static bool
+is_live(const struct domain_build *b, const struct disk *disk)
+{
+	const struct volume *v = vmi_volume(b->spec, disk->name);
+
+	return v == NULL ? disk->cdrom != NULL : volume_is_hotpluggable(v) && domain_volume(b, disk->name) != NULL;
+}
+
+int
+domain_add_live_disks(struct domain_build *b, struct error *err)
+{
+	struct disks d = { .b = b, .threads = domain_threads(b->spec), .shared = 1 };
+
+	d.dedicated = d.threads.shared + 1;
+	SCHEMA_EACH (struct disk, disk, &b->spec->domain->devices->disks) {
+		struct disk_plan plan = { 0 };
+
+		plan_target(&plan, disk, b->pc);
+		if (is_live(b, disk)) {
+			if (add_disk(&d, disk, err) < 0)
+				return -1;
+		} else if (plan.bus == DISK_BUS_VIRTIO) {
+			d.vd++;
+		} else {
+			d.sd++;
+		}
+	}
 	return 0;
 }

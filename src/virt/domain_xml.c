@@ -174,8 +174,17 @@ domain_is_pc(const struct vmi_spec *spec)
 	return g_strcmp0(spec->architecture, "s390x") != 0 && g_strcmp0(spec->architecture, "arm64") != 0;
 }
 
-char *
-domain_xml_format(const struct domain_input *input, struct error *err)
+/* The disks that may come and go, below nothing but what says whose they are. */
+static int
+build_live(struct domain_build *b, struct error *err)
+{
+	add_metadata(b);
+	b->devices = xml_add(b->xml, b->domain, "devices", NULL);
+	return domain_add_live_disks(b, err);
+}
+
+static char *
+format(const struct domain_input *input, int (*build)(struct domain_build *b, struct error *err), struct error *err)
 {
 	const struct vmi_spec *spec = input->vmi->spec;
 	struct xml_build xml;
@@ -189,8 +198,20 @@ domain_xml_format(const struct domain_input *input, struct error *err)
 	    : spec->domain->devices->use_virtio_transitional == TRISTATE_TRUE ? "virtio-transitional"
 	                                                                      : "virtio-non-transitional";
 	b.sealed = spec->domain->launch_security != NULL;
-	if (build_domain(&b, err) == 0)
+	if (build(&b, err) == 0)
 		text = xml_build_format(&xml, err);
 	xml_build_clear(&xml);
 	return text;
+}
+
+char *
+domain_xml_format(const struct domain_input *input, struct error *err)
+{
+	return format(input, build_domain, err);
+}
+
+char *
+domain_live_xml_format(const struct domain_input *input, struct error *err)
+{
+	return format(input, build_live, err);
 }

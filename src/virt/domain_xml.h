@@ -88,5 +88,8 @@ const char *const *domain_loaders(void);
  * What only the host can tell is left open: disk_modes.h fills it in.
  */
 char *domain_xml_format(const struct domain_input *input, struct error *err);
+/* What of it domain-update takes (host_verbs.h): its metadata, and the disks that may change while the guest runs and whose
+ * volumes are there. */
+char *domain_live_xml_format(const struct domain_input *input, struct error *err);
 
 #endif

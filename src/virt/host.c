@@ -27,7 +27,7 @@ static pthread_mutex_t channel_lock = PTHREAD_MUTEX_INITIALIZER; /* around one f
 static pthread_mutex_t order_lock = PTHREAD_MUTEX_INITIALIZER;   /* taken before channel_lock */
 
 static const struct host_verb *const verb_tables[] = {
-	host_info_verbs,   host_domain_verbs,  host_start_verbs,   host_agent_verbs,
+	host_info_verbs,   host_domain_verbs,  host_start_verbs,   host_hotplug_verbs, host_agent_verbs,
 	host_volume_verbs, host_network_verbs, host_console_verbs, host_log_verbs,
 };
 

@@ -20,6 +20,11 @@
  *  domain-forget      {"name","uuid"} -> {}         removes what was kept for a machine: UEFI variables, its TPM's state; no error when there is none;
  *                     EBUSY while there is a domain of this name
  *  domain-suspend, domain-resume, domain-reset, domain-reboot   {"name","uid"} -> {}
+ *  domain-update      {"name","uid","xml","vcpus","memory","disks":[NAME],"interfaces":[{"name","up":bool}]} -> {"vcpus",
+ *                     "memory":{"boot","requested","current"},"disks":[{"name","target","source"}],"interfaces":[{"name","up"}],
+ *                     "problems":[{"what","why"}]}   changes what differs while the guest runs and tells what there is then; bytes.  xml:
+ *                     domain_live_xml_format(); disks: all that it is to have; ENOENT when it does not run.  A disk that the
+ *                     guest has yet to let go of is still told
  *  domain-xml         {"name","uid"} -> {"xml"}
  *  domain-addresses   {"name","uid"} -> {"interfaces":[{"name","mac","ips":[]}]}   from the guest agent; ENOTCONN without one
  *  domain-guest-info  {"name","uid"} -> {"os":{...},"interfaces":[]}   (as domain-addresses; left out when not told) from the guest agent; members of KubeVirt's VirtualMachineInstanceGuestOSInfo
