@@ -69,6 +69,7 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/vm.c \
 	daemon/controllers/vm_plan.c daemon/controllers/vm_plan.h \
 	daemon/controllers/vmi.c daemon/controllers/vmi.h \
+	daemon/controllers/vmi_live.c daemon/controllers/vmi_live.h \
 	daemon/controllers/vmi_log.c \
 	daemon/controllers/vmi_report.c \
 	daemon/controllers/vmi_start.c \

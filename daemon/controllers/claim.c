@@ -412,6 +412,10 @@ vmi_uses(const struct vmi *vmi, const char *claim)
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes)
 		if (g_strcmp0(volume_claim(v), claim) == 0 || g_strcmp0(volume_base_claim(v), claim) == 0)
 			return true;
+	/* The guest has yet to let go of one that the spec has no more. */
+	SCHEMA_EACH (struct volume_status, s, &vmi->status->volume_status)
+		if (s->claim_info != NULL && g_strcmp0(s->claim_info->claim_name, claim) == 0)
+			return true;
 	return false;
 }
 

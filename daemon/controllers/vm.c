@@ -9,13 +9,16 @@
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/vm_plan.h"
 #include "daemon/controllers/vmi.h"
+#include "daemon/controllers/vmi_live.h"
 #include "daemon/instancetypes.h"
 #include "daemon/objects.h"
 #include "src/api/expand.h"
+#include "src/api/live_update.h"
 #include "src/api/vm.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/document/diagnostic.h"
+#include "src/document/patch.h"
 #include "src/document/path.h"
 #include "src/virt/host_verbs.h"
 
@@ -23,6 +26,7 @@
 enum { BACKOFF_FIRST_MS = 10000, BACKOFF_MOST_MS = 300000, BACKOFF_JITTER_MS = 5000 };
 
 #define FAILED_START "FailedStart" /* reason of the Failure condition */
+#define VM_GENERATION "kubevirt.io/vm-generation" /* annotation of the instance: what it was made of */
 
 /* One look at a machine. */
 struct vm_look {
@@ -144,7 +148,7 @@ instance_tree(const struct vm_look *l, bool paused, struct error *err)
 		json_t *map = path_find(template, i == 0 ? "metadata.labels" : "metadata.annotations");
 		json_object_set_new(json_object_get(tree, "metadata"), fields[i], json_is_object(map) ? json_deep_copy(map) : json_object());
 	}
-	path_set(tree, "metadata.annotations['kubevirt.io/vm-generation']", json_string(generation));
+	path_set(tree, "metadata.annotations['" VM_GENERATION "']", json_string(generation));
 	path_set(tree, "metadata.ownerReferences", json_pack("[o]", objects_owner_reference(l->object)));
 	if (paused)
 		path_set(tree, "spec.startStrategy", json_string("Paused"));
@@ -327,25 +331,43 @@ count_failures(struct vm_look *l)
 	    MIN(BACKOFF_FIRST_MS * n * n + g_random_int_range(0, BACKOFF_JITTER_MS), BACKOFF_MOST_MS);
 }
 
+/* The spec that the template now asks for, with its defaults, and what it means for the instance.  false: it cannot be told,
+ * because what the machine refers to is not there or does not fit. */
+static bool
+plan_update(const struct vm_look *l, json_t **wanted, struct live_update *update)
+{
+	const struct memory_status *memory = l->vmi->status->memory;
+	struct diagnostics diagnostics;
+	struct error unused = { 0 };
+	json_t *is;
+
+	*wanted = instance_tree(l, l->vmi->spec->start_strategy == START_PAUSED, &unused);
+	if (*wanted == NULL)
+		return false;
+	is = object_tree(l->instance);
+	diagnostics_init(&diagnostics);
+	presets_admit(l->daemon, *wanted, NULL, &diagnostics);
+	diagnostics_clear(&diagnostics);
+	live_update_keep_limits(json_object_get(*wanted, "spec"), json_object_get(is, "spec"));
+	vmi_prepare(*wanted);
+	live_update_plan(json_object_get(is, "spec"), json_object_get(*wanted, "spec"), memory == NULL ? 0 : memory->guest_at_boot, update);
+	json_decref(is);
+	return true;
+}
+
 /* The instance has the spec that the template now asks for. */
 static bool
 is_as_wanted(const struct vm_look *l)
 {
-	struct diagnostics diagnostics;
-	struct error unused = { 0 };
-	json_t *wanted = instance_tree(l, l->vmi->spec->start_strategy == START_PAUSED, &unused), *is;
+	struct live_update update;
+	json_t *wanted;
 	bool same;
 
-	if (wanted == NULL)
+	if (!plan_update(l, &wanted, &update))
 		return false;
-	is = object_tree(l->instance);
-	diagnostics_init(&diagnostics);
-	presets_admit(l->daemon, wanted, NULL, &diagnostics);
-	diagnostics_clear(&diagnostics);
-	vmi_prepare(wanted);
-	same = json_equal(json_object_get(wanted, "spec"), json_object_get(is, "spec"));
+	same = !update.changes && update.restarts->len == 0;
+	live_update_clear(&update);
 	json_decref(wanted);
-	json_decref(is);
 	return same;
 }
 
@@ -362,7 +384,7 @@ request_start(struct vm_look *l)
 static bool
 is_outdated_and_waiting(const struct vm_look *l)
 {
-	const char *made = l->vmi == NULL ? NULL : schema_map_get(&l->vmi->head.meta->annotations, "kubevirt.io/vm-generation");
+	const char *made = l->vmi == NULL ? NULL : schema_map_get(&l->vmi->head.meta->annotations, VM_GENERATION);
 
 	if (made == NULL || l->vmi->status->phase > VMI_PENDING || l->vmi->head.meta->deletion_timestamp != 0)
 		return false;
@@ -452,43 +474,116 @@ copy_conditions(struct vm_look *l)
 		condition_set(&l->status->conditions, c->type, g_strcmp0(c->status, "True") == 0, c->reason, c->message, now);
 }
 
-/* A running instance that is not what the template now asks for needs a restart. */
 static void
-check_restart(struct vm_look *l)
+require_restart(struct vm_look *l, const char *why)
 {
-	const char *made = l->vmi == NULL ? NULL : schema_map_get(&l->vmi->head.meta->annotations, "kubevirt.io/vm-generation");
+	condition_set(&l->status->conditions, "RestartRequired", true, NULL, why, daemon_now(l->daemon));
+}
+
+/* Labels and annotations of the template, and, when it has all that the machine now says, of which generation it is. */
+static json_t *
+metadata_patch(const struct vm_look *l, const json_t *wanted, bool whole)
+{
+	json_t *is = object_tree(l->instance), *patch = json_object();
+
+	for (int i = 0; i < 2; i++) {
+		static const char *const paths[] = { "metadata.labels", "metadata.annotations" };
+		const char *name;
+		json_t *value, *map = path_find(wanted, paths[i]);
+
+		json_object_foreach (map, name, value)
+			if ((whole || strcmp(name, VM_GENERATION) != 0) && !json_equal(value, json_object_get(path_find(is, paths[i]), name))) {
+				if (path_find(patch, paths[i]) == NULL)
+					path_set(patch, paths[i], json_object());
+				json_object_set(path_find(patch, paths[i]), name, value);
+			}
+	}
+	json_decref(is);
+	return patch;
+}
+
+/* Writes into the instance what can change while it runs; its controller carries it out. */
+static int
+put_update(struct vm_look *l, const json_t *wanted, const struct live_update *update, struct error *err)
+{
+	json_t *patch = metadata_patch(l, wanted, update->restarts->len == 0), *is = object_tree(l->instance);
+	int r = 0;
+
+	if (update->changes)
+		json_object_set_new(patch, "spec", patch_diff(json_object_get(is, "spec"), update->spec));
+	if (json_object_size(patch) > 0 && objects_patch(l->daemon, l->instance, patch, err) == NULL)
+		r = -1;
+	json_decref(patch);
+	json_decref(is);
+	return r;
+}
+
+/* What the template says is taken over by an instance that runs as far as that can be, and needs a restart beyond that. */
+static int
+update_instance(struct vm_look *l, struct error *err)
+{
+	struct live_update update;
+	json_t *wanted;
+	int r;
+
+	if (!plan_update(l, &wanted, &update)) {
+		require_restart(l, "the instance cannot be compared with the template: what the machine refers to is missing or does not fit");
+		return 0;
+	}
+	if (update.restarts->len > 0)
+		require_restart(l, update.restarts->pdata[0]);
+	else
+		condition_remove(&l->status->conditions, "RestartRequired");
+	r = put_update(l, wanted, &update, err);
+	live_update_clear(&update);
+	json_decref(wanted);
+	return r;
+}
+
+/* What should have changed while the instance runs, and could not. */
+static bool
+tell_failed_update(struct vm_look *l)
+{
+	const struct condition *c = condition_find(&l->vmi->status->conditions, "Synchronized");
+
+	if (c == NULL || g_strcmp0(c->reason, LIVE_FAILED) != 0)
+		return false;
+	require_restart(l, c->message);
+	return true;
+}
+
+static int
+check_restart(struct vm_look *l, struct error *err)
+{
+	const char *made = l->vmi == NULL ? NULL : schema_map_get(&l->vmi->head.meta->annotations, VM_GENERATION);
 	int64_t generation = made == NULL ? 0 : g_ascii_strtoll(made, NULL, 10);
-	bool same;
+	bool runs = l->vmi != NULL && l->vmi->status->phase == VMI_RUNNING && l->vmi->head.meta->deletion_timestamp == 0;
 
 	l->status->observed_generation = generation;
 	l->status->desired_generation = l->vm->head.meta->generation;
-	if (l->vmi == NULL || vmi_is_final(l->vmi) || generation == l->vm->head.meta->generation) {
+	if (runs && generation != l->vm->head.meta->generation)
+		return update_instance(l, err);
+	if (!runs || !tell_failed_update(l))
 		condition_remove(&l->status->conditions, "RestartRequired");
-		return;
-	}
-	same = is_as_wanted(l);
-	if (same)
-		condition_remove(&l->status->conditions, "RestartRequired");
-	else
-		condition_set(&l->status->conditions, "RestartRequired", true, NULL,
-		    "a non-live-updatable field was changed in the template spec", daemon_now(l->daemon));
+	return 0;
 }
 
 static int
 put_status(struct vm_look *l, const struct disk_view *disks, struct error *err)
 {
 	const struct object *instance = store_get(l->daemon->store, KIND_VMI, l->object->namespace, l->object->name);
+	int r;
 
 	l->status->created = instance != NULL;
 	copy_conditions(l);
 	l->status->ready = condition_is_true(&l->status->conditions, "Ready");
-	check_restart(l);
+	r = check_restart(l, err);
 	g_free(l->status->printable_status);
 	l->status->printable_status = g_strdup(printable_status(l, disks));
 	l->status->run_strategy = (int)vm_run_strategy(l->vm);
 	if (*l->wait != '\0' && l->vmi == NULL && disks->failed)
 		note_failure(l, "DataVolumeError", l->wait);
-	return objects_set_status(l->daemon, l->object, l->status, err);
+	return objects_set_status(l->daemon, l->object, l->status, r == 0 ? err : NULL) != 0 ? -1 : r;
 }
 
 /* --- deletion ------------------------------------------------------------------------------------------------------ */

@@ -21,6 +21,7 @@
 #include "daemon/controllers/probe.h"
 #include "daemon/controllers/promises.h"
 #include "daemon/controllers/vmi.h"
+#include "daemon/controllers/vmi_live.h"
 #include "daemon/objects.h"
 #include "scheduler/scheduler.h"
 #include "src/api/core.h"
@@ -178,7 +179,8 @@ fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_s
 		s = interface_status(status, sub, i->name);
 		replace(&s->ip_address, a->ip);
 		replace(&s->mac, a->mac);
-		replace(&s->link_state, i->state == NULL ? "up" : i->state);
+		if (s->link_state == NULL) /* then it stays as it was told */
+			s->link_state = g_strdup(i->state == NULL || *i->state == '\0' ? "up" : i->state);
 		s->queue_count = i->model == NULL || strcmp(i->model, "virtio") == 0 ? queue_count(vmi->spec) : 1;
 		if (s->interface_name != NULL)
 			continue; /* what its agent tells, too, stays until the agent tells otherwise */
@@ -188,10 +190,27 @@ fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_s
 	}
 }
 
+/* What it started with; vmi_live.c tells what it has after that. */
+static void
+fill_size(const struct vmi *vmi, struct vmi_status *status)
+{
+	const struct cpu *cpu = vmi->spec->domain->cpu;
+
+	if (status->current_cpu_topology == NULL) {
+		status->current_cpu_topology = g_new0(struct cpu_topology, 1);
+		*status->current_cpu_topology = (struct cpu_topology){ .cores = 1, .sockets = vmi_vcpus(vmi->spec), .threads = 1 };
+		if (cpu != NULL && (cpu->cores > 0 || cpu->threads > 0 || cpu->sockets > 0))
+			*status->current_cpu_topology = (struct cpu_topology){ MAX(cpu->cores, 1), MAX(cpu->sockets, 1), MAX(cpu->threads, 1) };
+	}
+	if (status->memory == NULL) {
+		status->memory = g_new0(struct memory_status, 1);
+		*status->memory = (struct memory_status){ vmi_memory(vmi->spec), vmi_memory(vmi->spec), vmi_memory(vmi->spec), 0 };
+	}
+}
+
 static void
 fill_hardware(const struct vmi *vmi, const struct host_domain *domain, struct vmi_status *status)
 {
-	const struct cpu *cpu = vmi->spec->domain->cpu;
 	const struct schema *sub = NULL;
 
 	if (status->machine == NULL) {
@@ -203,14 +222,6 @@ fill_hardware(const struct vmi *vmi, const struct host_domain *domain, struct vm
 		replace(&status->machine->type, domain->machine);
 	else if (status->machine->type == NULL)
 		replace(&status->machine->type, vmi->spec->domain->machine == NULL ? "q35" : vmi->spec->domain->machine->type);
-	if (status->current_cpu_topology == NULL)
-		status->current_cpu_topology = g_new0(struct cpu_topology, 1);
-	*status->current_cpu_topology = (struct cpu_topology){ .cores = 1, .sockets = vmi_vcpus(vmi->spec), .threads = 1 };
-	if (cpu != NULL && (cpu->cores > 0 || cpu->threads > 0 || cpu->sockets > 0))
-		*status->current_cpu_topology = (struct cpu_topology){ MAX(cpu->cores, 1), MAX(cpu->sockets, 1), MAX(cpu->threads, 1) };
-	if (status->memory == NULL)
-		status->memory = g_new0(struct memory_status, 1);
-	*status->memory = (struct memory_status){ vmi_memory(vmi->spec), vmi_memory(vmi->spec), vmi_memory(vmi->spec) };
 }
 
 /* Why libvirt paused a domain, in KubeVirt's words. */
@@ -279,8 +290,9 @@ observe_running(struct daemon *daemon, const struct object *object, struct host 
 {
 	struct vmi_status *status = objects_status_copy(object);
 	int64_t now = daemon_now(daemon);
+	bool first = !vmi_phase_was(status, VMI_RUNNING);
 
-	if (!vmi_phase_was(status, VMI_RUNNING)) {
+	if (first) {
 		controllers_pace_clear(daemon, object);
 		vmi_phase_set(daemon, status, VMI_SCHEDULED);
 		daemon_event(daemon, object, "Normal", "Created", "VirtualMachineInstance defined.");
@@ -288,9 +300,11 @@ observe_running(struct daemon *daemon, const struct object *object, struct host 
 	}
 	vmi_phase_set(daemon, status, VMI_RUNNING);
 	fill_hardware(object->value, domain, status);
+	fill_size(object->value, status);
 	fill_interfaces(daemon, object, status);
 	fill_paused(daemon, object, status, domain);
-	condition_remove(&status->conditions, "Synchronized");
+	if (!vmi_live_note(daemon, object, status, first))
+		condition_remove(&status->conditions, "Synchronized");
 	probes_follow(daemon->probes, object, status);
 	fill_ready(daemon, object, status);
 	fill_alive(daemon, object, status);
@@ -534,6 +548,19 @@ observe_silence(struct daemon *daemon, const struct object *object, const struct
 	return vmi_status_put(daemon, object, status, err);
 }
 
+/* What may be changed in a guest while it runs. */
+static void
+follow(struct daemon *daemon, const struct object *object, struct host *host)
+{
+	const struct object *now = store_get(daemon->store, KIND_VMI, object->namespace, object->name);
+	const struct vmi *vmi = object->value;
+
+	if (condition_is_true(&vmi->status->conditions, "AgentConnected"))
+		credentials_follow(daemon->credentials, object, host);
+	if (now != NULL)
+		vmi_live_sync(daemon, now, host);
+}
+
 static int
 on_assigned(struct daemon *daemon, const struct object *object, struct error *err)
 {
@@ -552,8 +579,8 @@ on_assigned(struct daemon *daemon, const struct object *object, struct error *er
 		int r = observe_running(daemon, object, host, domain, err);
 		if (r == 0 && (deleted || is_not_alive(vmi->status) || probes_dead(daemon->probes, object->uid) != NULL))
 			stop_domain(daemon, object, host);
-		else if (r == 0 && condition_is_true(&vmi->status->conditions, "AgentConnected"))
-			credentials_follow(daemon->credentials, object, host);
+		else if (r == 0)
+			follow(daemon, object, host);
 		return r;
 	}
 	if (was_running || deleted)

@@ -1,0 +1,124 @@
+# A machine is edited while it runs: disks, media, processors, memory and links change at once, the rest says that it waits for
+# a restart.
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
+
+# The guest tells what it has whenever that changes.
+WATCH='sh -c "while :; do n=\$(echo TB-HAS \$(ls /sys/block) cpus \$(cat /sys/devices/system/cpu/present) memory \$(grep MemTotal /proc/meminfo | tr -dc 0-9)); test \"\$n\" = \"\$o\" || echo \$n >/dev/console; o=\$n; sleep 1; done" &'
+
+blank() { printf 'apiVersion: cdi.kubevirt.io/v1beta1\nkind: DataVolume\nmetadata: {name: %s}\nspec: {source: {blank: {}}, storage: {resources: {requests: {storage: 64Mi}}}}\n' "$1"; }
+has() { await "${2:-90}" "console live | grep TB-HAS | tail -1 | grep -qE '$1'"; }
+has_not() { await "${2:-90}" "! console live | grep TB-HAS | tail -1 | grep -qE '$1'"; }
+# in the file of the machine
+volume() { edit live.yaml "s/^      volumes:/&\n        - {name: $1, dataVolume: {name: $2, hotpluggable: true}}/"; }
+plug() {
+  host sed "s/^      volumes:/&\n        - {name: $1, dataVolume: {name: $2, hotpluggable: true}}/;s/^          interfaces:/            - {name: $1, disk: {bus: $3}}\n&/" \
+    "$S/spool/live.yaml" | drop live.yaml
+}
+volume_phase() { field vmi/live ".status.volumeStatus[?(@.name==\"$1\")].phase"; }
+disks() { virsh_ domblklist "$(domain live)"; }
+synced() { await 60 '[ "$(field vm/live .metadata.generation)" = "$(field vm/live .status.observedGeneration)" ]'; }
+restart_required() { message vm/live RestartRequired; }
+
+setup() {
+  local n; for n in one two medium; do blank "$n" | drop "$n.yaml"; done
+  vm live memory=1Gi grace=0 disks='            - {name: tray, cdrom: {bus: sata}}' user="$WATCH" |
+    sed 's/cpu: {cores: 1}/cpu: {sockets: 1, cores: 1, threads: 1, maxSockets: 4}/;s/guest: 1Gi/&, maxGuest: 2Gi/;s/masquerade: {}/&, state: up/' | drop live.yaml
+  booted live 1 180
+  has 'vda vdb cpus 0 '
+}
+
+test_a_disk_is_plugged_in() {
+  plug more one scsi
+  await 60 '[ "$(volume_phase more)" = Ready ]'
+  has ' sda .*cpus'
+  expect 'disks | grep -q "$(field pvc/one .spec.volumeName)"'
+  expect 'sv events | grep -q "Successfully attach hotplugged volume more to VM"'
+  synced
+  same '' "$(restart_required)"
+  expect 'virsh_ metadata "$(domain live)" https://solovirt.io/domain/1 | grep -q "name=.one."'
+}
+
+test_the_disk_is_gone_after_its_removal() {
+  edit live.yaml '/name: more/d'
+  await 60 '[ -z "$(volume_phase more)" ]'
+  has_not ' sda '
+  refute 'disks | grep -q "$(field pvc/one .spec.volumeName)"'
+  refute 'virsh_ metadata "$(domain live)" https://solovirt.io/domain/1 | grep -q "name=.one."'
+  same '' "$(restart_required)"
+}
+
+test_a_daemon_that_was_killed_goes_on() {
+  plug other two virtio
+  daemon_kill
+  daemon_start
+  await 60 '[ "$(volume_phase other)" = Ready ]'
+  has ' vdc .*cpus'
+  daemon_kill
+  edit live.yaml '/name: other/d'
+  daemon_start
+  await 60 '[ -z "$(volume_phase other)" ]'
+  has_not ' vdc '
+}
+
+test_a_disk_waits_until_there_is_one() {
+  plug late three scsi
+  await 60 '[ "$(volume_phase late)" = Pending ]'
+  blank three | drop three.yaml
+  await 60 '[ "$(volume_phase late)" = Ready ]'
+  edit live.yaml '/name: late/d'
+  await 60 '[ -z "$(volume_phase late)" ]'
+}
+
+test_a_medium_is_changed() {
+  volume tray medium
+  await 60 '[ "$(volume_phase tray)" = Ready ]'
+  expect 'disks | grep -q "$(field pvc/medium .spec.volumeName)"'
+  edit live.yaml '/name: tray, dataVolume/d'
+  await 60 '[ -z "$(volume_phase tray)" ]'
+  refute 'disks | grep -q "$(field pvc/medium .spec.volumeName)"'
+  same '' "$(restart_required)"
+}
+
+test_processors_are_plugged_in() {
+  edit live.yaml 's/sockets: 1,/sockets: 3,/'
+  await 60 '[ "$(virsh_ vcpucount "$(domain live)" --live --active)" = 3 ]'
+  has 'cpus 0-2'
+  await 60 '[ "$(field vmi/live .status.currentCPUTopology.sockets)" = 3 ] && [ -z "$(condition vmi/live HotVCPUChange)" ]'
+  synced
+  same '' "$(restart_required)"
+}
+
+test_memory_is_plugged_in() {
+  edit live.yaml 's/guest: 1Gi/guest: 1536Mi/'
+  has 'memory 1[45]' 120
+  await 60 '[ "$(field vmi/live .status.memory.guestCurrent)" = 1536Mi ] && [ -z "$(condition vmi/live HotMemoryChange)" ]'
+  same 1Gi "$(field vmi/live .status.memory.guestAtBoot)"
+  same '' "$(restart_required)"
+}
+
+test_a_link_goes_down_and_up() {
+  local device; device=$(virsh_ domiflist "$(domain live)" | awk '/network/ {print $1}')
+  edit live.yaml 's/state: up/state: down/'
+  await 60 'virsh_ domif-getlink "$(domain live)" '"$device"' | grep -q down'
+  await 60 '[ "$(field vmi/live ".status.interfaces[0].linkState")" = down ]'
+  edit live.yaml 's/state: down/state: up/'
+  await 60 'virsh_ domif-getlink "$(domain live)" '"$device"' | grep -q up'
+}
+
+test_labels_follow() {
+  edit live.yaml 's/^      labels: {app: live}/      labels: {app: live, more: yes1}/'
+  await 60 '[ "$(field vmi/live .metadata.labels.more)" = yes1 ]'
+}
+
+test_the_rest_waits_for_a_restart() {
+  local uid; uid=$(field vmi/live .metadata.uid)
+  edit live.yaml 's/sockets: 3,/sockets: 1,/'
+  await 60 'restart_required | grep -q "Reduction of CPU socket count requires a restart"'
+  same 3 "$(virsh_ vcpucount "$(domain live)" --live --active)"
+  same "$uid" "$(field vmi/live .metadata.uid)"
+  edit live.yaml 's/sockets: 1,/sockets: 3,/;s/^      terminationGracePeriodSeconds: 0/      terminationGracePeriodSeconds: 1/'
+  await 60 'restart_required | grep -q "non-live-updatable field was changed in the template spec: terminationGracePeriodSeconds"'
+  sv restart live
+  await 120 '[ "$(field vmi/live .metadata.uid)" != '"$uid"' ] && [ "$(phase live)" = Running ] && [ -z "$(restart_required)" ]'
+  same 3 "$(virsh_ vcpucount "$(domain live)" --live --active)"
+}
