@@ -1,6 +1,7 @@
 /*
- * What outlives an instance on the hosts: console logs, and what persistent UEFI and TPM keep.  A machine's log goes with it: that it has to go is a record of the store, written in the
- * transaction that lets the machine go, and taken back when the host has answered.  So neither a host that is away nor the
+ * What outlives an instance on the hosts: console logs, and what persistent UEFI and TPM keep.  A machine's log goes with
+ * it: that it has to go is a record of the store, written in the transaction that lets the machine go, and taken back when
+ * the host has answered.  So neither a host that is away nor the
  * end of the daemon leaves one behind, and no machine has to wait for a host.  That something is kept is recorded before it is
  * made, and taken back when the host has removed it.
  */

@@ -426,7 +426,8 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 	g_autofree const char **loaders = host != NULL && host->local ? loaders_here() : NULL;
 	g_autofree char *nvram = vmi_nvram(vmi);
 	struct domain_input input = { .vmi = vmi, .kernel = l->extras[EXTRA_KERNEL], .initrd = l->extras[EXTRA_INITRD],
-		.acpi_slic = l->extras[EXTRA_SLIC], .acpi_msdm = l->extras[EXTRA_MSDM], .nvram = nvram, .loaders = loaders, .epoch = store_epoch(l->daemon->store), .store = store_uuid(l->daemon->store),
+		.acpi_slic = l->extras[EXTRA_SLIC], .acpi_msdm = l->extras[EXTRA_MSDM], .nvram = nvram, .loaders = loaders,
+		.epoch = store_epoch(l->daemon->store), .store = store_uuid(l->daemon->store),
 		.pool = l->daemon->config->pool->name, .console_log = log, .volumes = volumes,
 		.interfaces = interfaces, .emulation = host != NULL && host->emulation };
 
