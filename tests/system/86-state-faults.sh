@@ -192,17 +192,17 @@ spec:
 """ % i)' "$S/spool/.many"
   host mv "$S/spool/.many" "$S/spool/many"
   # asked and answered while it is at it
-  await 60 'n=$(count); [ "$n" -gt 0 ] && { [ "$n" -lt 10000 ] || echo "all at once" >"$WORK/at-once"; }'
+  await 120 'n=$(count); [ "$n" -gt 0 ] && { [ "$n" -lt 10000 ] || echo "all at once" >"$WORK/at-once"; }'
   refute 'test -e "$WORK/at-once"'
   await 200 '[ "$(count)" = 10000 ]'
   await 100 '[ "$(host find "$S/run/spool/many" -name "*.status" | wc -l)" = 10000 ]'
   refute 'host grep -L Accepted -r "$S/run/spool/many" | grep -q .'
   echo "memory with 10,000 machines: $(host grep VmRSS "/proc/$(daemon_pid)/status")" >&2
   host mv "$S/spool/many" "$S/many"
-  await 60 'sv spool | grep -q "10000"'
+  await 200 'sv spool | grep -q "10000"'
   sv spool confirm
   await 200 '[ "$(count)" = 0 ]'
-  await 60 '[ -z "$(host find "$S/run/spool" -name "many*.status")" ]'
+  await 120 '[ -z "$(host find "$S/run/spool" -name "many*.status")" ]'
   echo "memory after they went: $(host grep VmRSS "/proc/$(daemon_pid)/status")" >&2
   goes_on
 }
