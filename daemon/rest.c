@@ -37,6 +37,7 @@ static const struct route fixed_routes[] = {
 static const struct route subresource_routes[] = {
 	{ "GET", "%p/%i/console", ACCESS_ADMIN, false, rest_console },
 	{ "GET", "%p/%i/log", ACCESS_VIEW, false, rest_log },
+	{ "GET", "%p/%i/domainxml", ACCESS_VIEW, false, rest_domain_xml },
 	{ "GET", "%p/%i/%*", ACCESS_VIEW, false, rest_verb },
 	{ "PUT", "%p/%i/%*", ACCESS_ADMIN, false, rest_verb },
 };

@@ -125,6 +125,7 @@ add_verbs(json_t *list)
 		    resource(&kinds[verb->kind], verb->name, strcmp(verb->method, "GET") == 0 ? get : update));
 	json_array_append_new(list, resource(&kinds[KIND_VMI], "console", get));
 	json_array_append_new(list, resource(&kinds[KIND_VMI], "log", get));
+	json_array_append_new(list, resource(&kinds[KIND_VMI], "domainxml", get));
 }
 
 void

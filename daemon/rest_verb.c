@@ -110,3 +110,28 @@ rest_log(struct rest_call *call)
 	if (object != NULL)
 		verb_log(call->rest->daemon, object, (int64_t)limit, on_log, call);
 }
+
+static void
+on_xml(void *arg, const char *text, size_t length, const struct error *error)
+{
+	struct rest_call *call = arg;
+
+	if (error != NULL)
+		refuse(call, error);
+	else
+		rest_answer_plain(call, 200, "application/xml", text, length);
+}
+
+void
+rest_domain_xml(struct rest_call *call)
+{
+	const struct object *object;
+
+	if (kind_id(call->kind) != KIND_VMI) {
+		rest_refuse(call, 404, "only running instances have a domain: ask for %s", kinds[KIND_VMI].plural);
+		return;
+	}
+	object = target(call);
+	if (object != NULL)
+		verb_domain_xml(call->rest->daemon, object, on_xml, call);
+}

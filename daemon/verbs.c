@@ -327,15 +327,16 @@ verb_console(struct daemon *daemon, const struct object *vmi, void (*done)(void 
 }
 
 struct reading {
+	const char *member; /* of the answer that has the text */
 	void (*done)(void *arg, const char *text, size_t length, const struct error *error);
 	void *arg;
 };
 
 static void
-on_log(void *arg, json_t *result, const struct error *error)
+on_text(void *arg, json_t *result, const struct error *error)
 {
 	struct reading *r = arg;
-	const json_t *text = json_object_get(result, "text");
+	const json_t *text = json_object_get(result, r->member);
 
 	if (error != NULL)
 		r->done(r->arg, NULL, 0, error);
@@ -361,7 +362,25 @@ verb_log(struct daemon *daemon, const struct object *vmi, int64_t limit,
 		return;
 	}
 	r = g_new0(struct reading, 1);
-	*r = (struct reading){ done, arg };
+	*r = (struct reading){ "text", done, arg };
 	host_call(host, "log-read", json_pack("{s:s,s:I}", "path", path, "limit", (json_int_t)(limit <= 0 || limit > HOST_LOG_MOST ? HOST_LOG_MOST : limit)),
-	    -1, HOST_DEADLINE_QUERY, on_log, r);
+	    -1, HOST_DEADLINE_QUERY, on_text, r);
+}
+
+void
+verb_domain_xml(struct daemon *daemon, const struct object *vmi,
+    void (*done)(void *arg, const char *text, size_t length, const struct error *error), void *arg)
+{
+	struct error err = { 0 };
+	struct host *host = running_host(daemon, vmi, &err);
+	g_autofree char *domain = domain_name(vmi->namespace, vmi->name);
+	struct reading *r;
+
+	if (host == NULL || host_check_room(host, &err) != 0) {
+		refuse(daemon, &err, NULL, done, arg);
+		return;
+	}
+	r = g_new0(struct reading, 1);
+	*r = (struct reading){ "xml", done, arg };
+	host_call(host, "domain-xml", json_pack("{s:s,s:s}", "name", domain, "uid", vmi->uid), -1, HOST_DEADLINE_QUERY, on_text, r);
 }

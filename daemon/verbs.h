@@ -22,5 +22,8 @@ void verb_console(struct daemon *daemon, const struct object *vmi, void (*done)(
 /* The last "limit" bytes of the guest's console log (0: all that is kept, at most 4 MiB), as text. */
 void verb_log(struct daemon *daemon, const struct object *vmi, int64_t limit,
     void (*done)(void *arg, const char *text, size_t length, const struct error *error), void *arg);
+/* The libvirt XML of a running instance's domain, as text; done as with verb_log(). */
+void verb_domain_xml(struct daemon *daemon, const struct object *vmi,
+    void (*done)(void *arg, const char *text, size_t length, const struct error *error), void *arg);
 
 #endif

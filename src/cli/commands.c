@@ -25,6 +25,7 @@ const struct command *const commands[] = {
 	&command_explain,
 	&command_validate,
 	&command_expand,
+	&command_domxml,
 	&command_spool,
 	&command_api_resources,
 	&command_version,

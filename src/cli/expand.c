@@ -43,8 +43,8 @@ const struct command command_expand = {
 static void
 fill_spec(const json_t *vm, json_t *spec)
 {
-	json_t *instance = json_pack("{s:s,s:s,s:O,s:O}", "apiVersion", "kubevirt.io/v1", "kind", "VirtualMachineInstance", "metadata",
-	    json_object_get(vm, "metadata"), "spec", spec);
+	json_t *instance = json_pack("{s:s,s:s,s:o,s:O}", "apiVersion", "kubevirt.io/v1", "kind", "VirtualMachineInstance", "metadata",
+	    json_deep_copy(json_object_get(vm, "metadata")), "spec", spec);
 
 	vmi_prepare(instance);
 	json_decref(instance);

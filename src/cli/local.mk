@@ -20,6 +20,7 @@ solovirt_SOURCES = \
 	src/cli/create.c \
 	src/cli/delete.c \
 	src/cli/describe.c \
+	src/cli/domxml.c \
 	src/cli/events.c \
 	src/cli/expand.c \
 	src/cli/expansion.c src/cli/expansion.h \

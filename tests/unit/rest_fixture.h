@@ -133,6 +133,14 @@ verb_log(struct daemon *daemon, const struct object *vmi, int64_t limit,
 	soon(daemon, (struct later){ .read = done, .arg = arg, .name = g_strdup(vmi->name), .limit = limit });
 }
 
+/* The first bytes of the same text stand for a domain. */
+void
+verb_domain_xml(struct daemon *daemon, const struct object *vmi,
+    void (*done)(void *arg, const char *text, size_t length, const struct error *error), void *arg)
+{
+	soon(daemon, (struct later){ .read = done, .arg = arg, .name = g_strdup(vmi->name), .limit = 3 });
+}
+
 void
 spool_rescan(struct spool *spool)
 {

@@ -43,6 +43,21 @@ START_TEST(test_log)
 }
 END_TEST
 
+START_TEST(test_domain_xml)
+{
+	create_vmi("y");
+	ANSWER xml = get(SUB "/virtualmachineinstances/y/domainxml");
+	ANSWER none = get(SUB "/virtualmachineinstances/nobody/domainxml");
+	ANSWER machine = get(SUB "/virtualmachines/y/domainxml");
+
+	assert_code(&xml, 200);
+	ck_assert_str_eq(xml.body, "boo");
+	ck_assert_ptr_nonnull(strstr(xml.text, "Content-Type: application/xml\r\n"));
+	assert_code(&none, 404);
+	assert_code(&machine, 404);
+}
+END_TEST
+
 #define HANDSHAKE "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" \
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: plain.kubevirt.io\r\n"
 
@@ -170,7 +185,7 @@ main(void)
 	Suite *suite = suite_create("rest_stream");
 
 	add_tests(suite, "subresources",
-	    (const TTest *const[]){ test_verbs, test_log, test_console, test_console_ends_with_the_guest,
+	    (const TTest *const[]){ test_verbs, test_log, test_domain_xml, test_console, test_console_ends_with_the_guest,
 		test_console_ends_with_the_client, test_console_moves_much_both_ways, test_console_refusals,
 		test_the_daemon_stops_under_a_console, NULL });
 	return run_suite(suite);
