@@ -330,6 +330,7 @@ static void
 choose_target(const struct update *u, xmlNodePtr disk)
 {
 	g_autofree char *target = child_attribute(disk, "target", "dev"), *prefix = target == NULL ? NULL : g_strndup(target, 2);
+	g_autofree char *address = child_attribute(disk, "address", "type");
 
 	for (char letter = 'a'; target != NULL && letter <= 'z' && is_taken(u, target); letter++) {
 		g_free(target);
@@ -338,7 +339,9 @@ choose_target(const struct update *u, xmlNodePtr disk)
 	if (target == NULL)
 		return;
 	xmlSetProp(child(disk, "target"), (const xmlChar *)"dev", (const xmlChar *)target);
-	drop_child(disk, "address");
+	/* The place on a SCSI bus follows from the letter; one on the PCI bus was asked for. */
+	if (g_strcmp0(address, "drive") == 0)
+		drop_child(disk, "address");
 }
 
 static int
