@@ -7,9 +7,11 @@
 
 #include "daemon/addresses.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/promises.h"
 #include "daemon/controllers/vm_plan.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/controllers/vmi_live.h"
+#include "daemon/host.h"
 #include "daemon/instancetypes.h"
 #include "daemon/objects.h"
 #include "src/api/expand.h"
@@ -331,6 +333,42 @@ count_failures(struct vm_look *l)
 	    MIN(BACKOFF_FIRST_MS * n * n + g_random_int_range(0, BACKOFF_JITTER_MS), BACKOFF_MOST_MS);
 }
 
+/* The host can promise what the instance would then ask for beyond what it has. */
+static bool
+has_room(const struct vm_look *l, const struct host *host, const json_t *spec)
+{
+	struct vmi_spec *to = g_malloc0(vmi_spec_schema.size);
+	int64_t cpu, memory, had_cpu, had_memory, used_cpu, used_memory, all_cpu, all_memory;
+	struct diagnostics unused;
+
+	diagnostics_init(&unused);
+	schema_decode(&vmi_spec_schema, spec, NULL, "spec", to, &unused);
+	diagnostics_clear(&unused);
+	promises_requested(to, &cpu, &memory);
+	schema_free(&vmi_spec_schema, to);
+	promises_requested(l->vmi->spec, &had_cpu, &had_memory);
+	promises_sum(controllers_promises(l->daemon), host->name, &used_cpu, &used_memory);
+	host_allocatable(host, &all_cpu, &all_memory);
+	return (cpu <= had_cpu || used_cpu - had_cpu + cpu <= all_cpu) && (memory <= had_memory || used_memory - had_memory + memory <= all_memory);
+}
+
+/* What the host has no room for is not given, and given when there is. */
+static void
+hold_back(const struct vm_look *l, const json_t *running, struct live_update *update)
+{
+	static const char *const sizes[] = { "domain.cpu.sockets", "domain.memory.guest" };
+	const struct host *host = host_find(l->daemon, l->vmi->status->node_name);
+
+	if (!update->changes || host == NULL || has_room(l, host, update->spec))
+		return;
+	for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++)
+		if (path_find(running, sizes[i]) != NULL)
+			path_set(update->spec, sizes[i], json_deep_copy(path_find(running, sizes[i])));
+	update->changes = !json_equal(update->spec, running);
+	g_ptr_array_add(update->restarts, g_strdup_printf("host %s has no room for a larger guest: it grows when there is room, or starts anew elsewhere", host->name));
+	controllers_await_capacity(l->daemon, l->object);
+}
+
 /* The spec that the template now asks for, with its defaults, and what it means for the instance.  false: it cannot be told,
  * because what the machine refers to is not there or does not fit. */
 static bool
@@ -351,6 +389,7 @@ plan_update(const struct vm_look *l, json_t **wanted, struct live_update *update
 	live_update_keep_limits(json_object_get(*wanted, "spec"), json_object_get(is, "spec"));
 	vmi_prepare(*wanted);
 	live_update_plan(json_object_get(is, "spec"), json_object_get(*wanted, "spec"), memory == NULL ? 0 : memory->guest_at_boot, update);
+	hold_back(l, json_object_get(is, "spec"), update);
 	json_decref(is);
 	return true;
 }

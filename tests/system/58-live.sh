@@ -2,6 +2,9 @@
 # a restart.
 # shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
+CPU_OVERCOMMIT=3
+MANY=$((3 * $(nproc) + 1)) # processors: one more than the host may promise
+
 # The guest tells what it has whenever that changes.
 WATCH='sh -c "while :; do n=\$(echo TB-HAS \$(ls /sys/block) cpus \$(cat /sys/devices/system/cpu/present) memory \$(grep MemTotal /proc/meminfo | tr -dc 0-9)); test \"\$n\" = \"\$o\" || echo \$n >/dev/console; o=\$n; sleep 1; done" &'
 
@@ -22,7 +25,7 @@ restart_required() { message vm/live RestartRequired; }
 setup() {
   local n; for n in one two medium; do blank "$n" | drop "$n.yaml"; done
   vm live memory=1Gi grace=0 disks='            - {name: tray, cdrom: {bus: sata}}' user="$WATCH" |
-    sed 's/cpu: {cores: 1}/cpu: {sockets: 1, cores: 1, threads: 1, maxSockets: 4}/;s/guest: 1Gi/&, maxGuest: 2Gi/;s/masquerade: {}/&, state: up/' | drop live.yaml
+    sed 's/cpu: {cores: 1}/cpu: {sockets: 1, cores: 1, threads: 1, maxSockets: '"$MANY"'}/;s/guest: 1Gi/&, maxGuest: 2Gi/;s/masquerade: {}/&, state: up/' | drop live.yaml
   booted live 1 180
   has 'vda vdb cpus 0 '
 }
@@ -86,6 +89,14 @@ test_processors_are_plugged_in() {
   await 60 '[ "$(field vmi/live .status.currentCPUTopology.sockets)" = 3 ] && [ -z "$(condition vmi/live HotVCPUChange)" ]'
   synced
   same '' "$(restart_required)"
+}
+
+test_a_host_does_not_promise_more_than_it_has() {
+  edit live.yaml "s/sockets: 3,/sockets: $MANY,/"
+  await 60 'restart_required | grep -q "has no room for a larger guest"'
+  same 3 "$(virsh_ vcpucount "$(domain live)" --live --active)"
+  edit live.yaml "s/sockets: $MANY,/sockets: 3,/"
+  await 60 '[ -z "$(restart_required)" ]'
 }
 
 test_memory_is_plugged_in() {
