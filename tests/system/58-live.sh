@@ -82,6 +82,15 @@ test_a_medium_is_changed() {
   same '' "$(restart_required)"
 }
 
+test_what_cannot_be_plugged_in_needs_a_restart() {
+  plug wrong one 'virtio, pciAddress: "0000:00:1f.0"'
+  await 60 'restart_required | grep -q "cannot plug disk wrong"'
+  same FailedHotplugSync "$(reason vmi/live Synchronized)"
+  same Pending "$(volume_phase wrong)"
+  edit live.yaml '/name: wrong/d'
+  await 60 '[ -z "$(restart_required)" ] && [ -z "$(reason vmi/live Synchronized)" ] && [ -z "$(volume_phase wrong)" ]'
+}
+
 test_processors_are_plugged_in() {
   edit live.yaml 's/sockets: 1,/sockets: 3,/'
   await 60 '[ "$(virsh_ vcpucount "$(domain live)" --live --active)" = 3 ]'
