@@ -40,15 +40,6 @@ test_memory_and_files_do_not_grow_with_the_number_of_changes() {
   sv delete configmap --all >/dev/null
 }
 
-test_large_changes_do_not_fill_the_disk() {
-  # 400 changes of 512 KiB, each with what was before: 400 MiB, if all were kept
-  same 200:400 "$(hammer large 400 big)"
-  echo "store: $(bytes "$S/state/solovirt.db") bytes"
-  expect '[ "$(bytes "$S/state/solovirt.db")" -le $((336 << 20)) ]'
-  expect 'sv get configmap/big-0 -o name'
-  sv delete configmap --all >/dev/null
-}
-
 test_requests_leave_nothing() { leaves_nothing hammer requests 1500; }
 test_watches_that_are_cut_leave_nothing() { leaves_nothing hammer watches 500; }
 test_consoles_that_are_cut_leave_nothing() {

@@ -464,25 +464,6 @@ START_TEST(what_the_store_could_not_commit_is_applied_again)
 }
 END_TEST
 
-/* Nor does a deletion that was taken back leave a spool in which nothing is to be done. */
-START_TEST(what_the_store_could_not_remove_goes_later)
-{
-	struct rlimit none = { 64 * 1024, RLIM_INFINITY }, all = { RLIM_INFINITY, RLIM_INFINITY };
-	g_autofree char *big = g_strnfill(200000, 'x');
-
-	signal(SIGXFSZ, SIG_IGN);
-	drop_cm("big.yaml", "big", big);
-	AWAIT(is_state("big.yaml", "Accepted"));
-	setrlimit(RLIMIT_FSIZE, &none);
-	lift("big.yaml");
-	AWAIT(store_problem(it.store) != NULL);
-	AWAIT(get("big") != NULL); /* it may be on its way out anew, until that fails, too */
-	run_for(500);
-	setrlimit(RLIMIT_FSIZE, &all);
-	AWAIT(get("big") == NULL);
-}
-END_TEST
-
 START_TEST(a_restart_changes_nothing_and_misses_nothing)
 {
 	drop_many(3);
@@ -632,7 +613,7 @@ main(void)
 	const TTest *const tests[] = { a_file_comes_changes_and_goes, an_edit_keeps_what_others_changed, one_bad_document_stops_its_file,
 		half_a_file_is_given_time, what_only_the_daemon_makes_is_refused, two_files_name_each_other,
 		a_renamed_file_keeps_its_objects, not_pruned_is_let_go, much_at_once_waits_for_a_word, another_directory_deletes_nothing, another_spool_deletes_nothing,
-		what_the_store_could_not_commit_is_applied_again, what_the_store_could_not_remove_goes_later,
+		what_the_store_could_not_commit_is_applied_again,
 		a_restart_changes_nothing_and_misses_nothing, a_deleted_object_comes_back, what_a_settled_file_says_is_kept_up,
 		waits_until_a_deleted_object_is_gone, what_get_prints_may_be_dropped,
 		a_thousand_files_do_not_hold_the_loop_up };
