@@ -110,19 +110,14 @@ claim_tree(const struct object *object)
 static int
 create_claim(struct daemon *daemon, const struct object *object, struct error *err)
 {
-	struct document *document = document_take(claim_tree(object));
 	g_autofree char *sum = source_sum(object);
 	json_t *patch = json_pack("{s:{s:{s:s}}}", "metadata", "annotations", CLAIM_SOURCE, sum);
-	struct diagnostics diagnostics;
 	const struct object *claim;
 	int r;
 
 	/* What fills it is a controller's word: users cannot write it, so it comes second, in the same transaction. */
-	diagnostics_init(&diagnostics);
-	claim = objects_create(daemon, document, object->namespace, false, &diagnostics, err);
+	claim = objects_create_tree(daemon, claim_tree(object), object->namespace, err);
 	r = claim == NULL || objects_patch(daemon, claim, patch, err) == NULL ? -1 : 0;
-	diagnostics_clear(&diagnostics);
-	document_free(document);
 	json_decref(patch);
 	if (r != 0)
 		return r;

@@ -19,15 +19,8 @@ node_create(struct daemon *daemon, const struct host *host, struct error *err)
 {
 	json_t *tree = json_pack("{s:s,s:s,s:{s:s,s:{s:s,s:s}},s:{s:s}}", "apiVersion", "v1", "kind", "Node", "metadata", "name", host->name,
 	    "labels", "kubernetes.io/hostname", host->name, "kubevirt.io/schedulable", "true", "spec", "providerID", host->uri);
-	struct document *document = document_take(tree);
-	const struct object *object;
-	struct diagnostics diagnostics;
 
-	diagnostics_init(&diagnostics);
-	object = objects_create(daemon, document, NULL, false, &diagnostics, err);
-	diagnostics_clear(&diagnostics);
-	document_free(document);
-	return object;
+	return objects_create_tree(daemon, tree, NULL, err);
 }
 
 static void

@@ -24,20 +24,6 @@ struct expanding {
 /* The struct behind a pointer, made with its defaults when it is not there. */
 #define ENSURE(pointer, schema) ((pointer) != NULL ? (pointer) : ((pointer) = schema_new(schema)))
 
-static void *
-copy(const struct schema *schema, const void *object)
-{
-	json_t *tree = schema_encode(schema, object);
-	void *value = g_malloc0(schema->size);
-	struct diagnostics unused;
-
-	diagnostics_init(&unused);
-	schema_decode(schema, tree, NULL, "", value, &unused);
-	diagnostics_clear(&unused);
-	json_decref(tree);
-	return value;
-}
-
 static void
 fill_text(char **at, const char *text)
 {
@@ -65,7 +51,7 @@ fill_word(int *at, int value)
 #define FILL(at, value, schema)                                                                                            \
 	do {                                                                                                                   \
 		if ((at) == NULL && (value) != NULL)                                                                               \
-			(at) = copy(schema, value);                                                                                    \
+			(at) = schema_copy(schema, value);                                                                                    \
 	} while (0)
 
 static void
@@ -211,7 +197,7 @@ static void
 take_list(struct schema_list *at, const struct schema_list *from, const struct schema *sub)
 {
 	SCHEMA_EACH (struct host_device, device, from) {
-		struct host_device *added, *made = copy(sub, device);
+		struct host_device *added, *made = schema_copy(sub, device);
 
 		added = schema_list_add(at, sub);
 		schema_clear(sub, added);
@@ -395,7 +381,7 @@ prefer_firmware(struct domain *domain, const struct firmware_preference *want)
 	if (open && want->use_bios == TRISTATE_TRUE)
 		loader->bios = schema_new(&bios_schema);
 	else if (open && want->efi != NULL)
-		loader->efi = copy(&efi_schema, want->efi);
+		loader->efi = schema_copy(&efi_schema, want->efi);
 	else if (open && want->use_efi == TRISTATE_TRUE)
 		loader->efi = schema_new(&efi_schema);
 	if (loader->bios != NULL)
