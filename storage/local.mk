@@ -5,13 +5,15 @@ libsolovirt_a_SOURCES += \
 	storage/import.c storage/import.h storage/import_job.c storage/import_verbs.h \
 	storage/iso.c storage/iso.h \
 	storage/layers.c storage/layers.h \
+	storage/nbd.h \
 	storage/oci.c storage/oci.h \
 	storage/qcow2.c storage/qcow2.h \
 	storage/seed.c storage/seed.h \
 	storage/seed_keys.c \
 	storage/sparse.c storage/sparse.h \
 	storage/tar.c storage/tar.h \
-	storage/unpack.c storage/unpack.h
+	storage/unpack.c storage/unpack.h \
+	storage/volume_verbs.h
 
 # Only the worker links libcurl.
 solovirt_import_SOURCES = storage/import_main.c storage/fetch.c

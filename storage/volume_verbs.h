@@ -1,0 +1,61 @@
+/*
+ * One interface for every kind of storage: what the daemon may ask of a worker that keeps volumes.  solovirt-host does it
+ * for pools of libvirt (the driver "local"), solovirt-rbd for pools of a Ceph cluster (the driver "rbd"); one suite of
+ * tests (tests/contract/volumes.py) holds both to it.  Every verb can be repeated without harm, also after a kill -9 in the
+ * middle of it: what is there and as wished is answered as if it was just made.
+ *
+ * WHERE, the pool: local {"pool"}; rbd {"pool","namespace"?}.  Names of volumes and snapshots: no slash, no leading dot.
+ *
+ *  verb             args -> result
+ *  volume-list      {WHERE} -> {"volumes":[VOLUME]}
+ *  volume-create    {WHERE,"volume","capacity","format"?:"raw"|"qcow2","preallocate"?,"owner"?,"options"?} -> VOLUME   reads as zeros.  One
+ *                   that is there and as large: as it is; with another size EEXIST.  owner: words that are kept with it, for people
+ *                   and for a lost store.  options of rbd: {"dataPool","features":[WORD],"objectSize","stripeUnit","stripeCount"}
+ *  volume-clone     {WHERE,"volume","from","snapshot"?,"fromPool"?,"fromNamespace"?,"capacity","protected"?,"owner"?,"options"?} -> VOLUME   what the
+ *                   volume "from" held when it was asked for, or its snapshot; as large as capacity, never smaller than the
+ *                   source (EINVAL).  protected: from is never written to again (an image of the cache): local lays a qcow2 over it instead of copying.
+ *                   ENOENT: no such source.  A copy tells events: progress.
+ *  volume-info      {WHERE,"volume"} -> VOLUME   ENOENT
+ *  volume-resize    {WHERE,"volume","capacity","shrink"?:false} -> VOLUME   grows; a smaller capacity changes nothing unless shrink says so
+ *  volume-delete    {WHERE,"volume"} -> {}   with everything that was left half made of it; no error when gone.  EBUSY while it is open
+ *                   somewhere (the text names by whom); ENOTEMPTY while it has snapshots that are not removed, or
+ *                   is needed by clones and cannot be put aside.  rbd puts a volume that clones need into Ceph's trash, where volume-sweep removes it
+ *  volume-sweep     {WHERE} -> {"left":N}   removes what delete had to put aside and nobody needs any more, and what a kill left half made
+ *  volume-flatten   {WHERE,"volume"} -> VOLUME   makes a clone independent of its source; events: progress.  No error when it is already
+ *  snapshot-create  {WHERE,"volume","snapshot"} -> SNAPSHOT   while the volume is in use: as a power cut would leave it (local: EBUSY)
+ *  snapshot-delete  {WHERE,"volume","snapshot"} -> {}   no error when gone; clones of it live on
+ *  volume-serve     {WHERE,"volume","read"?:false} + a stream socket -> {}   speaks NBD's transmission phase on it (storage/nbd.h) until the other side ends; one
+ *                   writer at a time, EBUSY.  Answers when open
+ *
+ *  VOLUME    {"volume","path","capacity","allocation","format","inUse"?:[WORD],"parent"?,"depth"?:N,"snapshots"?:[SNAPSHOT],"owner"?}
+ *            bytes; path: a file or device on that host, or POOL[/NAMESPACE]/IMAGE.  volume-info tells all of it, the others what costs
+ *            nothing; depth: how many volumes lie under it; inUse: who has it open, "10.0.0.5:0/123"
+ *  SNAPSHOT  {"snapshot","capacity","created"}   created: seconds since 1970
+ *  events:   progress {"volume","done","total"}   at most 4 a second
+ *
+ *  Errors: ENOSPC pool or cluster full; EACCES the key is wrong or lacks rights; ETIMEDOUT, EHOSTDOWN: the storage does not answer now, try again;
+ *  EINVAL, EOPNOTSUPP: never.  Texts say what to do.
+ *
+ * Of solovirt-rbd alone.  It is told its cluster by the first call and has one connection; without an answer of the cluster
+ * its calls wait, and fail with ETIMEDOUT past their deadline, without an end of the process.
+ *  connect          {"clusterID","monitors":[ADDRESS],"user","key","options"?:{NAME:VALUE}} -> {"fsid","version","address"}   key: as in a
+ *                   keyring; never in argv, a log or a file
+ *  pool-info        {WHERE} -> {"capacity","available","used"}   bytes; ENOENT
+ *  fence            {"addresses":[WORD],"seconds"} -> {}   blocklists clients of hosts that died
+ *  event:    cluster {"healthy":bool,"reason"}   when that changed; reason: HEALTH_WARN's words, or that no monitor answers
+ */
+#ifndef SOLOVIRT_STORAGE_VOLUME_VERBS_H
+#define SOLOVIRT_STORAGE_VOLUME_VERBS_H
+
+/* Milliseconds that the daemon gives each kind of call. */
+enum {
+	VOLUME_DEADLINE_QUERY = 20000,
+	VOLUME_DEADLINE_ACTION = 120000, /* a cluster that lost its monitor for a while still makes it */
+	VOLUME_DEADLINE_COPY = 24 * 3600 * 1000,
+};
+
+/* Clones of clones: past the first, volumes are made independent in the background; past the second none is made (EAGAIN).
+ * librbd works with 40 and opens take 6 ms a step. */
+enum { VOLUME_DEPTH_SOFT = 8, VOLUME_DEPTH_HARD = 16 };
+
+#endif
