@@ -5,6 +5,9 @@
 #   host I          power host I on             kill I          power cut: silence, then gone
 #   cut I | heal I  unplug, plug in its cable   in I|hub CMD    run a command there
 #   status          who is up
+#   ceph            a Ceph cluster of one monitor and one OSD in the hub: pool "vms", /etc/ceph in the hub and in all
+#                   hosts with the keys of client.admin and client.vms (which has what an installation would give it)
+#   ceph-stop [mon|osd|mgr]... | ceph-start [...]   end with kill -9, start again; without a word: all of it
 #
 # A host is a PID, mount, network and UTS namespace with its own hostname, /run, /dev, /etc/libvirt and
 # /var/{lib,log,cache}/libvirt, running virtlogd and libvirtd. Its eth0 (NET.I/24) hangs on a bridge in the
@@ -16,11 +19,12 @@
 # Environment: P  prefix of the names (tb), so that two test beds can stand side by side
 #              NET  first three bytes of the management network (10.98.0)
 #              KVM=1  leave /dev/kvm visible in the hosts
+#              CEPH=1  "up" starts Ceph, too, beside the hosts
 # DIR/libvirtd.conf and DIR/qemu.conf, where present, are appended to every host's.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin; export LC_ALL=C
 SELF=$(realpath "$0")
-DIR=$(realpath -m "${1:?usage: testbed.sh DIR up|down|host|kill|cut|heal|in|status}"); CMD=${2:?no command}; shift 2
+DIR=$(realpath -m "${1:?usage: testbed.sh DIR up|down|host|kill|cut|heal|in|status|ceph|ceph-stop|ceph-start}"); CMD=${2:?no command}; shift 2
 P=${P:-tb}; NET=${NET:-10.98.0}; HUB=${P}hub
 mkdir -p "$DIR"
 
@@ -117,6 +121,7 @@ init() {   # PID 1 of a namespace
   # the hostname must resolve, else libvirt complains at every connection
   { echo "127.0.0.1 localhost"; echo "$NET.254 $HUB"; for d in {1..20}; do echo "$NET.$d $P$d"; done; } >"$h/hosts"
   mount --bind "$h/hosts" /etc/hosts
+  if [ -d /etc/ceph ]; then mkdir -p "$DIR/etc-ceph"; mount --bind "$DIR/etc-ceph" /etc/ceph; fi
   hostname "$n"
   if [ -d "$h/etc/libvirt" ]; then
     for d in etc/libvirt var/lib/libvirt var/log/libvirt var/cache/libvirt; do mount --bind "$h/$d" "/$d"; done
@@ -129,8 +134,113 @@ init() {   # PID 1 of a namespace
   while :; do sleep 86400 & wait $! || true; done
 }
 
+# ---------------------------------------------------------------- Ceph
+
+# Small, and quick where one OSD can be: no replicas to wait for, no warnings about that.
+ceph_conf() {
+  cat <<EOC
+[global]
+fsid = $(cat /proc/sys/kernel/random/uuid)
+mon_host = $NET.254
+auth_cluster_required = cephx
+auth_service_required = cephx
+auth_client_required = cephx
+public_network = $NET.0/24
+ms_bind_ipv6 = false
+run_dir = $CEPH_DIR/run
+log_file = $CEPH_DIR/log/\$name.log
+admin_socket = $CEPH_DIR/run/\$name.asok
+pid_file = $CEPH_DIR/run/\$name.pid
+osd_pool_default_size = 1
+osd_pool_default_min_size = 1
+osd_crush_chooseleaf_type = 0
+mon_allow_pool_size_one = true
+mon_warn_on_pool_no_redundancy = false
+mon_data_avail_warn = 1
+mon_data_avail_crit = 1
+auth_allow_insecure_global_id_reclaim = false
+[mon]
+mon_data = $CEPH_DIR/mon
+[mgr]
+mgr_data = $CEPH_DIR/mgr
+keyring = $CEPH_DIR/mgr/keyring
+[osd]
+osd_data = $CEPH_DIR/osd
+keyring = $CEPH_DIR/osd/keyring
+osd_objectstore = bluestore
+bluestore_block_size = 8589934592
+osd_memory_target = 939524096
+bluestore_cache_autotune = false
+bluestore_cache_size = 67108864
+[client]
+log_file =
+admin_socket =
+[client.admin]
+keyring = $CEPH_ETC/ceph.client.admin.keyring
+EOC
+}
+
+key() { ceph-authtool -C "$1" --gen-key -n "$2" "${@:3}" >/dev/null; }
+
+# The monitor's first map and everybody's keys; nothing runs yet.
+ceph_make() {
+  local admin=$CEPH_ETC/ceph.client.admin.keyring all=$CEPH_DIR/mon.keyring one
+  rm -rf "$CEPH_DIR"; mkdir -p "$CEPH_ETC" "$CEPH_DIR"/{mon,osd,mgr,log,run}
+  ceph_conf >"$CEPH_ETC/ceph.conf"
+  key "$admin" client.admin --cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *'
+  key "$CEPH_DIR/mgr/keyring" mgr.a --cap mon 'allow profile mgr' --cap osd 'allow *'
+  key "$CEPH_DIR/osd/keyring" osd.0 --cap mon 'allow profile osd' --cap mgr 'allow profile osd' --cap osd 'allow *'
+  key "$all" mon. --cap mon 'allow *'
+  for one in "$admin" "$CEPH_DIR"/{mgr,osd}/keyring; do ceph-authtool "$all" --import-keyring "$one" >/dev/null; done
+  monmaptool --create --fsid "$(awk '/^fsid/ {print $3}' "$CEPH_ETC/ceph.conf")" \
+    --addv a "[v2:$NET.254:3300,v1:$NET.254:6789]" "$CEPH_DIR/monmap" >/dev/null
+  enter "$HUB" ceph-mon --mkfs -i a --monmap "$CEPH_DIR/monmap" --keyring "$all"
+  touch "$CEPH_DIR/made"
+}
+
+ceph_pid() { enter "$HUB" cat "$CEPH_DIR/run/$1.pid" 2>/dev/null; }
+ceph_runs() { local p; p=$(ceph_pid "$1") && enter "$HUB" kill -0 "$p" 2>/dev/null; }
+ceph_launch() { ceph_runs "$1" || enter "$HUB" "ceph-${1%.*}" -i "${1#*.}" >>"$CEPH_DIR/log/start" 2>&1; }
+ceph_names() { local w; for w in "${@:-mon mgr osd}"; do for w in $w; do case $w in osd) echo osd.0 ;; *) echo "$w.a" ;; esac; done; done; }
+
+ceph_start() { local n; for n in $(ceph_names "$@"); do ceph_launch "$n"; done; }
+
+ceph_stop() {
+  local n p
+  for n in $(ceph_names "$@"); do
+    p=$(ceph_pid "$n") || continue
+    enter "$HUB" bash -c "kill -9 $p && while kill -0 $p; do sleep 0.02; done" 2>/dev/null || true
+    rm -f "$CEPH_DIR/run/$n.pid"
+  done
+}
+
+ceph_up() {
+  [ -e "$CEPH_DIR/made" ] || ceph_make
+  ceph_start mon
+  # shellcheck disable=SC2016
+  [ -e "$CEPH_DIR/osd/made" ] || enter "$HUB" bash -euc '
+    uuid=$(cat /proc/sys/kernel/random/uuid)
+    ceph osd new "$uuid" >/dev/null
+    ceph-osd -i 0 --mkfs --osd-uuid "$uuid" >/dev/null 2>&1
+    touch "$1/osd/made"' - "$CEPH_DIR"
+  ceph_start
+  enter "$HUB" bash -euc '
+    ceph osd pool ls | grep -qx vms || { ceph osd pool create vms 8 >/dev/null 2>&1; rbd pool init vms; }
+    ceph auth get-or-create client.vms mon "profile rbd" osd "profile rbd pool=vms" mgr "profile rbd pool=vms" \
+      >/etc/ceph/ceph.client.vms.keyring'
+}
+
+CEPH_DIR=$DIR/ceph CEPH_ETC=$DIR/etc-ceph
+
 case $CMD in
-up) hub_up; for ((i = 1; i <= ${1:-1}; i++)); do host_up $i; done ;;
+up)
+  hub_up
+  [ "${CEPH:-0}" = 0 ] || { ceph_up & ceph=$!; }
+  for ((i = 1; i <= ${1:-1}; i++)); do host_up $i; done
+  [ "${CEPH:-0}" = 0 ] || wait "$ceph" ;;
+ceph) hub_up; ceph_up ;;
+ceph-stop) ceph_stop "$@" ;;
+ceph-start) ceph_start "$@" ;;
 host) hub_up; host_up "$1" ;;
 kill)   # the cable first: dying processes would still send FIN and RST, a dead machine sends nothing
   ip -n "$HUB" link set "to-$P$1" down 2>/dev/null || true
