@@ -2,13 +2,13 @@
 #include "config.h"
 
 #include <check.h>
+#include <errno.h>
 #include <event2/event.h>
 #include <glib.h>
 #include <glib/gstdio.h>
-#include <signal.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -442,25 +442,73 @@ START_TEST(another_spool_deletes_nothing)
 }
 END_TEST
 
-/* No file may grow any more: what a quota does. */
+static ssize_t
+no_room(int fd, const void *data, size_t size)
+{
+	(void)fd;
+	(void)data;
+	(void)size;
+	errno = ENOSPC;
+	return -1;
+}
+
+static ssize_t
+no_room_at(int fd, const void *data, size_t size, off_t at)
+{
+	(void)at;
+	return no_room(fd, data, size);
+}
+
+/* From now on SQLite writes nothing, wherever it would go: what room the store makes for itself does not help. */
+static void
+fill_disk(bool full)
+{
+	static const struct {
+		const char *call;
+		sqlite3_syscall_ptr instead;
+	} calls[] = { { "write", (sqlite3_syscall_ptr)no_room }, { "pwrite", (sqlite3_syscall_ptr)no_room_at },
+		{ "pwrite64", (sqlite3_syscall_ptr)no_room_at } };
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(calls); i++)
+		vfs->xSetSystemCall(vfs, calls[i].call, full ? calls[i].instead : NULL);
+}
+
 START_TEST(what_the_store_could_not_commit_is_applied_again)
 {
-	struct rlimit none = { 64 * 1024, RLIM_INFINITY }, all = { RLIM_INFINITY, RLIM_INFINITY };
-	g_autofree char *big = g_strnfill(200000, 'x'), *hidden = in_spool(".big"), *path = in_spool("big.yaml");
-	g_autofree char *text = g_strdup_printf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: big}\ndata: {k: %s}\n", big);
-
-	signal(SIGXFSZ, SIG_IGN);
 	drop_many(1);
 	AWAIT(is_state("m0.yaml", "Accepted"));
-	ck_assert(g_file_set_contents(hidden, text, -1, NULL));
 	log_open("test", -1);
-	setrlimit(RLIMIT_FSIZE, &none);
-	ck_assert_int_eq(rename(hidden, path), 0);
+	fill_disk(true);
+	drop_cm("late.yaml", "late", "one");
 	AWAIT(store_problem(it.store) != NULL);
-	AWAIT(!is_state("big.yaml", "Accepted"));
-	ck_assert(get("big") == NULL);
-	setrlimit(RLIMIT_FSIZE, &all);
-	AWAIT(get("big") != NULL && is_state("big.yaml", "Accepted"));
+	AWAIT(!is_state("late.yaml", "Accepted"));
+	ck_assert(get("late") == NULL);
+	fill_disk(false);
+	AWAIT(get("late") != NULL && is_state("late.yaml", "Accepted"));
+}
+END_TEST
+
+/* Nor does a deletion that was taken back leave a spool in which nothing is to be done. */
+START_TEST(what_the_store_could_not_remove_goes_later)
+{
+	drop_cm("a.yaml", "a", "one");
+	AWAIT(is_state("a.yaml", "Accepted"));
+	g_autofree char *uid = g_strdup(get("a")->uid);
+	log_open("test", -1);
+	fill_disk(true);
+	lift("a.yaml");
+	AWAIT(store_problem(it.store) != NULL);
+	AWAIT(get("a") != NULL); /* it may be on its way out anew, until that fails, too */
+	run_for(500);
+	AWAIT(get("a") != NULL);
+	ck_assert_str_eq(get("a")->uid, uid);
+	fill_disk(false);
+	AWAIT(get("a") == NULL);
+	AWAIT(store_problem(it.store) == NULL);
+	stop();
+	start();
+	ck_assert(get("a") == NULL);
 }
 END_TEST
 
@@ -613,7 +661,7 @@ main(void)
 	const TTest *const tests[] = { a_file_comes_changes_and_goes, an_edit_keeps_what_others_changed, one_bad_document_stops_its_file,
 		half_a_file_is_given_time, what_only_the_daemon_makes_is_refused, two_files_name_each_other,
 		a_renamed_file_keeps_its_objects, not_pruned_is_let_go, much_at_once_waits_for_a_word, another_directory_deletes_nothing, another_spool_deletes_nothing,
-		what_the_store_could_not_commit_is_applied_again,
+		what_the_store_could_not_commit_is_applied_again, what_the_store_could_not_remove_goes_later,
 		a_restart_changes_nothing_and_misses_nothing, a_deleted_object_comes_back, what_a_settled_file_says_is_kept_up,
 		waits_until_a_deleted_object_is_gone, what_get_prints_may_be_dropped,
 		a_thousand_files_do_not_hold_the_loop_up };
