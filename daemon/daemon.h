@@ -25,6 +25,7 @@ struct daemon {
 	struct images *images;   /* of containers, that could not be unpacked */
 	struct http_server *http;
 	GPtrArray *hosts;       /* struct host *, in configuration order */
+	GPtrArray *clusters;    /* struct cluster *, of Ceph, that are in use */
 	GPtrArray *answers;     /* objects of dry runs, until the turn ends */
 	int64_t steady;         /* daemon_steady() at the zero of the monotonic clock; 0: not yet asked for */
 	unsigned events;        /* new Events since old ones were removed */

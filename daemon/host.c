@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "daemon/calls.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/host.h"
 #include "daemon/store.h"
@@ -26,8 +26,6 @@ enum {
 
 static void host_step(struct host *host);
 static void look_after(struct host *host, int64_t ms);
-static void calls_go(struct host *host);
-static void calls_cancel(struct host *host);
 
 /* --- domains ------------------------------------------------------------------------------------------------------- */
 
@@ -429,9 +427,8 @@ is_local(const char *uri)
 static void
 host_free(struct host *host)
 {
-	calls_cancel(host);
+	calls_free(host->calls);
 	worker_free(host->worker);
-	g_queue_free(host->calls);
 	event_free(host->retry);
 	event_free(host->look);
 	event_free(host->again);
@@ -451,6 +448,7 @@ host_new(struct daemon *daemon, const struct config_host *config)
 {
 	struct host *host = g_new0(struct host, 1);
 	const char *arguments[] = { config->uri, NULL };
+	g_autofree char *called = g_strconcat("host ", config->name, NULL);
 
 	host->daemon = daemon;
 	host->name = g_strdup(config->name);
@@ -461,13 +459,14 @@ host_new(struct daemon *daemon, const struct config_host *config)
 	host->local = is_local(config->uri);
 	host->domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, domain_free);
 	host->dhcp = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	host->calls = g_queue_new();
+	host->calls = calls_new(daemon, called, HOST_LANES);
 	host->retry = evtimer_new(daemon->base, on_retry, host);
 	host->look = evtimer_new(daemon->base, on_look_due, host);
 	host->again = evtimer_new(daemon->base, on_again, host);
 	host->problem = g_strdup("its worker is being started");
 	host->since = clock_monotonic_ms();
 	host->worker = worker_new(daemon->base, &host_class, arguments, host);
+	calls_set_worker(host->calls, host->worker);
 	return host;
 }
 
@@ -535,98 +534,14 @@ host_allocatable(const struct host *host, int64_t *cpu, int64_t *memory)
 
 /* --- calls --------------------------------------------------------------------------------------------------------- */
 
-/* A call that waits for the commit, then for a lane, then for its answer. */
-struct waiting_call {
-	struct daemon *daemon;
-	char *host; /* by name: it may be gone by then */
-	const char *verb;
-	json_t *args;
-	int fd;
-	int64_t deadline;
-	worker_reply *reply;
-	void *arg;
-};
-
-static void
-call_end(struct waiting_call *w, json_t *result, const struct error *error)
-{
-	w->reply(w->arg, result, error);
-	json_decref(w->args);
-	if (w->fd >= 0)
-		close(w->fd);
-	g_free(w->host);
-	g_free(w);
-}
-
-static void
-on_answer(void *arg, json_t *result, const struct error *error)
-{
-	struct waiting_call *w = arg;
-	struct host *host = host_find(w->daemon, w->host);
-
-	if (host != NULL && host->under_way > 0)
-		host->under_way--;
-	call_end(w, result, error);
-	if (host != NULL)
-		calls_go(host);
-}
-
-/* Hands calls to the worker as long as it has lanes. */
-static void
-calls_go(struct host *host)
-{
-	struct waiting_call *w;
-
-	while (host->under_way < HOST_LANES && (w = g_queue_pop_head(host->calls)) != NULL) {
-		host->under_way++;
-		worker_call(host->worker, w->verb, g_steal_pointer(&w->args), w->fd, w->deadline, on_answer, w);
-	}
-}
-
-static void
-calls_cancel(struct host *host)
-{
-	struct error gone = { 0 };
-	struct waiting_call *w;
-
-	error_set(&gone, ECANCELED, "host %s is not used any more", host->name);
-	while ((w = g_queue_pop_head(host->calls)) != NULL)
-		call_end(w, NULL, &gone);
-}
-
-static void
-on_durable(void *arg, const struct error *error)
-{
-	struct waiting_call *w = arg;
-	struct host *host = host_find(w->daemon, w->host);
-	struct error gone = { 0 };
-
-	if (error == NULL && host == NULL) {
-		error_set(&gone, EHOSTDOWN, "host %s is not configured any more", w->host);
-		error = &gone;
-	}
-	if (error != NULL) {
-		call_end(w, NULL, error);
-		return;
-	}
-	g_queue_push_tail(host->calls, w);
-	calls_go(host);
-}
-
 int
 host_check_room(const struct host *host, struct error *err)
 {
-	if (g_queue_get_length(host->calls) < HOST_CALLS_MOST)
-		return 0;
-	return error_set(err, EAGAIN, "host %s has too much to do: %u calls are waiting, try again later", host->name,
-	    g_queue_get_length(host->calls));
+	return calls_check_room(host->calls, err);
 }
 
 void
 host_call(struct host *host, const char *verb, json_t *args, int fd, int64_t deadline, worker_reply *reply, void *arg)
 {
-	struct waiting_call *w = g_new0(struct waiting_call, 1);
-
-	*w = (struct waiting_call){ host->daemon, g_strdup(host->name), verb, args, fd, deadline, reply, arg };
-	store_when_durable(host->daemon->store, on_durable, w);
+	calls_add(host->calls, verb, args, fd, deadline, reply, arg);
 }

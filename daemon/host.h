@@ -47,8 +47,7 @@ struct host {
 	struct event *retry;
 	struct event *look;   /* at what it needs while it is READY */
 	struct event *again;  /* pending: what could not be told to it is told again */
-	GQueue *calls;        /* struct waiting_call that wait for a place at the worker */
-	unsigned under_way;   /* calls that the worker has */
+	struct calls *calls;
 	unsigned step;        /* of the preparation */
 	unsigned failures;    /* of its steps since the worker was started */
 };
@@ -69,12 +68,8 @@ bool host_domain_is_starting(const struct host_domain *domain);
 void host_domain_note(struct host *host, const json_t *domain);
 void host_domain_forget(struct host *host, const char *name);
 
-/* Calls the worker as soon as everything that is now in the store is durable and the worker has a lane free: a deadline (ms)
- * counts from then.  As worker_call(); fd -1 or a descriptor that is taken over. */
-enum {
-	HOST_LANES = 4,
-	HOST_CALLS_MOST = 1000 /* calls that wait for a lane, past which users' are refused; controllers make few for each object */
-};
+/* As calls_add(). */
+enum { HOST_LANES = 4 };
 void host_call(struct host *host, const char *verb, json_t *args, int fd, int64_t deadline, worker_reply *reply, void *arg);
 
 /* Whether a user's call may be added to those that wait; EAGAIN. */

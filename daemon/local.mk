@@ -42,7 +42,10 @@ libsolovirt_a_SOURCES += \
 	daemon/spool_watch.c daemon/spool_watch.h
 libsolovirt_a_SOURCES += \
 	daemon/addresses.c daemon/addresses.h \
+	daemon/calls.c daemon/calls.h \
+	daemon/cluster.c daemon/cluster.h \
 	daemon/daemon.h \
+	daemon/volume.c daemon/volume.h \
 	daemon/events.c \
 	daemon/host.c daemon/host.h \
 	daemon/images.c daemon/images.h \
@@ -54,6 +57,8 @@ libsolovirt_a_SOURCES += \
 	daemon/verbs.c daemon/verbs.h \
 	daemon/controllers/adopt.c daemon/controllers/adopt.h \
 	daemon/controllers/claim.c daemon/controllers/claim.h \
+	daemon/controllers/claim_source.c \
+	daemon/controllers/trash.c daemon/controllers/trash.h \
 	daemon/controllers/controllers.c daemon/controllers/controllers.h \
 	daemon/controllers/credentials.c daemon/controllers/credentials.h \
 	daemon/controllers/datavolume.c \

@@ -16,6 +16,7 @@
 
 #include "daemon/controllers/controllers.h"
 #include "daemon/daemon.h"
+#include "daemon/cluster.h"
 #include "daemon/host.h"
 #include "daemon/images.h"
 #include "daemon/import.h"
@@ -158,7 +159,7 @@ on_hangup(evutil_socket_t signal_number, short what, void *arg)
 	daemon->config = config;
 	log_open("solovirtd", level_of(config->log_level));
 	hosts_start(daemon);
-	controllers_capacity_changed(daemon);
+	clusters_reload(daemon);
 	rest_reload(daemon);
 	spool_rescan(daemon->spool);
 	log_notice("the configuration was read again");
@@ -245,6 +246,7 @@ daemon_stop(struct daemon *daemon)
 	imports_stop(daemon);
 	images_stop(daemon);
 	hosts_stop(daemon);
+	clusters_stop(daemon);
 	controllers_stop(daemon);
 	if (daemon->store != NULL)
 		store_close(daemon->store);

@@ -25,8 +25,13 @@ static const struct {
 	enum kind_id kind;
 	const char *path;
 } own_paths[] = {
-	{ KIND_CLAIM, "metadata.annotations['" CLAIM_NODE "']" },
-	{ KIND_CLAIM, "metadata.annotations['" CLAIM_PATH "']" },
+	{ KIND_CLAIM, "metadata.annotations['" VOLUME_NODE "']" },
+	{ KIND_CLAIM, "metadata.annotations['" VOLUME_CLUSTER "']" },
+	{ KIND_CLAIM, "metadata.annotations['" VOLUME_POOL "']" },
+	{ KIND_CLAIM, "metadata.annotations['" VOLUME_NAME "']" },
+	{ KIND_CLAIM, "metadata.annotations['" VOLUME_PATH "']" },
+	{ KIND_CLAIM, "metadata.annotations['" VOLUME_FORMAT "']" },
+	{ KIND_CLAIM, "metadata.annotations['" CLAIM_PROTECTED "']" },
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_SOURCE "']" },
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_POPULATED "']" },
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_RESTORED "']" },

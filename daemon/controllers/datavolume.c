@@ -370,7 +370,7 @@ static int
 renew(struct daemon *daemon, const struct object *object, const struct claim *claim, struct error *err)
 {
 	const struct data_volume *dv = object->value;
-	struct host *host = host_find(daemon, schema_map_get(&claim->head.meta->annotations, CLAIM_NODE));
+	struct host *host = host_find(daemon, schema_map_get(&claim->head.meta->annotations, VOLUME_NODE));
 	struct renewing *r;
 
 	if (host == NULL || host->state != HOST_READY || claim->head.meta->deletion_timestamp != 0)

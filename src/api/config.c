@@ -61,6 +61,37 @@ static const struct schema_field network_rows[] = {
 };
 static SCHEMA(network_schema_, struct config_network, "Network", "The default network.", network_rows, .nullable = true);
 
+/* ceph-csi's limit: it goes into volume handles. */
+static int
+check_cluster_id(const char *text, struct error *err)
+{
+	size_t length = strlen(text);
+
+	return length > 0 && length <= 36 && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == length
+	    ? 0
+	    : error_set(err, EINVAL, "\"%.40s\" is not 1 to 36 letters, digits, \"-\", \"_\" and \".\"", text);
+}
+
+static int
+check_monitor(const char *text, struct error *err)
+{
+	size_t length = strlen(text);
+
+	return length > 0 && length <= 255 && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:[]") == length
+	    ? 0
+	    : error_set(err, EINVAL, "\"%.40s\" is not the address of a monitor, such as 10.0.0.1:6789 or mon1.example.org", text);
+}
+
+static const struct schema_field ceph_rows[] = {
+	{ STRING("clusterID", struct config_ceph, cluster_id), .flags = FIELD_REQUIRED, .check = check_cluster_id, .doc = "What StorageClasses call it in parameters.clusterID." },
+	{ STRINGS("monitors", struct config_ceph, monitors), .flags = FIELD_REQUIRED, .check = check_monitor, .doc = "Addresses of its monitors, such as 10.0.0.1:6789." },
+	{ STRING("user", struct config_ceph, user), .dflt = "admin", .max = 255, .doc = "Name of the Ceph user, without \"client.\"; it needs mon \"profile rbd\" and osd \"profile rbd pool=POOL\"." },
+	{ STRING("keyring", struct config_ceph, keyring), .check = check_absolute_path, .doc = "File with the user's key; /etc/ceph/ceph.client.USER.keyring when not given." },
+	{ STRING("radosNamespace", struct config_ceph, rados_namespace), .max = 255, .doc = "Namespace of the pools that is used; the unnamed one when not given." },
+	{ 0 },
+};
+static SCHEMA(ceph_schema, struct config_ceph, "Ceph", "A Ceph cluster.", ceph_rows, .nullable = true);
+
 static const struct schema_field access_rows[] = {
 	{ STRINGS("adminUsers", struct config_access, admin_users), .doc = "Users who may do everything, besides root." },
 	{ STRINGS("adminGroups", struct config_access, admin_groups), .doc = "Groups whose members may do everything." },
@@ -92,6 +123,7 @@ static const struct schema_field config_rows[] = {
 	{ OBJECT("images", struct config, images, struct config_images, &images_schema), .flags = FIELD_PRESENT, .doc = "Container images with disks." },
 	{ OBJECT("network", struct config, network, struct config_network, &network_schema_), .flags = FIELD_PRESENT, .doc = "The default network." },
 	{ OBJECT("access", struct config, access, struct config_access, &access_schema), .flags = FIELD_PRESENT, .doc = "Who may use the control socket." },
+	{ LIST("ceph", struct config, ceph, &ceph_schema), .key = "clusterID", .max = 64, .doc = "Ceph clusters, for StorageClasses with the provisioner rbd.csi.ceph.com." },
 	{ 0 },
 };
 SCHEMA(config_schema, struct config, "Configuration", "The daemon's configuration.", config_rows, .nullable = true);
@@ -103,6 +135,9 @@ config_complete(struct config *config)
 	char hostname[256] = "localhost";
 	struct config_host *host;
 
+	SCHEMA_EACH (struct config_ceph, ceph, &config->ceph)
+		if (ceph->keyring == NULL)
+			ceph->keyring = g_strdup_printf("/etc/ceph/ceph.client.%s.keyring", ceph->user);
 	if (config->socket == NULL)
 		config->socket = g_strconcat(config->runtime_directory, "/api.sock", NULL);
 	if (config->hosts.count > 0)

@@ -25,6 +25,10 @@ struct config_images {
 struct config_network {
 	char *name, *bridge, *cidr;
 };
+struct config_ceph {
+	char *cluster_id, *user, *keyring, *rados_namespace;
+	char **monitors;
+};
 struct config_access {
 	char **admin_users, **admin_groups, **view_groups;
 };
@@ -39,6 +43,7 @@ struct config {
 	struct config_images *images;
 	struct config_network *network;
 	struct config_access *access;
+	struct schema_list ceph; /* struct config_ceph */
 };
 
 extern const struct schema config_schema;

@@ -1,0 +1,176 @@
+/* The trash; see trash.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+
+#include "daemon/controllers/claim.h"
+#include "daemon/controllers/controllers.h"
+#include "daemon/controllers/trash.h"
+#include "src/api/datavolume.h"
+#include "src/base/error.h"
+#include "src/base/log.h"
+#include "src/document/document.h"
+#include "src/document/path.h"
+#include "storage/volume_verbs.h"
+
+#define TRASH "trash" /* bucket of records: "namespace/name/uid" -> JSON */
+
+enum { STEADY_KEEP_MS = 600000 };
+
+static char *
+trash_key(const struct object *object)
+{
+	return g_strdup_printf("%s/%s/%s", object->namespace, object->name, object->uid);
+}
+
+int
+trash_put(struct daemon *daemon, const struct object *object, struct error *err)
+{
+	const struct claim *claim = object->value;
+	g_autofree char *key = trash_key(object), *text = NULL;
+	const char *source = schema_map_get(&claim->head.meta->annotations, CLAIM_SOURCE);
+	const struct volume_place place = volume_place(claim);
+	json_t *entry = volume_record(&place), *more = json_pack("{s:I,s:s,s:s,s:I}", "capacity",
+	    (json_int_t)(claim->status->capacity == NULL ? 0 : claim->status->capacity->storage), "class",
+	    claim->spec->storage_class_name, "source", source == NULL ? "" : source, "since", (json_int_t)daemon_steady(daemon));
+
+	json_object_update_missing(entry, more);
+	json_decref(more);
+	text = json_write(entry);
+	json_decref(entry);
+	if (daemon_steady_keep(daemon, 0, err) != 0)
+		return -1;
+	return store_record_set(daemon->store, TRASH, key, text, err);
+}
+
+struct trash_search {
+	const char *prefix, *source, *class;
+	int64_t capacity;
+	char *key, *value;
+	int64_t since;
+};
+
+static void
+trash_match(void *arg, const char *key, const char *value)
+{
+	struct trash_search *s = arg;
+	json_t *entry;
+
+	if (!g_str_has_prefix(key, s->prefix) || (entry = json_read(value, strlen(value), NULL)) == NULL)
+		return;
+	int64_t since = json_integer_value(json_object_get(entry, "since"));
+	if (!json_is_true(json_object_get(entry, "purging")) && g_strcmp0(path_string(entry, "source"), s->source) == 0 && g_strcmp0(path_string(entry, "class"), s->class) == 0 &&
+	    json_integer_value(json_object_get(entry, "capacity")) <= s->capacity && since >= s->since) {
+		g_free(s->key);
+		g_free(s->value);
+		s->key = g_strdup(key);
+		s->value = g_strdup(value);
+		s->since = since;
+	}
+	json_decref(entry);
+}
+
+int
+trash_take(struct daemon *daemon, const struct object *object, struct error *err)
+{
+	const struct claim *claim = object->value;
+	const char *source = schema_map_get(&claim->head.meta->annotations, CLAIM_SOURCE);
+	g_autofree char *prefix = g_strdup_printf("%s/%s/", object->namespace, object->name);
+	struct trash_search s = { .prefix = prefix, .source = source == NULL ? "" : source, .class = claim->spec->storage_class_name,
+		.capacity = claim_request(claim->spec) };
+	const struct object *next = NULL;
+	json_t *entry;
+	int r;
+
+	store_record_each(daemon->store, TRASH, trash_match, &s);
+	if (s.key == NULL)
+		return 0;
+	entry = json_read(s.value, strlen(s.value), NULL);
+	const struct volume_place place = volume_place_read(entry);
+	r = claim_bind(daemon, object, &place, json_integer_value(json_object_get(entry, "capacity")), true, &next, err);
+	if (r == 0)
+		r = store_record_set(daemon->store, TRASH, s.key, NULL, err);
+	if (r == 0)
+		daemon_event(daemon, next, "Normal", "RestoredFromTrash", "The volume %s of an earlier claim of this name is back",
+		    place.name);
+	json_decref(entry);
+	g_free(s.key);
+	g_free(s.value);
+	return r == 0 ? 1 : -1;
+}
+
+struct purging {
+	struct daemon *daemon;
+	char *key;
+};
+
+static void
+on_purged(void *arg, json_t *result, const struct error *error)
+{
+	struct purging *p = arg;
+
+	(void)result;
+	if (error == NULL && store_record_set(p->daemon->store, TRASH, p->key, NULL, NULL) == 0)
+		log_notice("trash: %s is deleted", p->key);
+	else if (error != NULL && error->code != EHOSTDOWN)
+		log_warning("trash: %s stays for now: %s", p->key, error->text);
+	g_free(p->key);
+	g_free(p);
+}
+
+/* From here on nobody takes it back: written down before the volume goes. */
+static void
+purge(struct daemon *daemon, const char *key, json_t *entry)
+{
+	const struct volume_place place = volume_place_read(entry);
+	struct purging *p;
+
+	if (place.keeper == NULL || volume_check(daemon, &place, NULL) != 0)
+		return;
+	json_object_set_new(entry, "purging", json_true());
+	g_autofree char *text = json_write(entry);
+	if (store_record_set(daemon->store, TRASH, key, text, NULL) != 0)
+		return;
+	p = g_new0(struct purging, 1);
+	*p = (struct purging){ daemon, g_strdup(key) };
+	volume_call(daemon, &place, "volume-delete", json_object(), -1, VOLUME_DEADLINE_ACTION, on_purged, p);
+}
+
+struct sweeping {
+	struct daemon *daemon;
+	GPtrArray *keys; /* of what is old enough */
+	unsigned kept;   /* how many are not */
+};
+
+static void
+sweep_one(void *arg, const char *key, const char *value)
+{
+	struct sweeping *s = arg;
+	json_t *entry = json_read(value, strlen(value), NULL);
+
+	if (entry != NULL && daemon_steady(s->daemon) - json_integer_value(json_object_get(entry, "since")) >= s->daemon->config->trash)
+		g_ptr_array_add(s->keys, g_strdup(key));
+	else
+		s->kept++;
+	json_decref(entry);
+}
+
+void
+trash_sweep(struct daemon *daemon)
+{
+	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+	struct sweeping s = { daemon, keys, 0 };
+
+	store_record_each(daemon->store, TRASH, sweep_one, &s);
+	if (s.kept > 0)
+		daemon_steady_keep(daemon, MIN(STEADY_KEEP_MS, daemon->config->trash / 10), NULL);
+	for (guint i = 0; i < keys->len; i++) {
+		const char *value = store_record_get(daemon->store, TRASH, keys->pdata[i]);
+		json_t *entry = value == NULL ? NULL : json_read(value, strlen(value), NULL);
+		if (entry != NULL)
+			purge(daemon, keys->pdata[i], entry);
+		json_decref(entry);
+	}
+}
