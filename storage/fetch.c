@@ -1,62 +1,37 @@
 /*
- * Downloads by libcurl; see fetch.h.
+ * Requests of libcurl, and the stream; see fetch.h.
  *
- *    start --> perform --(complete)--> done
- *                ^  |
- *                |  +--(broken, attempts are left)--> wait --> Range: bytes=N-  --+
- *                +----------------------------------------------------------------+
+ *   probe, a range --+--(206)--> the file is known --> pieces (fetch_ranges.c), handed on in order
+ *                    +--(200)--> one answer --(broken)--> wait --> Range: bytes=N- with If-Range --> ...
  */
 #include "config.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <glib.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "storage/fetch.h"
+#include "storage/fetch_private.h"
 
 enum {
 	REDIRECTS_MOST = 10,
 	RESUMES_MOST = 100,
-	HEADWAY = 1 << 20, /* bytes that an attempt must bring to count as one that did */
-	WAIT_FIRST_MS = 250,
-	WAIT_MOST_MS = 8000,
-	VALIDATOR_SIZE = 256,
-};
-
-struct transfer {
-	const struct fetch_request *request;
-	fetch_sink *sink;
-	void *arg;
-	CURL *curl;
-	struct curl_slist *headers;
-	char problem[CURL_ERROR_SIZE];
-	char *shown;             /* URL for messages */
-	int64_t done, total;     /* bytes handed on; of the whole file, 0: not known */
-	bool begun;              /* a body has begun: total and validator are of the file we are after */
-	char validator[VALIDATOR_SIZE]; /* strong ETag or Last-Modified of that file */
-	struct {                 /* of the response that is being read */
-		bool seen;       /* its status has been judged */
-		char etag[VALIDATOR_SIZE], modified[VALIDATOR_SIZE];
-		int64_t from, of; /* Content-Range; -1: none */
-	} response;
-	bool failed;             /* *err is set by the sink or by our judgement */
-	struct error err;
+	HEADWAY = 1 << 20,        /* bytes that an attempt must bring to count as one that did */
+	PROBE = 256 << 10,        /* bytes that are asked for first */
+	HEADERS_MOST = 256 << 10, /* bytes of a response's headers */
 };
 
 /* --- responses ---------------------------------------------------------------------------------------------------- */
 
 static bool
-header_value(const char *line, const char *name, char value[VALIDATOR_SIZE])
+header_value(const char *line, const char *name, char value[FETCH_VALIDATOR])
 {
 	size_t n = strlen(name);
 
 	if (g_ascii_strncasecmp(line, name, n) != 0 || line[n] != ':')
 		return false;
-	g_strlcpy(value, line + n + 1, VALIDATOR_SIZE);
+	g_strlcpy(value, line + n + 1, FETCH_VALIDATOR);
 	g_strstrip(value);
 	return true;
 }
@@ -64,39 +39,42 @@ header_value(const char *line, const char *name, char value[VALIDATOR_SIZE])
 static size_t
 on_header(char *data, size_t size, size_t count, void *arg)
 {
-	struct transfer *transfer = arg;
-	g_autofree char *line = g_strndup(data, size * count);
-	char value[VALIDATOR_SIZE];
+	struct fetch_link *link = arg;
+	struct fetch_response *response = &link->response;
+	g_autofree char *line = g_strndup(data, MIN(size * count, (size_t)4 * FETCH_VALIDATOR));
+	char value[FETCH_VALIDATOR];
 
 	if (g_str_has_prefix(line, "HTTP/")) { /* the next response of a chain of redirects */
-		memset(&transfer->response, 0, sizeof(transfer->response));
-		transfer->response.from = transfer->response.of = -1;
+		memset(response, 0, sizeof(*response));
+		response->from = response->of = -1;
 	} else if (header_value(line, "Content-Range", value)) {
-		if (sscanf(value, "bytes %" SCNd64 "-%*d/%" SCNd64, &transfer->response.from,
-		    &transfer->response.of) < 1)
-			transfer->response.from = -1;
+		if (sscanf(value, "bytes %" SCNd64 "-%*d/%" SCNd64, &response->from, &response->of) < 1)
+			response->from = -1;
 	} else if (header_value(line, "ETag", value)) {
 		if (value[0] == '"') /* a weak one (W/) does not promise equal bytes */
-			g_strlcpy(transfer->response.etag, value, VALIDATOR_SIZE);
+			g_strlcpy(response->etag, value, FETCH_VALIDATOR);
 	} else if (header_value(line, "Last-Modified", value)) {
-		g_strlcpy(transfer->response.modified, value, VALIDATOR_SIZE);
+		g_strlcpy(response->modified, value, FETCH_VALIDATOR);
+	} else if (header_value(line, "Content-Type", value)) {
+		g_strlcpy(response->type, value, FETCH_VALIDATOR);
 	}
-	return size * count;
+	response->header_bytes += size * count;
+	return response->header_bytes > HEADERS_MOST ? 0 : size * count;
 }
 
 static int
-refuse(struct transfer *transfer, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+refuse(struct fetch_link *link, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 static int
-refuse(struct transfer *transfer, int code, const char *format, ...)
+refuse(struct fetch_link *link, int code, const char *format, ...)
 {
 	va_list ap;
 
 	va_start(ap, format);
 	g_autofree char *text = g_strdup_vprintf(format, ap);
 	va_end(ap);
-	transfer->failed = true;
-	return error_set(&transfer->err, code, "%s", text);
+	link->failed = true;
+	return error_set(&link->err, code, "%s", text);
 }
 
 static const struct {
@@ -111,75 +89,190 @@ static const struct {
 	{500, 599, " (the server has a problem)"},
 };
 
-static int
-refuse_status(struct transfer *transfer, long status)
+static bool
+is_busy(long status)
 {
+	return status >= 500 || status == 429 || status == 408;
+}
+
+static int
+refuse_status(struct fetch_link *link, long status)
+{
+	struct fetch *fetch = link->fetch;
 	const char *hint = "";
 
 	for (size_t i = 0; i < G_N_ELEMENTS(hints); i++)
 		if (status >= hints[i].from && status <= hints[i].to)
 			hint = hints[i].hint;
-	return refuse(transfer, EIO, "the server answered with HTTP status %ld%s", status, hint);
+	/* In the middle of a file that could be had a moment ago: it will be again.  What a redirect named may have expired. */
+	link->crowded = link->transient = fetch->begun && is_busy(status);
+	if (fetch->begun && link->moved && !link->transient) {
+		atomic_store(&fetch->lost, true);
+		link->transient = true;
+	}
+	return refuse(link, EIO, "the server answered with HTTP status %ld%s", status, hint);
+}
+
+const char *
+fetch_validator(const struct fetch *fetch)
+{
+	if (!fetch->begun)
+		return fetch->request->validator;
+	return fetch->etag[0] != '\0' ? fetch->etag : fetch->modified[0] != '\0' ? fetch->modified : NULL;
+}
+
+static bool
+has_authority_of(const char *a, const char *b)
+{
+	static const CURLUPart parts[] = {CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT};
+	CURLU *x = curl_url(), *y = curl_url();
+	bool same = curl_url_set(x, CURLUPART_URL, a, 0) == CURLUE_OK && curl_url_set(y, CURLUPART_URL, b, 0) == CURLUE_OK;
+
+	for (size_t i = 0; same && i < G_N_ELEMENTS(parts); i++) {
+		char *p = NULL, *q = NULL;
+		same = curl_url_get(x, parts[i], &p, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+		       curl_url_get(y, parts[i], &q, CURLU_DEFAULT_PORT) == CURLUE_OK && g_ascii_strcasecmp(p, q) == 0;
+		curl_free(p);
+		curl_free(q);
+	}
+	curl_url_cleanup(x);
+	curl_url_cleanup(y);
+	return same;
+}
+
+/* All further requests go to where redirects led: mirrors behind one name need not have the very same file. */
+static void
+note_location(struct fetch_link *link)
+{
+	struct fetch *fetch = link->fetch;
+	char *url = NULL;
+	long redirects = 0;
+
+	curl_easy_getinfo(link->curl, CURLINFO_REDIRECT_COUNT, &redirects);
+	curl_easy_getinfo(link->curl, CURLINFO_EFFECTIVE_URL, &url);
+	if (redirects == 0 || url == NULL)
+		return;
+	fetch->location = g_strdup(url);
+	fetch->same_host = has_authority_of(fetch->request->url, url);
 }
 
 /* The first body of all: remember which file this is. */
-static void
-begin(struct transfer *transfer)
+static int
+begin(struct fetch_link *link, long status)
 {
+	struct fetch *fetch = link->fetch;
+	const struct fetch_response *response = &link->response;
 	curl_off_t length = -1;
 
-	curl_easy_getinfo(transfer->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-	transfer->total = length > 0 ? length : 0;
-	g_strlcpy(transfer->validator,
-	    transfer->response.etag[0] != '\0' ? transfer->response.etag : transfer->response.modified, VALIDATOR_SIZE);
-	transfer->begun = true;
+	if (g_ascii_strncasecmp(response->type, "text/html", 9) == 0)
+		return refuse(link, EINVAL, "the server sent a web page instead of an image");
+	curl_easy_getinfo(link->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	fetch->total = status == 206 ? response->of : MAX(length, 0);
+	fetch->ranges = status == 206;
+	g_strlcpy(fetch->etag, response->etag, FETCH_VALIDATOR);
+	g_strlcpy(fetch->modified, response->modified, FETCH_VALIDATOR);
+	fetch->blob.size = fetch->total;
+	if (fetch->ranges)
+		link->to = MIN(link->to, fetch->total);
+	note_location(link);
+	fetch->begun = true;
+	return 0;
+}
+
+static int
+judge_first(struct fetch_link *link, long status)
+{
+	struct fetch *fetch = link->fetch;
+	const struct fetch_response *response = &link->response;
+	const char *validator = response->etag[0] != '\0' ? response->etag : response->modified;
+	bool ranged = status == 206 && response->from == link->at && response->of > 0 && validator[0] != '\0';
+
+	if (fetch->request->from > 0 && (!ranged || g_strcmp0(fetch->request->validator, validator) != 0))
+		return refuse(link, ESTALE, "the image was replaced since the import was interrupted: it has to begin anew");
+	if (status == 206 && !ranged) {
+		/* Pieces of this cannot be put together: all of it, please. */
+		fetch->plain = true;
+		link->transient = true;
+		return refuse(link, EIO, "the server answered with a part that nobody asked for");
+	}
+	return begin(link, status);
+}
+
+static bool
+is_same_file(const struct fetch_link *link)
+{
+	const struct fetch *fetch = link->fetch;
+	const struct fetch_response *response = &link->response;
+
+	return (response->etag[0] == '\0' || fetch->etag[0] == '\0' || strcmp(response->etag, fetch->etag) == 0) &&
+	       (response->modified[0] == '\0' || fetch->modified[0] == '\0' || strcmp(response->modified, fetch->modified) == 0) &&
+	       (response->of <= 0 || fetch->total == 0 || response->of == fetch->total);
+}
+
+static int
+judge_next(struct fetch_link *link, long status)
+{
+	const struct fetch *fetch = link->fetch;
+
+	if (status != 206 && !fetch->ranges)
+		return refuse(link, EIO,
+		    "the connection broke after %" PRId64 " bytes and the server does not resume, or the file was replaced meanwhile",
+		    link->at);
+	if (status != 206 || !is_same_file(link))
+		return refuse(link, EIO, "the file was replaced while it was downloaded, after %" PRId64 " bytes", link->at);
+	if (link->response.from != link->at)
+		return refuse(link, EIO, "the connection broke after %" PRId64 " bytes and the server resumed elsewhere", link->at);
+	return 0;
 }
 
 /* Once for a response: is its body what we are after? */
 static int
-judge(struct transfer *transfer)
+judge(struct fetch_link *link)
 {
+	struct fetch *fetch = link->fetch;
 	long status = 0;
 
-	transfer->response.seen = true;
-	curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status < 200 || status > 299)
-		return refuse_status(transfer, status);
-	if (transfer->done == 0) {
-		if (status == 206)
-			return refuse(transfer, EIO, "the server answered with a part that nobody asked for");
-		begin(transfer);
-		return 0;
+	link->response.judged = true;
+	curl_easy_getinfo(link->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 416 && !fetch->begun && !fetch->plain && fetch->request->from == 0) {
+		fetch->plain = true; /* an empty file has no range */
+		link->transient = true;
+		return refuse(link, EIO, "the server answered with HTTP status 416");
 	}
-	if (status != 206)
-		return refuse(transfer, EIO,
-		    "the connection broke after %" PRId64 " bytes and the server does not resume, or the file "
-		    "was replaced meanwhile",
-		    transfer->done);
-	if (transfer->response.from != transfer->done ||
-	    (transfer->total > 0 && transfer->response.of > 0 && transfer->response.of != transfer->total))
-		return refuse(transfer, EIO,
-		    "the connection broke after %" PRId64 " bytes and the server resumed elsewhere", transfer->done);
-	return 0;
+	bool behind_end = status == 416 && (fetch->begun || fetch->request->from > 0);
+	if ((status < 200 || status > 299) && !behind_end)
+		return refuse_status(link, status);
+	return fetch->begun ? judge_next(link, status) : judge_first(link, status);
 }
 
 static size_t
 on_data(char *data, size_t size, size_t count, void *arg)
 {
-	struct transfer *transfer = arg;
+	struct fetch_link *link = arg;
 	size_t length = size * count;
 
-	if (!transfer->response.seen && judge(transfer) < 0)
+	if (atomic_load(&link->fetch->quit) || (!link->response.judged && judge(link) < 0))
 		return 0;
-	if (transfer->sink(transfer->arg, (const uint8_t *)data, length, transfer->total, &transfer->err) < 0) {
-		transfer->failed = true;
-		return 0;
-	}
-	transfer->done += (int64_t)length;
-	return length;
+	bool more = link->to >= 0 && link->fetch->ranges && (int64_t)length > link->to - link->at;
+	if (more) /* a server that sends all that follows */
+		length = (size_t)(link->to - link->at);
+	int rc = length == 0 ? 0 : link->deliver(link->arg, (const uint8_t *)data, length, &link->err);
+	link->at += (int64_t)length;
+	link->failed = rc < 0;
+	link->stopped = rc > 0 || (rc == 0 && more);
+	return rc != 0 || more ? 0 : length;
 }
 
-/* --- attempts ----------------------------------------------------------------------------------------------------- */
+static int
+on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const struct fetch_link *link = arg;
+
+	(void)a, (void)b, (void)c, (void)d;
+	return atomic_load(&link->fetch->quit) ? 1 : 0;
+}
+
+/* --- requests ----------------------------------------------------------------------------------------------------- */
 
 /* Which errno a failure of libcurl is told as.  What is not listed is EIO; "again": the connection broke, resuming may
  * help. */
@@ -203,57 +296,103 @@ static const struct {
 };
 
 static bool
-is_broken(const struct transfer *transfer, CURLcode code)
+is_broken(const struct fetch_link *link, CURLcode code)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(failures); i++)
 		if (failures[i].code == code)
 			/* A server that went away in the middle may be back in a moment. */
-			return failures[i].again || (code == CURLE_COULDNT_CONNECT && transfer->done > 0);
+			return failures[i].again || (code == CURLE_COULDNT_CONNECT && link->fetch->begun);
 	return false;
 }
 
 static int
-explain(const struct transfer *transfer, CURLcode code, struct error *err)
+explain(const struct fetch_link *link, CURLcode code, struct error *err)
 {
-	const char *why = transfer->problem[0] != '\0' ? transfer->problem : curl_easy_strerror(code);
+	const char *why = link->problem[0] != '\0' ? link->problem : curl_easy_strerror(code);
 	int number = EIO;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(failures); i++)
 		if (failures[i].code == code)
 			number = failures[i].error;
-	if (code == CURLE_OPERATION_TIMEDOUT && transfer->begun)
-		return error_set(err, number, "the download stalled after %" PRId64 " bytes: nothing came for %ld s",
-		    transfer->done, transfer->request->stall_seconds);
-	if (transfer->begun && is_broken(transfer, code))
-		return error_set(err, number, "the connection broke after %" PRId64 " bytes: %s", transfer->done, why);
+	if (link->response.header_bytes > HEADERS_MOST)
+		return error_set(err, EINVAL, "the server sent more than %d KiB of headers", HEADERS_MOST >> 10);
+	if (code == CURLE_OPERATION_TIMEDOUT && link->fetch->begun)
+		return error_set(err, number, "the download stalled after %" PRId64 " bytes: nothing came for %ld s", link->at,
+		    link->fetch->request->stall_seconds);
+	if (link->fetch->begun && is_broken(link, code))
+		return error_set(err, number, "the connection broke after %" PRId64 " bytes: %s", link->at, why);
 	return error_set(err, number, "%s", why);
 }
 
-/* Headers of this attempt; the list lives until the next. */
-static void
-set_headers(struct transfer *transfer)
+static bool
+is_secret(const char *line)
 {
-	curl_slist_free_all(transfer->headers);
-	transfer->headers = NULL;
-	for (char **line = transfer->request->headers; line != NULL && *line != NULL; line++)
-		transfer->headers = curl_slist_append(transfer->headers, *line);
-	if (transfer->done > 0) {
-		g_autofree char *range = g_strdup_printf("Range: bytes=%" PRId64 "-", transfer->done);
-		g_autofree char *unless = g_strdup_printf("If-Range: %s", transfer->validator);
-		transfer->headers = curl_slist_append(transfer->headers, range);
-		if (transfer->validator[0] != '\0')
-			transfer->headers = curl_slist_append(transfer->headers, unless);
-	}
-	curl_easy_setopt(transfer->curl, CURLOPT_HTTPHEADER, transfer->headers);
+	return g_ascii_strncasecmp(line, "Authorization:", 14) == 0 || g_ascii_strncasecmp(line, "Cookie:", 7) == 0;
+}
+
+static void add_header(struct fetch_link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+add_header(struct fetch_link *link, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	g_autofree char *line = g_strdup_vprintf(format, ap);
+	va_end(ap);
+	link->headers = curl_slist_append(link->headers, line);
 }
 
 static void
-set_options(struct transfer *transfer)
+add_range(struct fetch_link *link)
 {
-	const struct fetch_request *request = transfer->request;
-	CURL *curl = transfer->curl;
+	const struct fetch *fetch = link->fetch;
+	const char *validator = fetch_validator(fetch);
 
-	curl_easy_setopt(curl, CURLOPT_URL, request->url);
+	if (fetch->plain && link->at == 0)
+		return;
+	if (link->to >= 0)
+		add_header(link, "Range: bytes=%" PRId64 "-%" PRId64, link->at, link->to - 1);
+	else if (link->at > 0)
+		add_header(link, "Range: bytes=%" PRId64 "-", link->at);
+	if (validator != NULL && (link->to >= 0 || link->at > 0))
+		add_header(link, "If-Range: %s", validator);
+}
+
+/* Headers and credentials of this request; the list lives until the next.  Another host than the one that was meant gets what
+ * it would get behind a redirect: no credentials. */
+static void
+address(struct fetch_link *link)
+{
+	const struct fetch *fetch = link->fetch;
+	const struct fetch_request *request = fetch->request;
+
+	link->moved = fetch->location != NULL && !atomic_load(&fetch->lost);
+	bool trusted = !link->moved || fetch->same_host;
+	curl_slist_free_all(link->headers);
+	link->headers = NULL;
+	for (char **line = request->headers; line != NULL && *line != NULL; line++)
+		if (trusted || !is_secret(*line))
+			add_header(link, "%s", *line);
+	add_range(link);
+	if (trusted && request->region != NULL)
+		add_header(link, "x-amz-content-sha256: UNSIGNED-PAYLOAD");
+	curl_easy_setopt(link->curl, CURLOPT_HTTPHEADER, link->headers);
+	curl_easy_setopt(link->curl, CURLOPT_URL, link->moved ? fetch->location : request->url);
+	curl_easy_setopt(link->curl, CURLOPT_USERNAME, trusted ? request->user : NULL);
+	curl_easy_setopt(link->curl, CURLOPT_PASSWORD, trusted ? request->password : NULL);
+	if (request->region != NULL) {
+		g_autofree char *provider = g_strdup_printf("aws:amz:%s:s3", request->region);
+		curl_easy_setopt(link->curl, CURLOPT_AWS_SIGV4, trusted ? provider : NULL);
+	}
+}
+
+static void
+set_options(struct fetch_link *link)
+{
+	const struct fetch_request *request = link->fetch->request;
+	CURL *curl = link->curl;
+
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
@@ -265,15 +404,18 @@ set_options(struct transfer *transfer)
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, request->stall_seconds);
 	curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 256L << 10);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "solovirt-import/" VERSION);
-	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer->problem);
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, link->problem);
 	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, link);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
-	if (request->user != NULL)
-		curl_easy_setopt(curl, CURLOPT_USERNAME, request->user);
-	if (request->password != NULL)
-		curl_easy_setopt(curl, CURLOPT_PASSWORD, request->password);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, link);
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, link);
+	if (request->insecure) {
+		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
 	if (request->ca_pem != NULL) {
 		struct curl_blob blob = {.data = (void *)(uintptr_t)request->ca_pem, .len = strlen(request->ca_pem),
 		    .flags = CURL_BLOB_COPY};
@@ -281,58 +423,179 @@ set_options(struct transfer *transfer)
 	}
 }
 
-/* 0: complete; 1: broken, may be resumed; -1: over. */
-static int
-attempt(struct transfer *transfer, struct error *err)
+static enum fetch_end
+end_of(struct fetch_link *link, CURLcode code, struct error *err)
 {
-	set_headers(transfer);
-	transfer->problem[0] = '\0';
-	memset(&transfer->response, 0, sizeof(transfer->response));
-	CURLcode code = curl_easy_perform(transfer->curl);
 	/* An empty body, or one that was not read, has not been judged. */
-	if (code == CURLE_OK && !transfer->response.seen)
-		judge(transfer);
-	if (transfer->failed) {
-		*err = transfer->err;
-		return -1;
+	if (code == CURLE_OK && !link->response.judged)
+		judge(link);
+	if (link->failed) {
+		*err = link->err;
+		return link->transient ? FETCH_AGAIN : FETCH_FAILED;
+	}
+	if (link->stopped)
+		return link->to >= 0 && link->at == link->to ? FETCH_DONE : FETCH_STOPPED;
+	if (code == CURLE_OK && link->to >= 0 && link->fetch->ranges && link->at < link->to) {
+		error_set(err, EIO, "the server ended after %" PRId64 " bytes", link->at);
+		return FETCH_AGAIN;
 	}
 	if (code == CURLE_OK)
-		return 0;
-	explain(transfer, code, err);
-	return is_broken(transfer, code) ? 1 : -1;
+		return FETCH_DONE;
+	explain(link, code, err);
+	link->crowded = link->fetch->begun && link->at == link->started;
+	return is_broken(link, code) ? FETCH_AGAIN : FETCH_FAILED;
+}
+
+enum fetch_end
+fetch_get(struct fetch_link *link, struct error *err)
+{
+	if (link->curl == NULL) {
+		link->curl = curl_easy_init();
+		if (link->curl == NULL)
+			g_error("libcurl cannot be started");
+		set_options(link);
+	}
+	address(link);
+	link->started = link->at;
+	link->problem[0] = '\0';
+	link->stopped = link->failed = link->transient = link->crowded = false;
+	memset(&link->response, 0, sizeof(link->response));
+	return end_of(link, curl_easy_perform(link->curl), err);
+}
+
+/* --- the stream --------------------------------------------------------------------------------------------------- */
+
+struct stream {
+	struct fetch *fetch;
+	fetch_sink *sink;
+	void *arg;
+	int64_t planned; /* by ranges: up to where */
+	bool stopped;
+};
+
+static int
+deliver(void *arg, const uint8_t *data, size_t length, struct error *err)
+{
+	struct stream *stream = arg;
+	const struct fetch *fetch = stream->fetch;
+	struct fetch_about about = {.total = fetch->total, .ranges = fetch->ranges, .validator = fetch_validator(fetch)};
+
+	int rc = stream->sink(stream->arg, data, length, &about, err);
+	stream->stopped = rc > 0;
+	return rc;
+}
+
+static bool
+may_resume(const struct fetch_link *link, struct error *err)
+{
+	const struct fetch *fetch = link->fetch;
+
+	if (link->at == 0 || fetch_validator(fetch) != NULL || fetch->request->verified)
+		return true;
+	error_set(err, EIO, "the connection broke after %" PRId64 " bytes and nothing in the server's answer (ETag, Last-Modified) tells "
+	    "whether the rest would be of the same file", link->at);
+	return false;
+}
+
+/* The first answer: the whole file, or what was asked for of it. */
+static enum fetch_end
+one_answer(struct fetch_link *link, struct error *err)
+{
+	const struct fetch_request *request = link->fetch->request;
+	enum fetch_end end = FETCH_AGAIN;
+	unsigned idle = 0; /* attempts in a row that brought next to nothing */
+
+	for (unsigned i = 0; i < RESUMES_MOST && end == FETCH_AGAIN; i++) {
+		int64_t before = link->at;
+		bool was_plain = link->fetch->plain;
+		end = fetch_get(link, err);
+		if (end == FETCH_AGAIN && link->fetch->plain != was_plain) {
+			link->to = -1;
+			continue;
+		}
+		if (link->fetch->begun && !link->fetch->ranges)
+			link->to = -1;
+		idle = link->at - before >= HEADWAY ? 0 : idle + 1;
+		if (end == FETCH_AGAIN && (idle >= request->attempts || !may_resume(link, err)))
+			return FETCH_FAILED;
+		if (end == FETCH_AGAIN)
+			g_usleep((gulong)MIN(FETCH_WAIT_FIRST_MS << MIN(idle, 8), FETCH_WAIT_MOST_MS) * 1000);
+	}
+	return end == FETCH_AGAIN ? FETCH_FAILED : end;
+}
+
+static bool
+next_piece(void *arg, int64_t *offset, size_t *length)
+{
+	struct stream *stream = arg;
+
+	*offset = stream->planned;
+	*length = (size_t)MIN(BLOB_PIECE, stream->fetch->total - stream->planned);
+	stream->planned += (int64_t)*length;
+	return *length > 0;
 }
 
 static int
-attempts(struct transfer *transfer, struct error *err)
+take_piece(void *arg, const uint8_t *data, size_t length, int64_t offset, struct error *err)
 {
-	unsigned idle = 0; /* attempts in a row that brought next to nothing */
-
-	for (unsigned i = 0; i < RESUMES_MOST; i++) {
-		int64_t before = transfer->done;
-		int rc = attempt(transfer, err);
-		if (rc <= 0)
-			return rc;
-		idle = transfer->done - before >= HEADWAY ? 0 : idle + 1;
-		if (idle >= transfer->request->attempts)
-			return -1;
-		g_usleep((gulong)MIN(WAIT_FIRST_MS << MIN(idle, 8), WAIT_MOST_MS) * 1000);
-	}
-	return -1;
+	(void)offset;
+	int rc = deliver(arg, data, length, err);
+	return rc == 0 ? 0 : -1; /* what is stopped is told by the stream */
 }
 
 int
-fetch(const struct fetch_request *request, fetch_sink *sink, void *arg, int64_t *received, struct error *err)
+fetch_stream(struct fetch *fetch, fetch_sink *sink, void *arg, struct error *err)
 {
-	g_autofree char *shown = fetch_url_shown(request->url);
-	struct transfer transfer = {
-	    .request = request, .sink = sink, .arg = arg, .shown = shown, .curl = curl_easy_init()};
+	struct stream stream = {.fetch = fetch, .sink = sink, .arg = arg};
+	struct fetch_link *link = &fetch->links[0];
 
-	if (transfer.curl == NULL)
-		return error_set(err, ENOMEM, "libcurl cannot be started");
-	set_options(&transfer);
-	int rc = attempts(&transfer, err);
-	curl_easy_cleanup(transfer.curl);
-	curl_slist_free_all(transfer.headers);
-	*received = transfer.done;
-	return rc < 0 ? error_wrap(err, "%s: ", shown) : 0;
+	link->at = fetch->request->from;
+	link->to = link->at + PROBE;
+	link->deliver = deliver;
+	link->arg = &stream;
+	enum fetch_end end = one_answer(link, err);
+	int rc = end == FETCH_FAILED ? -1 : end == FETCH_STOPPED ? 1 : 0;
+	if (rc == 0 && !stream.stopped && fetch->ranges && link->at < fetch->total) {
+		stream.planned = link->at;
+		rc = blob_pieces(&fetch->blob, next_piece, take_piece, &stream, err);
+	}
+	if (stream.stopped)
+		return 1;
+	return rc < 0 ? error_wrap(err, "%s: ", fetch->shown) : 0;
+}
+
+struct blob *
+fetch_blob(struct fetch *fetch)
+{
+	return fetch->ranges ? &fetch->blob : NULL;
+}
+
+struct fetch *
+fetch_new(const struct fetch_request *request, fetch_tick *tick, void *arg)
+{
+	struct fetch *fetch = g_new0(struct fetch, 1);
+
+	fetch->blob.class = &fetch_blob_class;
+	fetch->request = request;
+	fetch->shown = fetch_url_shown(request->url);
+	fetch->tick = tick;
+	fetch->tick_arg = arg;
+	for (size_t i = 0; i < FETCH_LINKS; i++)
+		fetch->links[i].fetch = fetch;
+	return fetch;
+}
+
+void
+fetch_free(struct fetch *fetch)
+{
+	if (fetch == NULL)
+		return;
+	for (size_t i = 0; i < FETCH_LINKS; i++) {
+		curl_easy_cleanup(fetch->links[i].curl);
+		curl_slist_free_all(fetch->links[i].headers);
+	}
+	blob_clear(&fetch->blob);
+	g_free(fetch->location);
+	g_free(fetch->shown);
+	g_free(fetch);
 }

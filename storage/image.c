@@ -9,9 +9,13 @@
 
 #include "src/base/error.h"
 #include "src/base/quantity.h"
+#include "storage/bytes.h"
 #include "storage/image.h"
 
-const char *const image_format_words[] = {[IMAGE_RAW] = "raw", [IMAGE_QCOW2] = "qcow2", NULL};
+const char *const image_format_words[] = {
+	[IMAGE_RAW] = "raw", [IMAGE_QCOW2] = "qcow2", [IMAGE_VMDK] = "vmdk", [IMAGE_VDI] = "vdi", [IMAGE_VHD] = "vhd",
+	[IMAGE_VHDX] = "vhdx", NULL,
+};
 const char *const image_compression_words[] = {
 	[IMAGE_PLAIN] = "", [IMAGE_GZ] = "gz", [IMAGE_XZ] = "xz", [IMAGE_ZST] = "zst", NULL,
 };
@@ -44,17 +48,25 @@ image_compression(const uint8_t *head, size_t length)
 	return IMAGE_PLAIN;
 }
 
+static const struct {
+	size_t at, length;
+	const char *magic;
+	enum image_format format;
+} formats[] = {
+	{0, 4, "QFI\xfb", IMAGE_QCOW2},
+	{0, 4, "KDMV", IMAGE_VMDK},
+	{0x40, 4, "\x7f\x10\xda\xbe", IMAGE_VDI},
+	{0, 8, "conectix", IMAGE_VHD},
+	{0, 8, "vhdxfile", IMAGE_VHDX},
+};
+
 /* What is recognised in order to refuse it by name; else it would be written to a disk as if it were one. */
 static const struct {
 	size_t at, length;
 	const char *magic, *name;
 } refused[] = {
-	{0, 4, "KDMV", "a VMDK image"},
-	{0, 4, "COWD", "a VMDK image"},
+	{0, 4, "COWD", "a VMDK image of ESX"},
 	{0, 21, "# Disk DescriptorFile", "a VMDK descriptor"},
-	{0x40, 4, "\x7f\x10\xda\xbe", "a VDI image"},
-	{0, 8, "vhdxfile", "a VHDX image"},
-	{0, 8, "conectix", "a VHD image"},
 	{0, 6, "LUKS\xba\xbe", "a LUKS container"},
 	{0, 4, "QED\0", "a QED image"},
 	{0, 16, "WithoutFreeSpace", "a Parallels image"},
@@ -94,7 +106,8 @@ is_web_page(const uint8_t *head, size_t length)
 int
 image_detect(const uint8_t *head, size_t length, enum image_format *format, struct error *err)
 {
-	static const char supported[] = "supported are raw (also ISO) and qcow2, plain or as gz, xz or zst";
+	static const char supported[] = 
+	    "supported are raw (also ISO), qcow2, VMDK, VDI, VHD and VHDX, plain or as gz, xz or zst";
 
 	if (length == 0)
 		return error_set(err, EINVAL, "the image is empty");
@@ -105,7 +118,10 @@ image_detect(const uint8_t *head, size_t length, enum image_format *format, stru
 		return error_set(err, EINVAL, "the server sent a web page instead of an image");
 	if (length < SECTOR)
 		return error_set(err, EINVAL, "the image has only %zu bytes: no disk is so small", length);
-	*format = has_bytes(head, length, 0, "QFI\xfb", 4) ? IMAGE_QCOW2 : IMAGE_RAW;
+	*format = IMAGE_RAW;
+	for (size_t i = 0; i < G_N_ELEMENTS(formats); i++)
+		if (has_bytes(head, length, formats[i].at, formats[i].magic, formats[i].length))
+			*format = formats[i].format;
 	return 0;
 }
 
@@ -141,24 +157,12 @@ enum {
 	L1_MOST = (32 << 20) / 8,          /* entries; qemu's limit */
 };
 
-static uint32_t
-be32(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-static uint64_t
-be64(const uint8_t *at)
-{
-	return (uint64_t)be32(at) << 32 | be32(at + 4);
-}
-
 static int
 check_versions(const uint8_t *head, size_t length, uint32_t *version, uint32_t *header_length, struct error *err)
 {
 	if (length < V2_LENGTH)
 		return error_set(err, EINVAL, "the qcow2 image ends in its header");
-	*version = be32(head + AT_VERSION);
+	*version = be32_at(head + AT_VERSION);
 	if (*version != 2 && *version != 3)
 		return error_set(
 		    err, EINVAL, "the qcow2 image has version %" PRIu32 "; 2 and 3 are supported", *version);
@@ -167,7 +171,7 @@ check_versions(const uint8_t *head, size_t length, uint32_t *version, uint32_t *
 		return 0;
 	if (length < V3_LENGTH)
 		return error_set(err, EINVAL, "the qcow2 image ends in its header");
-	*header_length = be32(head + AT_HEADER_LENGTH);
+	*header_length = be32_at(head + AT_HEADER_LENGTH);
 	if (*header_length < V3_LENGTH || *header_length > 4096 || *header_length % 8 != 0 || *header_length > length)
 		return error_set(err, EINVAL, "the qcow2 image says its header has %" PRIu32 " bytes", *header_length);
 	return 0;
@@ -177,11 +181,11 @@ check_versions(const uint8_t *head, size_t length, uint32_t *version, uint32_t *
 static int
 check_features(const uint8_t *head, uint64_t features, struct error *err)
 {
-	if (be64(head + AT_BACKING_OFFSET) != 0 || be32(head + AT_BACKING_SIZE) != 0)
+	if (be64_at(head + AT_BACKING_OFFSET) != 0 || be32_at(head + AT_BACKING_SIZE) != 0)
 		return error_set(err, EINVAL,
 		    "the qcow2 image has a backing file; only images that stand alone can be imported "
 		    "(qemu-img convert makes one)");
-	if (be32(head + AT_CRYPT) != 0)
+	if (be32_at(head + AT_CRYPT) != 0)
 		return error_set(err, EINVAL, "the qcow2 image is encrypted");
 	if (features & FEATURE_DATA_FILE)
 		return error_set(err, EINVAL,
@@ -202,7 +206,7 @@ check_extensions(const uint8_t *head, size_t length, uint32_t at, unsigned clust
 	size_t end = MIN(length, (size_t)1 << cluster_bits);
 
 	while (at + 8 <= end) {
-		uint32_t type = be32(head + at), size = be32(head + at + 4);
+		uint32_t type = be32_at(head + at), size = be32_at(head + at + 4);
 		if (type == 0)
 			return 0;
 		if (type == EXTENSION_DATA_FILE)
@@ -236,7 +240,7 @@ check_table(
 static int
 check_sizes(const uint8_t *head, int64_t limit, struct image_qcow2 *image, struct error *err)
 {
-	uint64_t size = be64(head + AT_SIZE), l2_entries, needed;
+	uint64_t size = be64_at(head + AT_SIZE), l2_entries, needed;
 
 	if (image->cluster_bits < IMAGE_CLUSTER_BITS_LEAST || image->cluster_bits > IMAGE_CLUSTER_BITS_MOST)
 		return error_set(err, EINVAL, "the qcow2 image has clusters of 2^%u bytes; 2^%d to 2^%d are possible",
@@ -264,14 +268,14 @@ check_sizes(const uint8_t *head, int64_t limit, struct image_qcow2 *image, struc
 static int
 check_tables(const uint8_t *head, int64_t file_size, struct image_qcow2 *image, struct error *err)
 {
-	uint64_t l1 = be64(head + AT_L1_OFFSET);
-	uint32_t snapshots = be32(head + AT_SNAPSHOTS);
+	uint64_t l1 = be64_at(head + AT_L1_OFFSET);
+	uint32_t snapshots = be32_at(head + AT_SNAPSHOTS);
 
 	if (check_table("L1 table", l1, (uint64_t)image->l1_size * 8, image->cluster_bits, file_size, err) < 0)
 		return -1;
 	if (l1 == 0)
 		return error_set(err, EINVAL, "the qcow2 image has no L1 table");
-	if (check_table("refcount table", be64(head + AT_REFCOUNT_OFFSET), 0, image->cluster_bits, file_size, err) < 0)
+	if (check_table("refcount table", be64_at(head + AT_REFCOUNT_OFFSET), 0, image->cluster_bits, file_size, err) < 0)
 		return -1;
 	if (snapshots > IMAGE_SNAPSHOTS_MOST)
 		return error_set(err, EINVAL,
@@ -279,7 +283,7 @@ check_tables(const uint8_t *head, int64_t file_size, struct image_qcow2 *image, 
 		    "drops them)",
 		    snapshots, IMAGE_SNAPSHOTS_MOST);
 	if (snapshots > 0 &&
-	    check_table("snapshot table", be64(head + AT_SNAPSHOTS_OFFSET), 0, image->cluster_bits, file_size, err) < 0)
+	    check_table("snapshot table", be64_at(head + AT_SNAPSHOTS_OFFSET), 0, image->cluster_bits, file_size, err) < 0)
 		return -1;
 	image->l1_offset = (int64_t)l1;
 	return 0;
@@ -307,9 +311,9 @@ image_check_qcow2(const uint8_t *head, size_t length, int64_t file_size, int64_t
 
 	if (check_versions(head, length, &version, &header_length, err) < 0)
 		return -1;
-	uint64_t features = version == 2 ? 0 : be64(head + AT_INCOMPATIBLE);
-	result.cluster_bits = be32(head + AT_CLUSTER_BITS);
-	result.l1_size = be32(head + AT_L1_SIZE);
+	uint64_t features = version == 2 ? 0 : be64_at(head + AT_INCOMPATIBLE);
+	result.cluster_bits = be32_at(head + AT_CLUSTER_BITS);
+	result.l1_size = be32_at(head + AT_L1_SIZE);
 	result.extended = (features & FEATURE_EXTENDED_L2) != 0;
 	if (check_features(head, features, err) < 0 || check_sizes(head, limit, &result, err) < 0 ||
 	    check_extensions(head, length, header_length, result.cluster_bits, err) < 0 ||

@@ -7,8 +7,8 @@
 
 struct error;
 
-enum image_format { IMAGE_RAW, IMAGE_QCOW2, IMAGE_FORMAT_COUNT };
-extern const char *const image_format_words[]; /* "raw", "qcow2" */
+enum image_format { IMAGE_RAW, IMAGE_QCOW2, IMAGE_VMDK, IMAGE_VDI, IMAGE_VHD, IMAGE_VHDX, IMAGE_FORMAT_COUNT };
+extern const char *const image_format_words[]; /* "raw", "qcow2" ... */
 
 enum image_compression { IMAGE_PLAIN, IMAGE_GZ, IMAGE_XZ, IMAGE_ZST, IMAGE_COMPRESSION_COUNT };
 extern const char *const image_compression_words[]; /* "", "gz", "xz", "zst" */

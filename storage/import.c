@@ -1,9 +1,10 @@
 /*
  * One import; see import.h.
  *
- *   fetch --> checksum --> unpack --+--> raw: straight to the target
- *   layers of an image --> a file --+
- *                                   +--> qcow2: scratch file --(all there)--> qcow2_read --> target
+ *   URL --> checksum --> unpack --+--> raw: straight to the target
+ *   layers of an image --> a file-+
+ *                                 +--> another format --+--(plain, and the server answers ranges)--> ranges --+--> map --> target
+ *                                                       +--> scratch file --(all there)----------------------+
  *
  * Compression and format are told by magic numbers, so both stages first collect a head.
  */
@@ -16,25 +17,43 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/base/clock.h"
 #include "src/base/quantity.h"
+#include "storage/blob.h"
+#include "storage/convert.h"
+#include "storage/image_map.h"
 #include "storage/import.h"
-#include "storage/qcow2.h"
 #include "storage/sparse.h"
+#include "storage/target.h"
 #include "storage/unpack.h"
+
+enum {
+	DURABLE_MS = 15000,        /* between two positions from which an import may be resumed */
+	DURABLE_LEAST = 64 << 20,  /* bytes that make one worth its flush */
+	VERIFY_PIECE = 2 << 20,
+};
 
 struct import {
 	const struct import_job *job;
-	import_progress *progress;
+	import_tell *tell;
 	void *arg;
+	struct fetch *fetch;
 	GChecksum *digest;        /* of the bytes as downloaded, or NULL */
 	GByteArray *packed;       /* head of the download, until unpack is there */
 	GByteArray *plain;        /* head of the image, until its format is known */
 	struct unpack *unpack;
 	bool format_known;
+	bool by_ranges;           /* the stream is not wanted: the image is read where its tables say */
+	bool never_by_ranges;     /* ... it cannot be */
 	struct sparse out;
+	uint8_t tail[IMAGE_VHD_FOOTER]; /* of a raw image: its last bytes may be no part of the disk */
+	size_t tail_length;
 	int scratch;
 	int64_t scratch_size;
 	int64_t total;            /* of the download, 0: not known */
+	bool ranges;              /* the server has them */
+	char *validator;          /* of the file that is downloaded, or NULL */
+	int64_t durable, durable_ms; /* the last position that was told, and when */
 	struct import_result result;
 };
 
@@ -45,6 +64,60 @@ import_scratch_limit(int64_t capacity)
 	return capacity > INT64_MAX / 2 ? INT64_MAX : capacity + capacity / 8 + (64 << 20);
 }
 
+static void
+tell(const struct import *import, const char *phase, int64_t done, int64_t total)
+{
+	import->tell(import->arg, &(struct import_progress){.phase = phase, .done = done, .total = total, .durable = -1});
+}
+
+/* --- raw ---------------------------------------------------------------------------------------------------------- */
+
+/* All but the last sector: a fixed VHD is raw data that is followed by one. */
+static int
+write_raw(struct import *import, const uint8_t *data, size_t length, struct error *err)
+{
+	size_t most = sizeof(import->tail), out = import->tail_length + length > most ? import->tail_length + length - most : 0;
+	size_t from_tail = MIN(out, import->tail_length), from_data = out - from_tail;
+
+	if (sparse_write(&import->out, import->tail, from_tail, err) < 0 || sparse_write(&import->out, data, from_data, err) < 0)
+		return -1;
+	memmove(import->tail, import->tail + from_tail, import->tail_length - from_tail);
+	import->tail_length -= from_tail;
+	memcpy(import->tail + import->tail_length, data + from_data, length - from_data);
+	import->tail_length += length - from_data;
+	return 0;
+}
+
+static int
+end_raw(struct import *import, struct error *err)
+{
+	if (!import->job->verbatim && import->tail_length == sizeof(import->tail) &&
+	    image_is_vhd_footer(import->tail, import->out.offset)) {
+		import->result.format = IMAGE_VHD;
+		return 0;
+	}
+	return sparse_write(&import->out, import->tail, import->tail_length, err);
+}
+
+/* A position to resume from, now and then: only of what the server can be asked for the rest of. */
+static int
+note_durable(struct import *import, struct error *err)
+{
+	int64_t now = clock_monotonic_ms();
+
+	if (import->result.format != IMAGE_RAW || import->result.compression != IMAGE_PLAIN || !import->ranges ||
+	    import->validator == NULL || now - import->durable_ms < DURABLE_MS ||
+	    import->out.offset - import->durable < DURABLE_LEAST)
+		return 0;
+	if (target_flush(import->out.target, err) < 0)
+		return -1;
+	import->durable = import->out.offset;
+	import->durable_ms = clock_monotonic_ms();
+	import->tell(import->arg, &(struct import_progress){.phase = "download", .done = import->result.bytes, .total = import->total,
+	    .durable = import->durable, .validator = import->validator});
+	return 0;
+}
+
 /* --- the image, unpacked ------------------------------------------------------------------------------------------ */
 
 static int
@@ -53,9 +126,8 @@ write_scratch(struct import *import, const uint8_t *data, size_t length, struct 
 	if ((int64_t)length > import_scratch_limit(import->job->capacity) - import->scratch_size) {
 		g_autofree char *have = quantity_format_human(import->job->capacity);
 		return error_set(err, EINVAL,
-		    "the qcow2 image has more bytes than any for the available storage of %s needs. A larger PVC "
-		    "is required",
-		    have);
+		    "the %s image has more bytes than any for the available storage of %s needs. A larger PVC is required",
+		    image_format_words[import->result.format], have);
 	}
 	while (length > 0) {
 		ssize_t n = pwrite(import->scratch, data, length, import->scratch_size);
@@ -73,8 +145,10 @@ write_scratch(struct import *import, const uint8_t *data, size_t length, struct 
 static int
 write_image(struct import *import, const uint8_t *data, size_t length, struct error *err)
 {
-	return import->result.format == IMAGE_QCOW2 ? write_scratch(import, data, length, err) :
-	    sparse_write(&import->out, data, length, err);
+	if (import->by_ranges)
+		return 0;
+	return import->result.format == IMAGE_RAW ? write_raw(import, data, length, err) :
+	    write_scratch(import, data, length, err);
 }
 
 /* The head is complete: what is it, and will it do?  A refusal here saves the rest of the download. */
@@ -83,15 +157,16 @@ begin_image(struct import *import, struct error *err)
 {
 	GByteArray *head = import->plain;
 	struct image_qcow2 header;
+	bool plain = import->result.compression == IMAGE_PLAIN;
 
 	if (image_detect(head->data, head->len, &import->result.format, err) < 0)
 		return -1;
 	if (import->result.format == IMAGE_QCOW2 &&
 	    image_check_qcow2(head->data, head->len, 0, import->job->capacity, &header, err) < 0)
 		return -1;
-	if (import->result.format == IMAGE_RAW && import->result.compression == IMAGE_PLAIN &&
-	    import->total > import->job->capacity)
+	if (import->result.format == IMAGE_RAW && plain && import->total - IMAGE_VHD_FOOTER > import->job->capacity)
 		return image_too_large(import->total, import->job->capacity, err);
+	import->by_ranges = import->result.format != IMAGE_RAW && plain && import->ranges && !import->never_by_ranges;
 	import->format_known = true;
 	return write_image(import, head->data, head->len, err);
 }
@@ -130,15 +205,8 @@ begin_unpack(struct import *import, struct error *err)
 }
 
 static int
-on_download(void *arg, const uint8_t *data, size_t length, int64_t total, struct error *err)
+unpack(struct import *import, const uint8_t *data, size_t length, struct error *err)
 {
-	struct import *import = arg;
-
-	import->total = total;
-	import->result.bytes += (int64_t)length;
-	if (import->digest != NULL)
-		g_checksum_update(import->digest, data, (gssize)length);
-	import->progress(import->arg, "download", import->result.bytes, total);
 	if (import->unpack != NULL)
 		return unpack_feed(import->unpack, data, length, err);
 	g_byte_array_append(import->packed, data, (guint)length);
@@ -146,12 +214,36 @@ on_download(void *arg, const uint8_t *data, size_t length, int64_t total, struct
 }
 
 static int
-download(struct import *import, struct error *err)
+on_download(void *arg, const uint8_t *data, size_t length, const struct fetch_about *about, struct error *err)
 {
-	int64_t received = 0;
+	struct import *import = arg;
 
-	if (fetch(&import->job->request, on_download, import, &received, err) < 0)
+	if (import->validator == NULL)
+		import->validator = g_strdup(about->validator);
+	import->total = about->total;
+	import->ranges = about->ranges;
+	import->result.bytes += (int64_t)length;
+	if (import->digest != NULL)
+		g_checksum_update(import->digest, data, (gssize)length);
+	tell(import, "download", import->result.bytes, import->total);
+	if (unpack(import, data, length, err) < 0 || note_durable(import, err) < 0)
 		return -1;
+	return import->by_ranges ? 1 : 0;
+}
+
+static void
+on_tick(void *arg, int64_t ahead)
+{
+	const struct import *import = arg;
+
+	if (!import->by_ranges)
+		tell(import, "download", import->result.bytes + ahead, import->total);
+}
+
+/* The end of the stream. */
+static int
+end_download(struct import *import, struct error *err)
+{
 	if (import->unpack == NULL && begin_unpack(import, err) < 0)
 		return -1;
 	if (unpack_end(import->unpack, err) < 0) {
@@ -163,7 +255,128 @@ download(struct import *import, struct error *err)
 	return import->format_known ? 0 : begin_image(import, err);
 }
 
-/* --- a container image ---------------------------------------------------------------------------------------------- */
+/* --- an image by its tables ----------------------------------------------------------------------------------------- */
+
+static void
+on_ranges(void *arg, int64_t done, int64_t total)
+{
+	struct import *import = arg;
+
+	import->result.bytes = done;
+	tell(import, "download", done, total);
+}
+
+static void
+on_whole(void *arg, const uint8_t *data, size_t length)
+{
+	g_checksum_update(((struct import *)arg)->digest, data, (gssize)length);
+}
+
+static void
+on_convert(void *arg, int64_t done, int64_t total)
+{
+	tell(arg, "convert", done, total);
+}
+
+static enum convert_result
+convert_blob(struct import *import, struct blob *blob, const struct convert_watch *watch, struct error *err)
+{
+	struct image_map *map = image_map_open(import->result.format, blob, import->job->capacity, err);
+
+	if (map == NULL)
+		return CONVERT_FAILED;
+	enum convert_result result = convert(map, &import->out, watch, err);
+	import->out.offset = map->virtual_size;
+	image_map_free(map);
+	return result;
+}
+
+static enum convert_result
+convert_ranges(struct import *import, struct error *err)
+{
+	struct convert_watch watch = {.whole = import->digest != NULL ? on_whole : NULL, .progress = on_ranges, .arg = import};
+
+	if (import->digest != NULL)
+		g_checksum_reset(import->digest);
+	enum convert_result result = convert_blob(import, fetch_blob(import->fetch), &watch, err);
+	if (result == CONVERT_FAILED) {
+		g_autofree char *shown = fetch_url_shown(import->job->request.url);
+		error_wrap(err, "%s: ", shown);
+	}
+	return result;
+}
+
+static int
+convert_scratch(struct import *import, struct error *err)
+{
+	struct convert_watch watch = {.progress = on_convert, .arg = import};
+	struct blob *blob = blob_file_new(import->scratch, import->scratch_size);
+
+	int rc = convert_blob(import, blob, &watch, err) == CONVERT_DONE ? 0 : -1;
+	blob_file_free(blob);
+	return rc;
+}
+
+/* --- sources -------------------------------------------------------------------------------------------------------- */
+
+static void
+forget_download(struct import *import)
+{
+	fetch_free(import->fetch);
+	import->fetch = NULL;
+	unpack_free(import->unpack);
+	import->unpack = NULL;
+	g_byte_array_set_size(import->packed, 0);
+	g_byte_array_set_size(import->plain, 0);
+	import->format_known = import->by_ranges = false;
+	import->result.bytes = 0;
+	if (import->digest != NULL)
+		g_checksum_reset(import->digest);
+}
+
+static enum convert_result
+download(struct import *import, struct error *err)
+{
+	import->fetch = fetch_new(&import->job->request, on_tick, import);
+	int rc = fetch_stream(import->fetch, on_download, import, err);
+	if (rc > 0)
+		return convert_ranges(import, err);
+	return rc < 0 || end_download(import, err) < 0 ? CONVERT_FAILED : CONVERT_DONE;
+}
+
+/* What an earlier life of this import wrote is what it downloaded: the image is raw. */
+static int
+resume(struct import *import, struct error *err)
+{
+	g_autofree uint8_t *piece = g_malloc(VERIFY_PIECE);
+	int64_t from = import->job->request.from;
+
+	import->out.offset = import->durable = import->result.bytes = from;
+	import->format_known = true;
+	import->unpack = unpack_new(IMAGE_PLAIN, on_plain, import);
+	for (int64_t at = 0; import->digest != NULL && at < from;) {
+		size_t n = (size_t)MIN(VERIFY_PIECE, from - at);
+		if (target_read(import->out.target, piece, n, at, err) < 0)
+			return -1;
+		g_checksum_update(import->digest, piece, (gssize)n);
+		tell(import, "verify", at += (int64_t)n, from);
+	}
+	return 0;
+}
+
+static int
+read_url(struct import *import, struct error *err)
+{
+	if (import->job->request.from > 0 && resume(import, err) < 0)
+		return -1;
+	enum convert_result result = download(import, err);
+	if (result == CONVERT_SCATTERED) {
+		forget_download(import);
+		import->never_by_ranges = true;
+		result = download(import, err);
+	}
+	return result == CONVERT_DONE ? 0 : -1;
+}
 
 static void
 on_layers(void *arg, int64_t done, int64_t total)
@@ -171,11 +384,11 @@ on_layers(void *arg, int64_t done, int64_t total)
 	struct import *import = arg;
 
 	import->result.bytes = done;
-	import->progress(import->arg, "download", done, total);
+	tell(import, "download", done, total);
 }
 
 static int
-read_container(struct import *import, struct error *err)
+read_layers(struct import *import, struct error *err)
 {
 	const struct import_job *job = import->job;
 
@@ -183,6 +396,13 @@ read_container(struct import *import, struct error *err)
 		return -1;
 	return import->format_known ? 0 : begin_file(import, err);
 }
+
+static int (*const sources[IMPORT_SOURCE_COUNT])(struct import *import, struct error *err) = {
+	[IMPORT_FROM_URL] = read_url,
+	[IMPORT_FROM_LAYERS] = read_layers,
+};
+
+/* --- all of it ------------------------------------------------------------------------------------------------------ */
 
 static int
 check_digest(const struct import *import, struct error *err)
@@ -203,68 +423,52 @@ check_digest(const struct import *import, struct error *err)
 	return 0;
 }
 
-/* --- conversion --------------------------------------------------------------------------------------------------- */
-
-static void
-on_convert(void *arg, int64_t done, int64_t total)
-{
-	const struct import *import = arg;
-
-	import->progress(import->arg, "convert", done, total);
-}
-
-/* The header is read again, from what is on disk and with the size of the file known. */
+/* What the source has not written itself: the end of a raw image, or the whole of another. */
 static int
-convert(struct import *import, struct error *err)
+finish_image(struct import *import, struct error *err)
 {
-	g_autofree uint8_t *head = g_malloc(IMAGE_HEAD);
-	struct image_qcow2 header;
-	ssize_t n = pread(import->scratch, head, IMAGE_HEAD, 0);
-
-	if (n < 0)
-		return error_errno(err, "cannot read the scratch file");
-	if (image_check_qcow2(head, (size_t)n, import->scratch_size, import->job->capacity, &header, err) < 0)
-		return -1;
-	return qcow2_read(import->scratch, import->scratch_size, &header, &import->out, on_convert, import, err);
+	if (import->by_ranges)
+		return 0;
+	return import->result.format == IMAGE_RAW ? end_raw(import, err) : convert_scratch(import, err);
 }
 
 static int
 run(struct import *import, struct error *err)
 {
-	int rc = import->job->layers != NULL ? read_container(import, err) : download(import, err);
-
-	if (rc < 0 || check_digest(import, err) < 0)
-		return -1;
-	if (import->result.format == IMAGE_QCOW2 && convert(import, err) < 0)
+	if (sources[import->job->source](import, err) < 0 || check_digest(import, err) < 0 || finish_image(import, err) < 0)
 		return -1;
 	import->result.virtual_size = import->out.offset;
-	return sparse_finish(&import->out, err);
+	return sparse_finish(&import->out, import->out.offset, err);
 }
 
 int
-import_run(const struct import_job *job, int target, int scratch, import_progress *progress, void *arg,
+import_run(const struct import_job *job, int target, int scratch, import_tell *tell_progress, void *arg,
     struct import_result *result, struct error *err)
 {
 	g_autoptr(GByteArray) packed = g_byte_array_new(), plain = g_byte_array_new();
 	struct import import = {.job = job,
-	    .progress = progress,
+	    .tell = tell_progress,
 	    .arg = arg,
 	    .packed = packed,
 	    .plain = plain,
 	    .scratch = scratch,
-	    .out = {.fd = target, .limit = job->capacity}};
+	    .durable_ms = clock_monotonic_ms(),
+	    .out = {.target = target_new(target, err), .limit = job->capacity}};
 	const char *hex;
-	int type;
+	int type, rc = import.out.target == NULL ? -1 : 0;
 
-	if (job->checksum != NULL) {
-		if (import_checksum_parse(job->checksum, &type, &hex, err) < 0)
-			return -1;
-		import.digest = g_checksum_new((GChecksumType)type);
+	if (rc == 0 && job->checksum != NULL) {
+		rc = import_checksum_parse(job->checksum, &type, &hex, err);
+		import.digest = rc < 0 ? NULL : g_checksum_new((GChecksumType)type);
 	}
-	int rc = run(&import, err);
+	if (rc == 0)
+		rc = run(&import, err);
+	fetch_free(import.fetch);
 	unpack_free(import.unpack);
+	g_free(import.validator);
 	if (import.digest != NULL)
 		g_checksum_free(import.digest);
+	target_free(import.out.target);
 	if (rc == 0)
 		*result = import.result;
 	return rc;

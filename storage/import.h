@@ -10,14 +10,19 @@
 #include "storage/image.h"
 #include "storage/layers.h"
 
+/* Where the image comes from; import.c has a function for each. */
+enum import_source { IMPORT_FROM_URL, IMPORT_FROM_LAYERS, IMPORT_SOURCE_COUNT };
+
 /* A decoded request of import_verbs.h.  Clear with import_job_clear(). */
 struct import_job {
-	json_t *args;                 /* owns the strings */
-	struct fetch_request request; /* its headers are owned here */
+	json_t *args;                 /* owns most strings */
+	enum import_source source;
+	struct fetch_request request; /* its headers, its region are owned here */
+	char *url, *region;           /* what request needs and args do not have, or NULL */
 	const char *checksum;         /* "sha256:hex", or NULL */
 	const char *scratch;          /* directory */
 	int64_t capacity;             /* bytes of the target */
-	struct layer *layers;         /* of a container image, instead of a URL; or NULL */
+	struct layer *layers;         /* of a container image */
 	size_t layer_count;
 	const char *file;             /* in it; NULL: the only one in /disk */
 	bool verbatim;                /* no disk: its bytes as they are */
@@ -29,6 +34,8 @@ void import_job_clear(struct import_job *job);
 
 /* Hex digits of a checksum's algorithm, or -1; *type is a GChecksumType. */
 int import_checksum_parse(const char *checksum, int *type, const char **hex, struct error *err);
+/* The region that an S3 endpoint's host name tells.  g_free(). */
+char *import_s3_region(const char *url);
 
 struct import_result {
 	int64_t virtual_size, bytes; /* of the disk; as downloaded */
@@ -36,14 +43,20 @@ struct import_result {
 	enum image_compression compression;
 };
 
-/* phase: "download" or "convert"; total 0: not known. */
-typedef void import_progress(void *arg, const char *phase, int64_t done, int64_t total);
+/* How far it is. */
+struct import_progress {
+	const char *phase;     /* "download", "convert"; "verify": what an earlier life wrote is read again */
+	int64_t done, total;   /* bytes; total 0: not known */
+	int64_t durable;       /* the target has the image up to here for good, and may be resumed from there; -1: nothing new */
+	const char *validator; /* ... for what has it */
+};
+typedef void import_tell(void *arg, const struct import_progress *progress);
 
-/* Runs it.  target: file or device to write; scratch: an unnamed file.  Both stay open. */
-int import_run(const struct import_job *job, int target, int scratch, import_progress *progress, void *arg,
-    struct import_result *result, struct error *err);
+/* Runs it.  target: file, device or socket to write to; scratch: an unnamed file.  Both stay open. */
+int import_run(const struct import_job *job, int target, int scratch, import_tell *tell, void *arg, struct import_result *result,
+    struct error *err);
 
-/* Most bytes that a qcow2 file for a disk of this capacity may have. */
+/* Most bytes that an image file for a disk of this capacity may have. */
 int64_t import_scratch_limit(int64_t capacity);
 
 #endif

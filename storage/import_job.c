@@ -38,15 +38,85 @@ import_checksum_parse(const char *checksum, int *type, const char **hex, struct 
 	    err, EINVAL, "Invalid checksum format: \"algorithm:hex\" with md5, sha1, sha256 or sha512 is needed");
 }
 
-static int
-check_url(const char *url, struct error *err)
+/* --- kinds of URLs -------------------------------------------------------------------------------------------------- */
+
+static bool
+is_http(const char *url)
 {
-	if (g_ascii_strncasecmp(url, "http://", 7) == 0 || g_ascii_strncasecmp(url, "https://", 8) == 0)
+	return g_ascii_strncasecmp(url, "http://", 7) == 0 || g_ascii_strncasecmp(url, "https://", 8) == 0;
+}
+
+static int
+take_http(struct import_job *job, struct error *err)
+{
+	if (is_http(job->request.url))
 		return 0;
-	g_autofree char *shown = fetch_url_shown(url);
+	g_autofree char *shown = fetch_url_shown(job->request.url);
 	return error_set(
 	    err, EINVAL, "Invalid source URL scheme: %s begins neither with http:// nor with https://", shown);
 }
+
+char *
+import_s3_region(const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	host = host == NULL ? url : host + 3;
+	g_autofree char *name = g_strndup(host, strcspn(host, ":/?#"));
+	g_auto(GStrv) labels = g_strsplit(name, ".", -1);
+	guint count = g_strv_length(labels);
+
+	if (count >= 4 && strcmp(labels[0], "s3") == 0 && strcmp(labels[2], "amazonaws") == 0)
+		return g_strdup(labels[1]);
+	if (count >= 3 && g_str_has_prefix(labels[0], "s3-") && strcmp(labels[1], "amazonaws") == 0)
+		return g_strdup(labels[0] + 3);
+	/* An address and the oldest names tell none; servers of one's own take any, mostly. */
+	if (count < 2 || strspn(name, "0123456789.") == strlen(name) || strcmp(name, "s3.amazonaws.com") == 0)
+		return g_strdup("us-east-1");
+	return g_strdup(labels[0]);
+}
+
+/* Requests are signed with the credentials, which are never sent; without any the bucket must be public. */
+static int
+take_s3(struct import_job *job, struct error *err)
+{
+	if (take_http(job, err) < 0)
+		return error_wrap(err, "an s3 source is written https://ENDPOINT/BUCKET/OBJECT: ");
+	if (job->request.user != NULL)
+		job->request.region = job->region = import_s3_region(job->request.url);
+	return 0;
+}
+
+static int
+take_gcs(struct import_job *job, struct error *err)
+{
+	if (job->request.user != NULL || job->request.password != NULL)
+		return error_set(err, EINVAL,
+		    "a gcs source with a service account (secretRef) is not supported: make the object public, or use an http source with a signed URL");
+	if (is_http(job->request.url))
+		return 0;
+	if (g_ascii_strncasecmp(job->request.url, "gs://", 5) != 0 || strchr(job->request.url + 5, '/') == NULL)
+		return error_set(err, EINVAL, "Invalid source URL: a gcs source is written gs://BUCKET/OBJECT or https://...");
+	g_autofree char *object = g_uri_escape_string(job->request.url + 5, G_URI_RESERVED_CHARS_ALLOWED_IN_PATH, FALSE);
+	job->request.url = job->url = g_strconcat("https://storage.googleapis.com/", object, NULL);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*take)(struct import_job *job, struct error *err);
+} kinds[] = {{"http", take_http}, {"s3", take_s3}, {"gcs", take_gcs}};
+
+static int
+take_kind(struct import_job *job, const char *name, struct error *err)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return kinds[i].take(job, err);
+	return error_set(err, EINVAL, "the source of an import is \"%s\": http, s3 and gcs are known", name);
+}
+
+/* --- members --------------------------------------------------------------------------------------------------------- */
 
 /* A header may hold a secret: only its position is told. */
 static int
@@ -83,19 +153,42 @@ take_layers(struct import_job *job, const json_t *layers, struct error *err)
 	return 0;
 }
 
+static int
+take_resume(struct import_job *job, const json_t *resume, struct error *err)
+{
+	json_int_t offset = 0;
+
+	if (resume == NULL)
+		return 0;
+	if (json_unpack((json_t *)(uintptr_t)resume, "{s:I, s:s}", "offset", &offset, "validator", &job->request.validator) < 0 || offset < 0 ||
+	    offset > job->capacity)
+		return error_set(err, EINVAL, "where an import is to be resumed has an offset within the capacity and a validator");
+	job->request.from = offset;
+	return 0;
+}
+
+/* Members that are objects or lists. */
+struct parts {
+	json_t *headers, *layers, *resume;
+	const char *kind;
+};
+
 /* One of the two, and what belongs to it. */
 static int
-take_source(struct import_job *job, const json_t *layers, const json_t *headers, struct error *err)
+take_source(struct import_job *job, const struct parts *parts, struct error *err)
 {
 	const char *hex;
 	int type;
 
-	if ((job->request.url == NULL) == (layers == NULL))
+	if ((job->request.url == NULL) == (parts->layers == NULL))
 		return error_set(err, EINVAL, "an import has either a url or layers");
-	if (layers != NULL)
-		return take_layers(job, layers, err);
-	if (check_url(job->request.url, err) < 0 || take_headers(job, headers, err) < 0)
+	job->source = parts->layers != NULL ? IMPORT_FROM_LAYERS : IMPORT_FROM_URL;
+	if (parts->layers != NULL)
+		return take_layers(job, parts->layers, err);
+	if (take_kind(job, parts->kind, err) < 0 || take_headers(job, parts->headers, err) < 0 ||
+	    take_resume(job, parts->resume, err) < 0)
 		return -1;
+	job->request.verified = job->checksum != NULL;
 	return job->checksum == NULL ? 0 : import_checksum_parse(job->checksum, &type, &hex, err);
 }
 
@@ -103,23 +196,25 @@ static int
 take(struct import_job *job, struct error *err)
 {
 	json_int_t capacity = 0, connect = CONNECT_SECONDS, stall = STALL_SECONDS, times = ATTEMPTS;
-	json_t *headers = NULL, *layers = NULL;
+	struct parts parts = {.kind = "http"};
 	json_error_t problem;
-	int verbatim = 0;
+	int verbatim = 0, insecure = 0;
 
-	if (json_unpack_ex(job->args, &problem, 0, "{s?s, s?o, s?s, s?b, s?s, s?o, s?s, s?s, s?s, s:I, s:s, s?I, s?I, s?I}", "url",
-	        &job->request.url, "layers", &layers, "file", &job->file, "verbatim", &verbatim, "checksum", &job->checksum, "headers", &headers, "user", &job->request.user,
-	        "password", &job->request.password, "caPem", &job->request.ca_pem, "capacity", &capacity, "scratch",
-	        &job->scratch, "connectSeconds", &connect, "stallSeconds", &stall, "attempts", &times) < 0)
+	if (json_unpack_ex(job->args, &problem, 0, "{s?s, s?s, s?o, s?s, s?b, s?s, s?o, s?s, s?s, s?s, s?b, s?o, s:I, s:s, s?I, s?I, s?I}",
+	        "url", &job->request.url, "source", &parts.kind, "layers", &parts.layers, "file", &job->file, "verbatim", &verbatim,
+	        "checksum", &job->checksum, "headers", &parts.headers, "user", &job->request.user, "password", &job->request.password,
+	        "caPem", &job->request.ca_pem, "insecureSkipVerify", &insecure, "resume", &parts.resume, "capacity", &capacity,
+	        "scratch", &job->scratch, "connectSeconds", &connect, "stallSeconds", &stall, "attempts", &times) < 0)
 		return error_set(err, EINVAL, "the request of an import is malformed: %s", problem.text);
 	if (capacity <= 0)
 		return error_set(err, EINVAL, "the capacity of an import is %lld bytes", (long long)capacity);
 	job->capacity = capacity;
 	job->verbatim = verbatim;
+	job->request.insecure = insecure;
 	job->request.connect_seconds = (long)connect;
 	job->request.stall_seconds = (long)stall;
 	job->request.attempts = (unsigned)times;
-	return take_source(job, layers, headers, err);
+	return take_source(job, &parts, err);
 }
 
 int
@@ -139,6 +234,8 @@ void
 import_job_clear(struct import_job *job)
 {
 	g_strfreev(job->request.headers);
+	g_free(job->url);
+	g_free(job->region);
 	layers_close(job->layers, job->layer_count);
 	g_free(job->layers);
 	json_decref(job->args);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 enum {
 	CHANNEL = 3,
 	PROGRESS_MS = 250,        /* between two events */
+	SMOOTH_SECONDS = 4,       /* that the speed is smoothed over */
+	ARENAS = 2,               /* of malloc(): each reserves address space */
 	MEMORY = 1 << 30,         /* bytes */
 	CPU_SECONDS = 600,        /* and one for every SLOWEST bytes */
 	SLOWEST = 4 << 20,        /* xz on an old machine, bytes a second */
@@ -37,19 +40,44 @@ __asan_default_options(void)
 
 /* --- messages ----------------------------------------------------------------------------------------------------- */
 
-static int64_t last_progress_ms;
+/* What was told last, and how fast it has been going. */
+static struct {
+	const char *phase;
+	int64_t ms, done;
+	double rate; /* bytes a second */
+} last;
+
+/* The new speed counts the more the longer it lasted: what is shown neither jumps nor lags behind by more than some seconds. */
+static double
+smooth_rate(const struct import_progress *progress, int64_t now)
+{
+	double seconds = (double)(now - last.ms) / 1000, speed;
+
+	if (last.phase == NULL || strcmp(last.phase, progress->phase) != 0)
+		return 0;
+	if (seconds <= 0)
+		return last.rate;
+	speed = (double)MAX(progress->done - last.done, 0) / seconds;
+	return last.rate <= 0 ? speed : last.rate + (speed - last.rate) * seconds / (seconds + SMOOTH_SECONDS);
+}
 
 static void
-tell_progress(void *arg, const char *phase, int64_t done, int64_t total)
+tell_progress(void *arg, const struct import_progress *progress)
 {
 	int64_t now = clock_monotonic_ms();
 
 	(void)arg;
-	if (now - last_progress_ms < PROGRESS_MS)
+	if (last.phase != NULL && now - last.ms < PROGRESS_MS && progress->durable < 0)
 		return;
-	last_progress_ms = now;
-	json_t *event = json_pack("{s:s, s:{s:s, s:I, s:I}}", "event", "progress", "args", "phase", phase, "done",
-	    (json_int_t)done, "total", (json_int_t)total);
+	last.rate = smooth_rate(progress, now);
+	last.phase = progress->phase;
+	last.ms = now;
+	last.done = progress->done;
+	json_t *event = json_pack("{s:s, s:{s:s, s:I, s:I, s:I}}", "event", "progress", "args", "phase", progress->phase, "done",
+	    (json_int_t)progress->done, "total", (json_int_t)progress->total, "rate", (json_int_t)last.rate);
+	if (progress->durable >= 0)
+		json_object_set_new(json_object_get(event, "args"), "durable", json_pack("{s:I, s:s}", "offset", (json_int_t)progress->durable,
+		    "validator", progress->validator));
 	int rc = channel_write(CHANNEL, event, -1, NULL);
 	json_decref(event);
 	if (rc < 0)
@@ -158,6 +186,7 @@ int
 main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
+	mallopt(M_ARENA_MAX, ARENAS);
 	log_open("solovirt-import", LOG_LEVEL_INFO);
 	if (fcntl(CHANNEL, F_SETFD, FD_CLOEXEC) < 0) {
 		log_error("solovirt-import is started by solovirtd, which hands it descriptor %d", CHANNEL);

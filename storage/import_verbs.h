@@ -4,16 +4,25 @@
  * bounded memory, CPU time, file sizes; it may write only an unnamed file that it makes in the scratch directory
  * beforehand, and the descriptor it was handed.
  *
- *  import  {"url","checksum"?,"headers":[],"user"?,"password"?,"caPem"?,"capacity":BYTES,"scratch":DIR,
- *           "connectSeconds"?:30,"stallSeconds"?:60,"attempts"?:5}
- *          + descriptor of the target (a regular file or block device, opened read-write, that reads as zeros)
+ *  import  {"url","source"?:"http"|"s3"|"gcs","checksum"?,"headers":[],"user"?,"password"?,"caPem"?,"insecureSkipVerify"?:false,
+ *           "resume"?:{"offset","validator"},"capacity":BYTES,"scratch":DIR,"connectSeconds"?:30,"stallSeconds"?:60,"attempts"?:5}
+ *          + descriptor of the target, that reads as zeros: a regular file or block device, opened read-write, or a stream socket
+ *          on which another process serves the volume (storage/nbd.h)
+ *          source: http: http(s)://, user and password for basic authentication; s3: http(s)://ENDPOINT/BUCKET/OBJECT, signed with
+ *          user (accessKeyId) and password (secretKey), the region is that of the host's name, anonymous without user; gcs:
+ *          gs://BUCKET/OBJECT or https, public objects only
+ *          resume: what the last progress event with "durable" said, of an import of the same url into the same target that was
+ *          cut off; with it the target holds what that one wrote
  *          or, instead of url and what goes with it, "layers":[{"path","sha256"}],"file"?,"verbatim"?:false of a container image: files
  *          that the worker opens before it gives up its rights, the lowest first; file: the only one in /disk when not given;
  *          verbatim: it is no disk, but a kernel or the like
- *          -> {"virtualSize","bytes","format":"raw"|"qcow2","compression":""|"gz"|"xz"|"zst"}
+ *          -> {"virtualSize","bytes","format":"raw"|"qcow2"|"vmdk"|"vdi"|"vhd"|"vhdx","compression":""|"gz"|"xz"|"zst"}
  *  Errors: code EINVAL: the image will never do (hostile, too large, wrong checksum, not an image): do not retry;
- *          EIO, ETIMEDOUT, ECONNREFUSED ...: try again later.  Text says what and why, without secrets.
- *  events: progress {"phase":"download"|"convert","done":BYTES,"total":BYTES or 0}   at most 4 a second
+ *          ESTALE: it was replaced since "resume": begin anew, with a fresh target and without resume;
+ *          ENOSPC: the storage is full; EIO, ETIMEDOUT, ECONNREFUSED ...: try again later.  Text says what and why, without secrets.
+ *  events: progress {"phase":"download"|"convert"|"verify","done":BYTES,"total":BYTES or 0,"rate":BYTES a second,
+ *          "durable"?:{"offset","validator"}}   at most 4 a second, and those with "durable".  The phases follow each other: verify
+ *          (after "resume", with a checksum), download, convert (of what could not be read in place)
  *
  * The target always gets raw data of the image's virtual size (the rest of it stays zero: holes where it can).
  */

@@ -1,19 +1,28 @@
 libsolovirt_a_SOURCES += \
+	storage/blob.c storage/blob.h \
+	storage/bytes.h \
 	storage/confine.c storage/confine.h \
-	storage/fetch.h storage/fetch_url.c \
+	storage/convert.c storage/convert.h \
+	storage/fetch.h storage/fetch_private.h storage/fetch_url.c \
 	storage/image.c storage/image.h \
+	storage/image_map.c storage/image_map.h \
 	storage/import.c storage/import.h storage/import_job.c storage/import_verbs.h \
 	storage/iso.c storage/iso.h \
 	storage/layers.c storage/layers.h \
 	storage/nbd.h \
 	storage/oci.c storage/oci.h \
-	storage/qcow2.c storage/qcow2.h \
+	storage/qcow2.c \
 	storage/seed.c storage/seed.h \
 	storage/seed_keys.c \
 	storage/sparse.c storage/sparse.h \
 	storage/tar.c storage/tar.h \
+	storage/target.c storage/target.h storage/target_nbd.c storage/target_private.h \
 	storage/unpack.c storage/unpack.h \
+	storage/vdi.c \
+	storage/vhd.c \
+	storage/vhdx.c \
+	storage/vmdk.c \
 	storage/volume_verbs.h
 
 # Only the worker links libcurl.
-solovirt_import_SOURCES = storage/import_main.c storage/fetch.c
+solovirt_import_SOURCES = storage/import_main.c storage/fetch.c storage/fetch_ranges.c

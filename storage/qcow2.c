@@ -1,5 +1,5 @@
 /*
- * Reading qcow2; see qcow2.h.  Format: qemu docs/interop/qcow2.txt.
+ * Reading qcow2; see image_map.h.  Format: qemu docs/interop/qcow2.txt.
  *
  *   L1 entry:  | 63 copied |  55..9 offset of an L2 table, 0: nothing there |
  *   L2 entry:  | 63 copied | 62 compressed = 0 | 55..9 offset of a cluster, 0: nothing there | 0 reads as zeros |
@@ -13,214 +13,152 @@
 #include <glib.h>
 #include <inttypes.h>
 #include <stdbool.h>
-#include <unistd.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include "src/base/error.h"
-#include "storage/qcow2.h"
-#include "storage/sparse.h"
+#include "storage/blob.h"
+#include "storage/bytes.h"
+#include "storage/image_map.h"
 
 #define OFFSET_MASK UINT64_C(0x00fffffffffffe00)
 #define ENTRY_COMPRESSED (UINT64_C(1) << 62)
 #define ENTRY_ZERO UINT64_C(1)
+static const char format[] = "qcow2";
 
-enum { SUBCLUSTERS = 32, COMPRESSED_WINDOW = 12 /* bits, qemu's */ };
+enum { SUBCLUSTERS = 32 };
 
-struct reader {
-	int fd;
-	int64_t file_size;
-	const struct image_qcow2 *image;
-	struct sparse *out;
-	size_t cluster;   /* bytes */
-	uint8_t *table;   /* an L2 table: one cluster */
-	uint8_t *data;    /* a cluster of the disk */
-	uint8_t *packed;  /* a compressed cluster; an entry can claim two clusters of bytes */
-	ZSTD_DCtx *zstd;
-	qcow2_progress *progress;
-	void *arg;
+struct qcow2 {
+	struct image_map map;
+	struct image_qcow2 header;
+	int64_t cluster;    /* bytes */
+	int64_t span;       /* bytes of the disk that an L2 table stands for */
+	int64_t table_of;   /* index of the L2 table that is here; -1: none */
+	bool table_absent;  /* ... and that there is none: all of it reads as zeros */
+	uint8_t *table;     /* one cluster */
 };
 
-static uint64_t
-be64(const uint8_t *at)
+static struct qcow2 *
+of(struct image_map *map)
 {
-	uint64_t value = 0;
-
-	for (int i = 0; i < 8; i++)
-		value = value << 8 | at[i];
-	return value;
+	return (struct qcow2 *)map;
 }
 
+static void
+qcow2_free(struct image_map *map)
+{
+	g_free(of(map)->table);
+	g_free(map);
+}
+
+static struct image_map *
+qcow2_open(struct blob *blob, int64_t limit, struct error *err)
+{
+	size_t length = (size_t)MIN(IMAGE_HEAD, blob->size);
+	g_autofree uint8_t *head = g_malloc(IMAGE_HEAD);
+	struct image_qcow2 header;
+
+	if (blob_read(blob, head, length, 0, err) < 0 || image_check_qcow2(head, length, blob->size, limit, &header, err) < 0)
+		return NULL;
+	struct qcow2 *image = g_new0(struct qcow2, 1);
+	int64_t cluster = (int64_t)1 << header.cluster_bits;
+	*image = (struct qcow2){
+		.map = {.class = &image_qcow2_class, .blob = blob, .virtual_size = header.virtual_size,
+		    .packing = header.compression == IMAGE_ZSTD ? IMAGE_PACKED_ZSTD : IMAGE_PACKED_DEFLATE,
+		    .unit = (size_t)cluster},
+		.header = header,
+		.cluster = cluster,
+		.span = cluster / (header.extended ? 16 : 8) * cluster,
+		.table_of = -1,
+		.table = g_malloc((size_t)cluster),
+	};
+	return &image->map;
+}
+
+/* --- tables --------------------------------------------------------------------------------------------------------- */
+
+/* Makes the L2 table with this index the one that is here. */
 static int
-read_at(const struct reader *reader, uint8_t *data, size_t length, uint64_t offset, const char *what, struct error *err)
+load_table(struct qcow2 *image, int64_t index, struct error *err)
 {
-	if (offset > (uint64_t)reader->file_size || length > (uint64_t)reader->file_size - offset)
-		return error_set(err, EINVAL, "the qcow2 image is truncated: %s lies behind the end of the file", what);
-	for (size_t at = 0; at < length;) {
-		ssize_t n = pread(reader->fd, data + at, length - at, (off_t)(offset + at));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? error_errno(err, "cannot read the scratch file") :
-			    error_set(err, EIO, "the scratch file ended early");
-		at += (size_t)n;
-	}
-	return 0;
-}
-
-/* --- compressed clusters ------------------------------------------------------------------------------------------ */
-
-static bool
-inflate_cluster(const struct reader *reader, size_t length)
-{
-	z_stream stream = {.next_in = reader->packed, .avail_in = (uInt)length, .next_out = reader->data,
-	    .avail_out = (uInt)reader->cluster};
-
-	if (inflateInit2(&stream, -COMPRESSED_WINDOW) != Z_OK)
-		return false;
-	int rc = inflate(&stream, Z_FINISH);
-	inflateEnd(&stream);
-	return stream.avail_out == 0 && (rc == Z_STREAM_END || rc == Z_BUF_ERROR);
-}
-
-/* The frame may be followed by the rest of its sector: decompression stops when the cluster is full. */
-static bool
-unzstd_cluster(const struct reader *reader, size_t length)
-{
-	ZSTD_inBuffer in = {reader->packed, length, 0};
-	ZSTD_outBuffer out = {reader->data, reader->cluster, 0};
-
-	ZSTD_DCtx_reset(reader->zstd, ZSTD_reset_session_only);
-	while (out.pos < out.size) {
-		size_t before = in.pos + out.pos;
-		if (ZSTD_isError(ZSTD_decompressStream(reader->zstd, &out, &in)) || in.pos + out.pos == before)
-			return false;
-	}
-	return true;
-}
-
-static int
-read_compressed(const struct reader *reader, uint64_t entry, struct error *err)
-{
-	unsigned bits = 62 - (reader->image->cluster_bits - 8);
-	uint64_t offset = entry & ((UINT64_C(1) << bits) - 1);
-	uint64_t further = (entry & (ENTRY_COMPRESSED - 1)) >> bits;
-	size_t length = (size_t)((further + 1) * 512 - offset % 512);
-
-	/* The last sector need not be there whole. */
-	if (offset < (uint64_t)reader->file_size)
-		length = (size_t)MIN((uint64_t)length, (uint64_t)reader->file_size - offset);
-	if (read_at(reader, reader->packed, length, offset, "a compressed cluster", err) < 0)
-		return -1;
-	if (!(reader->image->compression == IMAGE_ZSTD ? unzstd_cluster : inflate_cluster)(reader, length))
-		return error_set(err, EINVAL,
-		    "the qcow2 image is damaged: the cluster at 0x%" PRIx64 " cannot be decompressed", offset);
-	return 0;
-}
-
-/* --- clusters ----------------------------------------------------------------------------------------------------- */
-
-/* Bytes of the virtual disk that are left, up to "most". */
-static size_t
-left(const struct reader *reader, size_t most)
-{
-	return (size_t)MIN((int64_t)most, reader->image->virtual_size - reader->out->offset);
-}
-
-static int
-put_plain(const struct reader *reader, uint64_t offset, size_t length, struct error *err)
-{
-	if (read_at(reader, reader->data, length, offset, "a cluster", err) < 0)
-		return -1;
-	return sparse_write(reader->out, reader->data, length, err);
-}
-
-static int
-put_subclusters(const struct reader *reader, uint64_t offset, uint64_t bitmap, struct error *err)
-{
-	size_t size = reader->cluster / SUBCLUSTERS;
-
-	for (unsigned i = 0; i < SUBCLUSTERS; i++) {
-		bool allocated = bitmap >> i & 1, zeros = bitmap >> (SUBCLUSTERS + i) & 1;
-		size_t length = left(reader, size);
-		if (allocated && (zeros || offset == 0))
-			return error_set(err, EINVAL, "the qcow2 image is damaged: a subcluster is there and is not");
-		int rc = allocated ? put_plain(reader, offset + i * size, length, err)
-		                   : sparse_skip(reader->out, (int64_t)length, err);
-		if (rc < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-put_cluster(const struct reader *reader, const uint8_t *at, struct error *err)
-{
-	uint64_t entry = be64(at), offset = entry & OFFSET_MASK;
-	size_t length = left(reader, reader->cluster);
-
-	if (entry & ENTRY_COMPRESSED) {
-		if (read_compressed(reader, entry, err) < 0)
-			return -1;
-		return sparse_write(reader->out, reader->data, length, err);
-	}
-	if (offset % reader->cluster != 0)
-		return error_set(err, EINVAL, "the qcow2 image is damaged: a cluster begins at 0x%" PRIx64, offset);
-	if (reader->image->extended)
-		return put_subclusters(reader, offset, be64(at + 8), err);
-	if (offset == 0 || (entry & ENTRY_ZERO))
-		return sparse_skip(reader->out, (int64_t)length, err);
-	return put_plain(reader, offset, length, err);
-}
-
-/* All that one L1 entry stands for. */
-static int
-put_table(const struct reader *reader, uint64_t l1_entry, struct error *err)
-{
-	uint64_t offset = l1_entry & OFFSET_MASK;
-	size_t entry = reader->image->extended ? 16 : 8, count = reader->cluster / entry;
-
-	if (offset == 0)
-		return sparse_skip(reader->out, MIN((int64_t)(count * reader->cluster),
-		    reader->image->virtual_size - reader->out->offset), err);
-	if (offset % reader->cluster != 0)
-		return error_set(err, EINVAL, "the qcow2 image is damaged: an L2 table begins at 0x%" PRIx64, offset);
-	if (read_at(reader, reader->table, reader->cluster, offset, "an L2 table", err) < 0)
-		return -1;
-	for (size_t i = 0; i < count && reader->out->offset < reader->image->virtual_size; i++) {
-		if (put_cluster(reader, reader->table + i * entry, err) < 0)
-			return -1;
-		reader->progress(reader->arg, reader->out->offset, reader->image->virtual_size);
-	}
-	return 0;
-}
-
-int
-qcow2_read(int fd, int64_t file_size, const struct image_qcow2 *image, struct sparse *out, qcow2_progress *progress,
-    void *arg, struct error *err)
-{
-	size_t cluster = (size_t)1 << image->cluster_bits;
-	g_autofree uint8_t *buffer = g_malloc(4 * cluster);
-	struct reader reader = {.fd = fd,
-	    .file_size = file_size,
-	    .image = image,
-	    .out = out,
-	    .cluster = cluster,
-	    .table = buffer,
-	    .data = buffer + cluster,
-	    .packed = buffer + 2 * cluster,
-	    .zstd = ZSTD_createDCtx(),
-	    .progress = progress,
-	    .arg = arg};
 	uint8_t entry[8];
-	int rc = 0;
 
-	for (uint32_t i = 0; rc == 0 && out->offset < image->virtual_size; i++) {
-		rc = read_at(
-		    &reader, entry, sizeof(entry), (uint64_t)image->l1_offset + 8 * (uint64_t)i, "the L1 table", err);
-		if (rc == 0)
-			rc = put_table(&reader, be64(entry), err);
-	}
-	ZSTD_freeDCtx(reader.zstd);
-	return rc;
+	if (image->table_of == index)
+		return 0;
+	image->table_of = -1;
+	if (image_map_read(image->map.blob, format, "the L1 table", entry, sizeof(entry),
+	    (uint64_t)image->header.l1_offset + 8 * (uint64_t)index, err) < 0)
+		return -1;
+	uint64_t offset = be64_at(entry) & OFFSET_MASK;
+	if (offset % (uint64_t)image->cluster != 0)
+		return error_set(err, EINVAL, "the qcow2 image is damaged: an L2 table begins at 0x%" PRIx64, offset);
+	image->table_absent = offset == 0;
+	if (offset != 0 &&
+	    image_map_read(image->map.blob, format, "an L2 table", image->table, (size_t)image->cluster, offset, err) < 0)
+		return -1;
+	image->table_of = index;
+	return 0;
 }
+
+static int
+find_compressed(const struct qcow2 *image, uint64_t entry, struct image_extent *extent, struct error *err)
+{
+	unsigned bits = 62 - (image->header.cluster_bits - 8);
+	uint64_t offset = entry & ((UINT64_C(1) << bits) - 1), size = (uint64_t)image->map.blob->size;
+	uint64_t further = (entry & (ENTRY_COMPRESSED - 1)) >> bits;
+
+	if (offset >= size)
+		return error_set(
+		    err, EINVAL, "the qcow2 image is truncated: a compressed cluster lies behind the end of the file");
+	extent->offset = (int64_t)offset;
+	/* The last sector need not be there whole. */
+	extent->packed = (uint32_t)MIN((further + 1) * 512 - offset % 512, size - offset);
+	return 0;
+}
+
+/* A subcluster. */
+static int
+find_part(const struct qcow2 *image, uint64_t offset, uint64_t bitmap, int64_t within, struct image_extent *extent,
+    struct error *err)
+{
+	int64_t size = image->cluster / SUBCLUSTERS;
+	unsigned i = (unsigned)(within / size);
+	bool allocated = bitmap >> i & 1, zeros = bitmap >> (SUBCLUSTERS + i) & 1;
+
+	if (allocated && (zeros || offset == 0))
+		return error_set(err, EINVAL, "the qcow2 image is damaged: a subcluster is there and is not");
+	extent->length = size - within % size;
+	if (allocated)
+		extent->offset = (int64_t)offset + within;
+	return 0;
+}
+
+static int
+qcow2_find(struct image_map *map, int64_t at, struct image_extent *extent, struct error *err)
+{
+	struct qcow2 *image = of(map);
+	int64_t within = at % image->cluster;
+	const uint8_t *place = image->table + at % image->span / image->cluster * (image->header.extended ? 16 : 8);
+
+	if (load_table(image, at / image->span, err) < 0)
+		return -1;
+	if (image->table_absent) {
+		extent->length = image->span - at % image->span;
+		return 0;
+	}
+	uint64_t entry = be64_at(place), offset = entry & OFFSET_MASK;
+	extent->length = image->cluster - within;
+	if (entry & ENTRY_COMPRESSED)
+		return find_compressed(image, entry, extent, err);
+	if (offset % (uint64_t)image->cluster != 0)
+		return error_set(err, EINVAL, "the qcow2 image is damaged: a cluster begins at 0x%" PRIx64, offset);
+	if (image->header.extended) {
+		if (find_part(image, offset, be64_at(place + 8), within, extent, err) < 0)
+			return -1;
+	} else if (offset != 0 && !(entry & ENTRY_ZERO)) {
+		extent->offset = (int64_t)offset + within;
+	}
+	return extent->offset == IMAGE_HOLE ? 0 :
+	    image_map_check(map, format, (uint64_t)extent->offset,
+	        (uint64_t)MIN(extent->length, map->virtual_size - at), err);
+}
+
+const struct image_map_class image_qcow2_class = {.open = qcow2_open, .find = qcow2_find, .free = qcow2_free};

@@ -1,4 +1,4 @@
-/* Writes a stream to a disk that reads as zeros, leaving holes where the stream has zeros. */
+/* Writes to a disk that reads as zeros, leaving holes where the data has zeros. */
 #ifndef SOLOVIRT_STORAGE_SPARSE_H
 #define SOLOVIRT_STORAGE_SPARSE_H
 
@@ -6,19 +6,20 @@
 #include <stdint.h>
 
 struct error;
+struct target;
 
-/* Starts zeroed but for fd and limit. */
+/* Starts zeroed but for target and limit. */
 struct sparse {
-	int fd;         /* regular file or block device that was made fresh; not owned */
-	int64_t limit;  /* bytes that fit */
-	int64_t offset; /* where the stream is */
+	struct target *target; /* made fresh; not owned */
+	int64_t limit;         /* bytes that fit */
+	int64_t offset;        /* where the next bytes go; may be set between two writes */
 };
 
-/* Appends.  EINVAL when it does not fit below limit, ENOSPC, EIO ... */
+/* Writes at offset, which moves on.  EINVAL when it does not fit below limit, ENOSPC, EIO ... */
 int sparse_write(struct sparse *sparse, const uint8_t *data, size_t length, struct error *err);
 /* As if that many zeros were written. */
 int sparse_skip(struct sparse *sparse, int64_t length, struct error *err);
-/* Makes a regular file as long as the stream at least, and all of it durable. */
-int sparse_finish(struct sparse *sparse, struct error *err);
+/* Makes a regular file as long as size at least, and all of it durable. */
+int sparse_finish(struct sparse *sparse, int64_t size, struct error *err);
 
 #endif

@@ -43,6 +43,7 @@ unit_programs = \
 	tests/unit/test_spool_plan \
 	tests/unit/test_spool_scan \
 	tests/unit/test_store \
+	tests/unit/test_target \
 	tests/unit/test_vm_plan \
 	tests/unit/test_websocket
 check_PROGRAMS += $(unit_programs) tests/unit/worker_echo

@@ -46,25 +46,24 @@ detect(const char *bytes, size_t length, size_t at, enum image_format *format)
 
 START_TEST(formats)
 {
+	static const struct { const char *bytes; size_t length, at; enum image_format found; } rows[] = {
+		{"QFI\xfb\0\0\0\3", 8, 0, IMAGE_QCOW2}, {"KDMV", 4, 0, IMAGE_VMDK}, {"\x7f\x10\xda\xbe", 4, 0x40, IMAGE_VDI},
+		{"conectix", 8, 0, IMAGE_VHD}, {"vhdxfile", 8, 0, IMAGE_VHDX}, {"", 0, 0, IMAGE_RAW}, {"\x55\xaa", 2, 510, IMAGE_RAW},
+	};
 	enum image_format format;
 
-	ck_assert_int_eq(detect("QFI\xfb\0\0\0\3", 8, 0, &format), 0);
-	ck_assert_int_eq(format, IMAGE_QCOW2);
-	ck_assert_int_eq(detect("", 0, 0, &format), 0);
-	ck_assert_int_eq(format, IMAGE_RAW);
-	ck_assert_int_eq(detect("\x55\xaa", 2, 510, &format), 0);
-	ck_assert_int_eq(format, IMAGE_RAW);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		ck_assert_int_eq(detect(rows[i].bytes, rows[i].length, rows[i].at, &format), 0);
+		ck_assert_int_eq(format, rows[i].found);
+	}
 }
 END_TEST
 
 START_TEST(refused_formats)
 {
 	static const struct { const char *bytes; size_t length, at; const char *text; } rows[] = {
-		{"KDMV", 4, 0, "a VMDK image; supported are raw (also ISO) and qcow2, plain or as gz, xz or zst"},
+		{"COWD", 4, 0, "a VMDK image of ESX; supported are raw (also ISO), qcow2, VMDK, VDI, VHD and VHDX, plain or as gz, xz or zst"},
 		{"# Disk DescriptorFile\nversion=1", 31, 0, "VMDK descriptor"},
-		{"\x7f\x10\xda\xbe", 4, 0x40, "VDI"},
-		{"vhdxfile", 8, 0, "VHDX"},
-		{"conectix", 8, 0, "VHD"},
 		{"LUKS\xba\xbe\0\1", 8, 0, "LUKS"},
 		{"QED\0", 4, 0, "QED"},
 		{"QFI\xfb\0\0\0\1", 8, 0, "version 1"},

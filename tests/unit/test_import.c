@@ -35,6 +35,7 @@ struct asked {
 	const char *name;    /* file behind the behaviour's prefix */
 	char *body;
 	gsize length, from;  /* the file; where Range begins */
+	gsize to;            /* ... and ends, exclusive */
 	bool ranged;
 	unsigned times;      /* how often this behaviour was asked before */
 };
@@ -81,6 +82,85 @@ static void
 serve_plain(const struct asked *asked)
 {
 	say_file(asked, true, "\"a\"", G_MAXSIZE);
+}
+
+/* A part, as it was asked for, of which only "most" bytes are sent. */
+static void
+say_part(const struct asked *asked, const char *etag, gsize most)
+{
+	gsize to = MIN(asked->to, asked->length), length = to - MIN(asked->from, to);
+
+	if (!asked->ranged || length == 0) {
+		say_file(asked, false, etag, most);
+		return;
+	}
+	say_line(asked->fd, "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes %zu-%zu/%zu\r\nETag: %s\r\nContent-Length: %zu\r\n"
+	    "Connection: close\r\n\r\n", asked->from, to - 1, asked->length, etag, length);
+	say(asked->fd, asked->body + asked->from, MIN(most, length));
+}
+
+static void
+serve_ranges(const struct asked *asked)
+{
+	say_part(asked, "\"a\"", G_MAXSIZE);
+}
+
+/* Each answer ends early, but the last ones. */
+static void
+serve_broken_ranges(const struct asked *asked)
+{
+	say_part(asked, "\"a\"", asked->times % 2 == 1 ? 100000 : G_MAXSIZE);
+}
+
+/* The file is replaced, and If-Range is not heeded. */
+static void
+serve_changing_ranges(const struct asked *asked)
+{
+	say_part(asked, asked->times < 3 ? "\"a\"" : "\"b\"", G_MAXSIZE);
+}
+
+/* Too many at a time, now and then. */
+static void
+serve_busy_ranges(const struct asked *asked)
+{
+	if (asked->times % 3 == 2)
+		say_line(asked->fd, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+	else
+		serve_ranges(asked);
+}
+
+/* All that follows instead of what was asked for. */
+static void
+serve_long_ranges(const struct asked *asked)
+{
+	struct asked all = *asked;
+
+	all.to = asked->length;
+	serve_ranges(&all);
+}
+
+static void
+serve_nameless_ranges(const struct asked *asked)
+{
+	say_part(asked, "W/\"weak\"", G_MAXSIZE);
+}
+
+static void
+serve_html(const struct asked *asked)
+{
+	say_line(asked->fd, "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+	    asked->length);
+	say(asked->fd, asked->body, asked->length);
+}
+
+static void
+serve_endless_headers(const struct asked *asked)
+{
+	g_autofree char *value = g_strnfill(8000, 'x');
+
+	say_line(asked->fd, "HTTP/1.1 200 OK\r\n");
+	for (int i = 0; i < 1000; i++)
+		say_line(asked->fd, "X-%d: %s\r\n", i, value);
 }
 
 static void
@@ -168,7 +248,11 @@ static struct behaviour {
 	{"/nolength/", serve_without_length, 0}, {"/stalling/", serve_stalling, 0},
 	{"/redirect/", serve_redirect, 0}, {"/escape/", serve_escape, 0},
 	{"/loop/", serve_loop, 0},         {"/status/", serve_status, 0},
-	{"/private/", serve_private, 0},
+	{"/private/", serve_private, 0},   {"/ranges/", serve_ranges, 0},
+	{"/broken/", serve_broken_ranges, 0}, {"/replaced/", serve_changing_ranges, 0},
+	{"/busy/", serve_busy_ranges, 0},  {"/long/", serve_long_ranges, 0},
+	{"/nameless/", serve_nameless_ranges, 0}, {"/html/", serve_html, 0},
+	{"/headers/", serve_endless_headers, 0},
 };
 
 static void
@@ -180,7 +264,9 @@ serve_request(int fd, char *request)
 
 	if (range != NULL) {
 		asked.ranged = true;
-		asked.from = (gsize)strtoull(range + strlen("Range: bytes="), NULL, 10);
+		char *end;
+		asked.from = (gsize)strtoull(range + strlen("Range: bytes="), &end, 10);
+		asked.to = g_ascii_isdigit(end[1]) ? (gsize)strtoull(end + 1, NULL, 10) + 1 : G_MAXSIZE;
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(behaviours); i++) {
 		if (!g_str_has_prefix(words[1], behaviours[i].prefix))
@@ -296,12 +382,23 @@ static const char *const commands[] = {
 	"qemu-img create -q -f qcow2 -u -b /etc/passwd -F raw backing.qcow2 1M",
 	"qemu-img create -q -f qcow2 -o data_file=outside.raw,data_file_raw=on datafile.qcow2 1M",
 	"qemu-img create -q -f qcow2 huge.qcow2 1P",
-	"qemu-img convert -f raw -O vmdk disk.raw disk.vmdk",
+	"qemu-img convert -f raw -O vmdk disk.raw disk.vmdk && gzip -k disk.vmdk",
+	"qemu-img convert -f raw -O vmdk -o subformat=streamOptimized disk.raw stream.vmdk",
+	"qemu-img convert -f raw -O vmdk -o subformat=monolithicFlat disk.raw flat.vmdk",
+	"qemu-img convert -f raw -O vmdk -o subformat=twoGbMaxExtentSparse disk.raw split.vmdk",
+	"qemu-img convert -f raw -O vdi disk.raw disk.vdi && qemu-img convert -f raw -O vdi -o static=on disk.raw static.vdi",
+	"qemu-img convert -f raw -O vpc -o force_size=on disk.raw disk.vhd && xz -k -0 disk.vhd",
+	"qemu-img convert -f raw -O vpc -o force_size=on,subformat=fixed disk.raw fixed.vhd",
+	"qemu-img convert -f raw -O vhdx disk.raw disk.vhdx && zstd -q -k disk.vhdx",
+	"qemu-img convert -f raw -O vhdx -o block_state_zero=off,block_size=2M disk.raw two.vhdx",
+	"qemu-img convert -f raw -O vhdx -o subformat=fixed disk.raw fixed.vhdx",
+	"for k in vmdk vdi vhd vhdx; do head -c 700000 disk.$k > half.$k; done; head -c 300000 stream.vmdk > half-stream.vmdk",
 	"head -c 1000000 disk.qcow2 > half.qcow2",
 	"for k in gz xz zst; do head -c 200000 disk.raw.$k > half.raw.$k; done",
 	"head -c 64M /dev/zero | gzip > bomb.gz",
 	": > empty && echo '<!DOCTYPE html><p>Log in' > page.html && head -c 1500 disk.raw > short.raw",
 	"sha256sum disk.raw.gz | cut -d' ' -f1 | tr -d '\\n' > sum && sha512sum disk.raw | cut -d' ' -f1 | tr -d '\\n' > sum512",
+	"for k in q:disk.qcow2 d:deflate.qcow2 v:stream.vmdk; do md5sum ${k#*:} | cut -d' ' -f1 | tr -d '\\n' > sum${k%:*}; done",
 };
 
 static void
@@ -488,6 +585,45 @@ static const struct {
 	{"/breaking/disk.raw", "raw", ""},
 	{"/breaking/disk.raw.gz", "raw", "gz"},
 	{"/breaking/disk.qcow2", "qcow2", ""},
+	{"/plain/disk.vmdk", "vmdk", ""},
+	{"/plain/disk.vmdk.gz", "vmdk", "gz"},
+	{"/plain/stream.vmdk", "vmdk", ""},
+	{"/plain/disk.vdi", "vdi", ""},
+	{"/plain/static.vdi", "vdi", ""},
+	{"/plain/disk.vhd", "vhd", ""},
+	{"/plain/disk.vhd.xz", "vhd", "xz"},
+	{"/plain/fixed.vhd", "vhd", ""},
+	{"/plain/disk.vhdx", "vhdx", ""},
+	{"/plain/disk.vhdx.zst", "vhdx", "zst"},
+	{"/plain/two.vhdx", "vhdx", ""},
+	{"/plain/fixed.vhdx", "vhdx", ""},
+	{"/ranges/disk.raw", "raw", ""},
+	{"/ranges/disk.raw.gz", "raw", "gz"},
+	{"/ranges/disk.qcow2", "qcow2", ""},
+	{"/ranges/disk.qcow2.gz", "qcow2", "gz"},
+	{"/ranges/v2.qcow2", "qcow2", ""},
+	{"/ranges/large.qcow2", "qcow2", ""},
+	{"/ranges/deflate.qcow2", "qcow2", ""},
+	{"/ranges/deflate-small.qcow2", "qcow2", ""},
+	{"/ranges/zstd.qcow2", "qcow2", ""},
+	{"/ranges/extended.qcow2", "qcow2", ""},
+	{"/ranges/extended-deflate.qcow2", "qcow2", ""},
+	{"/ranges/snapshot.qcow2", "qcow2", ""},
+	{"/ranges/disk.vmdk", "vmdk", ""},
+	{"/ranges/stream.vmdk", "vmdk", ""},
+	{"/ranges/disk.vdi", "vdi", ""},
+	{"/ranges/disk.vhd", "vhd", ""},
+	{"/ranges/fixed.vhd", "vhd", ""},
+	{"/ranges/disk.vhdx", "vhdx", ""},
+	{"/broken/disk.raw", "raw", ""},
+	{"/broken/disk.qcow2", "qcow2", ""},
+	{"/broken/stream.vmdk", "vmdk", ""},
+	{"/busy/disk.raw", "raw", ""},
+	{"/busy/disk.vdi", "vdi", ""},
+	{"/long/disk.raw", "raw", ""},
+	{"/long/disk.qcow2", "qcow2", ""},
+	{"/nameless/disk.raw", "raw", ""},
+	{"/nameless/disk.qcow2", "qcow2", ""},
 };
 
 START_TEST(imports)
@@ -565,6 +701,8 @@ START_TEST(right_checksums)
 {
 	static const struct { const char *path, *algorithm, *file; } rows[] = {
 		{"/plain/disk.raw.gz", "sha256", "sum"}, {"/plain/disk.raw", "sha512", "sum512"}, {"/breaking/disk.raw.gz", "SHA256", "sum"},
+		{"/ranges/disk.raw", "sha512", "sum512"}, {"/broken/disk.raw", "sha512", "sum512"}, {"/ranges/disk.qcow2", "md5", "sumq"},
+		{"/broken/deflate.qcow2", "md5", "sumd"}, {"/ranges/stream.vmdk", "md5", "sumv"}, {"/plain/disk.qcow2", "md5", "sumq"},
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -615,7 +753,26 @@ static const struct {
 	{"/plain/half.raw.zst", 9 * MIB, EINVAL, "truncated"},
 	{"/nolength/half.raw.gz", 9 * MIB, EIO, "truncated"},
 	{"/plain/damaged.gz", 9 * MIB, EINVAL, "damaged"},
-	{"/plain/disk.vmdk", 9 * MIB, EINVAL, "VMDK"},
+	{"/plain/flat.vmdk", 9 * MIB, EINVAL, "VMDK descriptor"},
+	{"/plain/split-s001.vmdk", 9 * MIB, EINVAL, "no descriptor in it"},
+	{"/plain/half.vmdk", 9 * MIB, EINVAL, "truncated"},
+	{"/ranges/half.vmdk", 9 * MIB, EINVAL, "truncated"},
+	{"/ranges/half-stream.vmdk", 9 * MIB, EINVAL, "truncated"},
+	{"/plain/half.vdi", 9 * MIB, EINVAL, "truncated"},
+	{"/plain/half.vhd", 9 * MIB, EINVAL, "truncated"},
+	{"/plain/half.vhdx", 9 * MIB, EINVAL, "truncated"},
+	{"/ranges/half.qcow2", 9 * MIB, EINVAL, "truncated"},
+	{"/ranges/disk.vmdk", 8 * MIB, EINVAL, "A larger PVC is required"},
+	{"/ranges/disk.vdi", 8 * MIB, EINVAL, "A larger PVC is required"},
+	{"/ranges/disk.vhd", 8 * MIB, EINVAL, "A larger PVC is required"},
+	{"/ranges/disk.vhdx", 8 * MIB, EINVAL, "A larger PVC is required"},
+	{"/ranges/disk.raw", 4 * MIB, EINVAL, "virtual image size 8389120 "},
+	{"/ranges/empty", 9 * MIB, EINVAL, "empty"},
+	{"/ranges/bomb.gz", 9 * MIB, EINVAL, "A larger PVC is required"},
+	{"/replaced/disk.raw", 9 * MIB, EIO, "was replaced while it was downloaded"},
+	{"/replaced/disk.qcow2", 9 * MIB, EIO, "was replaced while it was downloaded"},
+	{"/html/disk.raw", 9 * MIB, EINVAL, "web page"},
+	{"/headers/disk.raw", 9 * MIB, EINVAL, "headers"},
 	{"/plain/page.html", 9 * MIB, EINVAL, "web page"},
 	{"/plain/empty", 9 * MIB, EINVAL, "empty"},
 	{"/escape/disk.raw", 9 * MIB, EINVAL, "rotocol"},
