@@ -108,12 +108,22 @@ const struct column claim_columns[] = { { "Status", "string", "", false, claim_p
 	{ "VolumeMode", "string", "", true, claim_mode_cell }, { 0 } };
 
 CELL(class_provisioner_cell, struct storage_class, put(out, o->provisioner))
-CELL(class_reclaim_cell, struct storage_class, put(out, o->reclaim_policy == RECLAIM_RETAIN ? "Retain" : "Delete"))
+CELL(class_reclaim_cell, struct storage_class, put(out, reclaim_policy_words[o->reclaim_policy]))
 CELL(class_binding_cell, struct storage_class, put(out, o->volume_binding_mode == 2 ? "WaitForFirstConsumer" : "Immediate"))
 CELL(class_expansion_cell, struct storage_class, put(out, o->allow_volume_expansion ? "true" : "false"))
+/* What the driver can do: not Kubernetes' columns, so they are wide. */
+#define DRIVER(member) (storage_driver_find(o->provisioner) == NULL ? NULL : storage_driver_find(o->provisioner)->member)
+CELL(class_clone_cell, struct storage_class, put(out, DRIVER(clone)))
+CELL(class_snapshot_cell, struct storage_class, put(out, DRIVER(snapshot)))
+CELL(class_shared_cell, struct storage_class, put(out, DRIVER(shared)))
+CELL(class_grow_cell, struct storage_class, put(out, DRIVER(clone) == NULL ? NULL : storage_driver_find(o->provisioner)->online_grow ? "true" : "false"))
+CELL(class_features_cell, struct storage_class, put(out, storage_class_features(o)))
 const struct column storage_class_columns[] = { { "Provisioner", "string", "", false, class_provisioner_cell },
 	{ "ReclaimPolicy", "string", "", false, class_reclaim_cell }, { "VolumeBindingMode", "string", "", false, class_binding_cell },
-	{ "AllowVolumeExpansion", "string", "", false, class_expansion_cell }, AGE, { 0 } };
+	{ "AllowVolumeExpansion", "string", "", false, class_expansion_cell }, AGE,
+	{ "Clone", "string", "", true, class_clone_cell }, { "Snapshot", "string", "", true, class_snapshot_cell },
+	{ "Shared", "string", "", true, class_shared_cell }, { "Online-Grow", "string", "", true, class_grow_cell },
+	{ "Features", "string", "", true, class_features_cell }, { 0 } };
 
 CELL(secret_type_cell, struct secret, put(out, o->type))
 CELL(secret_data_cell, struct secret, g_string_append_printf(out, "%zu", o->data.count))

@@ -372,6 +372,9 @@ END_TEST
 
 #define VM(more) "{apiVersion: kubevirt.io/v1, kind: VirtualMachine, metadata: {name: m}, spec: {" more "}}"
 #define TEMPLATE "template: {spec: {domain: {memory: {guest: 1Gi}}, volumes: [{name: d, dataVolume: {name: d}}]}}"
+#define CLASS(body) "{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: fast}, " body "}"
+#define PVC(more)                                                                                                          \
+	"{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}, " more "}}"
 #define STORAGE "storage: {resources: {requests: {storage: 1Gi}}}"
 #define SPEC "spec: {source: {blank: {}}, " STORAGE "}"
 #define DV(more) "{apiVersion: cdi.kubevirt.io/v1beta1, kind: DataVolume, metadata: {name: d}, spec: {" more "}}"
@@ -397,10 +400,21 @@ static const struct {
 	  TEMPLATE), "" },
 	{ DV("source: {blank: {}}, " STORAGE), "" },
 	{ DV(STORAGE), "spec.source: is required: where the data comes from" },
-	{ DV("source: {}, " STORAGE), "spec.source: one of http, blank must be written" },
+	{ DV("source: {}, " STORAGE), "spec.source: one of http, blank, s3, gcs, registry, pvc, snapshot, upload must be written" },
 	{ DV("source: {blank: {}, http: {url: 'http://a/b'}}, " STORAGE),
 	  "spec.source: http and blank exclude each other: write one of them" },
-	{ DV("source: {registry: {}}, " STORAGE), "" },
+	{ DV("source: {registry: {}}, " STORAGE), "spec.source.registry.url: is required: where the image is, such as docker://quay.io/containerdisks/debian:12" },
+	{ DV("source: {registry: {url: 'docker://example.org/a'}}, " STORAGE), "" },
+	{ DV("source: {registry: {url: 'https://example.org/a'}}, " STORAGE), "spec.source.registry.url: begins neither with docker:// nor with oci-archive: write where the image is, such as docker://quay.io/containerdisks/debian:12" },
+	{ DV("contentType: archive, source: {registry: {url: 'oci-archive:a'}}, " STORAGE), "spec.contentType: must be kubevirt for source.registry: a container image holds the image of a disk" },
+	{ DV("contentType: archive, source: {http: {url: 'http://a/b'}}, storage: {volumeMode: Block, resources: {requests: {storage: 1Gi}}}"), "spec.storage.volumeMode: must be Filesystem for contentType archive: it is unpacked into one" },
+	{ DV("source: {gcs: {url: 'gs://bucket/a'}}, " STORAGE), "" },
+	{ DV("source: {pvc: {name: a}}, storage: {}"), "" },
+	{ DV("source: {pvc: {}}, storage: {}"), "spec.source.pvc.name: is required: what the disk is to be a copy of" },
+	{ DV("source: {pvc: {name: a}}, pvc: {accessModes: [ReadWriteOnce]}"), "spec.pvc.resources.requests.storage: is required: the size of the disk, such as 10Gi" },
+	{ DV("sourceRef: {kind: DataSource, name: a}, storage: {}"), "" },
+	{ DV("sourceRef: {kind: Source, name: a}, storage: {}"), "spec.sourceRef.kind: \"Source\" is not supported: write DataSource" },
+	{ DV("storage: {dataSource: {kind: PersistentVolumeClaim, name: a}}"), "" },
 	{ DV("source: {http: {}}, " STORAGE), "spec.source.http.url: is required: where the image is" },
 	{ DV("source: {http: {url: disk.qcow2}}, " STORAGE),
 	  "spec.source.http.url: is not a URL such as https://example.org/disk.qcow2" },
@@ -421,7 +435,24 @@ static const struct {
 	{ CLAIM("volumeMode: Block"), "spec.resources.requests.storage: is required: the size of the disk, such as 10Gi\n"
 	  "spec.accessModes: is required: a list such as [ReadWriteOnce]" },
 	{ "{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: fast}}",
-	  "provisioner: is required: a string (Driver: local.solovirt.io)" },
+	  "provisioner: is required: a string (Driver: local.solovirt.io or rbd.csi.ceph.com)" },
+	{ CLASS("provisioner: rbd.csi.ceph.com"), "parameters.clusterID: is required for the provisioner rbd.csi.ceph.com\nparameters.pool: is required for the provisioner rbd.csi.ceph.com" },
+	{ CLASS("provisioner: rook-ceph.rbd.csi.ceph.com, parameters: {clusterID: a, pool: b, imageFeatures: 'layering,exclusive-lock', stripeUnit: '4096', stripeCount: '2', objectSize: '4194304', csi.storage.k8s.io/fstype: ext4, colour: red}"), "" },
+	{ CLASS("provisioner: rbd.csi.ceph.com, parameters: {clusterID: a, pool: b, imageFeatures: fast-diff, stripeUnit: '4096', objectSize: '5', thickProvision: 'true', encrypted: 'true'}"),
+	  "parameters.imageFeatures: fast-diff needs object-map: add it\nparameters.stripeUnit: needs stripeCount: write both or none\n"
+	  "parameters.objectSize: \"5\" is not a power of two from 4096 to 33554432 bytes\n"
+	  "parameters.encrypted: is not supported: images are not encrypted here; remove it, or write \"false\"\n"
+	  "parameters.thickProvision: is not supported: ceph-csi gave it up; use a DataVolume with preallocation: true" },
+	{ CLASS("provisioner: rbd.csi.ceph.com, parameters: {clusterID: a, pool: b, imageFeatures: layerin}"),
+	  "parameters.imageFeatures: \"layerin\" is not one of layering, exclusive-lock, object-map, fast-diff, deep-flatten, journaling; did you mean layering?" },
+	{ CLASS("provisioner: local.solovirt.io, parameters: {format: vmdk}"), "parameters.format: \"vmdk\" is not one of raw, qcow2" },
+	{ PVC("dataSource: {kind: PersistentVolumeClaim, name: a}"), "" },
+	{ PVC("dataSource: {kind: VolumeSnapshot, apiGroup: snapshot.storage.k8s.io, name: a}, dataSourceRef: {kind: VolumeSnapshot, apiGroup: snapshot.storage.k8s.io, name: a}"), "" },
+	{ PVC("dataSourceRef: {kind: PersistentVolumeClaim, name: a, namespace: other}"), "" },
+	{ PVC("dataSource: {kind: PersistentVolumeClaim, name: a}, dataSourceRef: {kind: PersistentVolumeClaim, name: b}"), "spec.dataSource: must say the same as dataSourceRef: write one of them" },
+	{ PVC("dataSource: {kind: PersistentVolumeClaim, name: a}, dataSourceRef: {kind: PersistentVolumeClaim, name: a, namespace: b}"), "spec.dataSource: is not allowed beside a dataSourceRef with a namespace: remove it" },
+	{ PVC("dataSource: {kind: VolumeSnapshot, name: a}"), "spec.dataSource: a VolumeSnapshot is of the apiGroup snapshot.storage.k8s.io: write that" },
+	{ PVC("dataSource: {kind: VolumeCloneSource, apiGroup: cdi.kubevirt.io, name: a}"), "spec.dataSource: a claim cannot be filled from the kind VolumeCloneSource: PersistentVolumeClaim and VolumeSnapshot are supported" },
 };
 
 START_TEST(checks_others)

@@ -1,0 +1,40 @@
+/* StorageClass (storage.k8s.io/v1), and which drivers there are. */
+#ifndef SOLOVIRT_API_STORAGE_CLASS_H
+#define SOLOVIRT_API_STORAGE_CLASS_H
+
+#include "src/api/meta.h"
+
+/* Annotations of a StorageClass: the default of all claims, and of those for machines. */
+#define DEFAULT_CLASS "storageclass.kubernetes.io/is-default-class"
+#define DEFAULT_VIRT_CLASS "storageclass.kubevirt.io/is-default-virt-class"
+
+enum reclaim_policy { RECLAIM_UNSET, RECLAIM_DELETE, RECLAIM_RETAIN };
+extern const char *const reclaim_policy_words[];
+struct storage_class {
+	struct object_head head;
+	char *provisioner;
+	struct schema_map parameters;
+	int reclaim_policy; /* enum reclaim_policy */
+	int volume_binding_mode;
+	bool allow_volume_expansion;
+};
+
+extern const struct schema storage_class_schema;
+
+/* A driver as its users see it. */
+struct storage_driver {
+	const char *provisioner; /* one that begins with a dot: also NAMESPACE.rbd.csi.ceph.com, as rook calls it */
+	const char *clone;       /* how a clone is made */
+	const char *snapshot;    /* when one can be taken */
+	const char *shared;      /* with which volumeMode several hosts may use a volume */
+	bool online_grow;        /* a guest that runs sees it */
+	const char *parameter;   /* of a class: what its volumes can do more */
+	const char *features;    /* when the parameter is absent */
+};
+
+/* The driver of a provisioner's name, or NULL: there is none. */
+const struct storage_driver *storage_driver_find(const char *provisioner);
+/* What the volumes of a class can do more, or NULL when nothing is known of its provisioner; borrowed. */
+const char *storage_class_features(const struct storage_class *class);
+
+#endif
