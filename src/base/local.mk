@@ -5,4 +5,5 @@ libsolovirt_a_SOURCES += \
 	src/base/frame.h \
 	src/base/log.c src/base/log.h \
 	src/base/quantity.c src/base/quantity.h \
+	src/base/service.c src/base/service.h \
 	src/base/worker.c

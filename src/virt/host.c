@@ -1,30 +1,17 @@
-/* Connections, lanes and errors of the worker; see host.h. */
+/* Connections, verbs and errors of the worker; see host.h. */
 #include "config.h"
 
 #include <errno.h>
 #include <libxml/uri.h>
-#include <pthread.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "src/base/channel.h"
 #include "src/virt/host.h"
 
 /* Keep-alive: a libvirtd that is silent for 5 s x (3 + 1) is gone. */
 enum { KEEPALIVE_SECONDS = 5, KEEPALIVE_COUNT = 3 };
 
-/* A request in the queue. */
-struct request {
-	json_t *message;
-	int fd;
-};
-
 static const char *host_uri;
-static GAsyncQueue *requests; /* struct request */
-static pthread_mutex_t channel_lock = PTHREAD_MUTEX_INITIALIZER; /* around one frame */
-static pthread_mutex_t order_lock = PTHREAD_MUTEX_INITIALIZER;   /* taken before channel_lock */
 
 static const struct host_verb *const verb_tables[] = {
 	host_info_verbs,   host_domain_verbs,  host_start_verbs,   host_hotplug_verbs, host_agent_verbs,
@@ -54,7 +41,6 @@ void
 host_init(const char *uri)
 {
 	host_uri = uri;
-	requests = g_async_queue_new();
 }
 
 bool
@@ -65,32 +51,6 @@ host_is_local(void)
 
 	xmlFreeURI(parts);
 	return local;
-}
-
-/* Whoever holds the channel now sends a frame, which the daemon reads: this does not wait for long. */
-static void
-tell_end(const char *reason)
-{
-	g_autofree char *text = g_utf8_make_valid(reason, -1);
-	json_t *message = json_pack("{s:s,s:{s:s}}", "event", "end", "args", "reason", text);
-	struct error ignored = { 0 };
-
-	pthread_mutex_lock(&channel_lock);
-	channel_write(HOST_CHANNEL, message, -1, &ignored);
-	json_decref(message);
-}
-
-void
-host_die(const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	g_autofree char *text = g_strdup_vprintf(format, ap);
-	va_end(ap);
-	fprintf(stderr, "solovirt-host: %s\n", text);
-	tell_end(text);
-	_exit(1); /* threads may be inside libvirt: no destructors under their feet */
 }
 
 static void
@@ -105,7 +65,7 @@ on_close(virConnectPtr connection, int reason, void *opaque)
 
 	(void)connection;
 	(void)opaque;
-	host_die("the connection to %s is lost: %s", host_uri,
+	service_die("the connection to %s is lost: %s", host_uri,
 	    reason >= 0 && reason < (int)G_N_ELEMENTS(reasons) ? reasons[reason] : "unknown reason");
 }
 
@@ -169,60 +129,6 @@ host_uuid(const char *noun, const char *name)
 	return g_strdup_printf("%.8s-%.4s-%.4s-%.4s-%.12s", digest, digest + 8, digest + 12, digest + 16, digest + 20);
 }
 
-int
-host_args(const struct host_call *call, struct error *err, const char *format, ...)
-{
-	json_error_t why;
-	va_list ap;
-	int result;
-
-	va_start(ap, format);
-	result = json_vunpack_ex(call->args, &why, 0, format, ap);
-	va_end(ap);
-	return result == 0 ? 0 : error_set(err, EINVAL, "bad arguments: %s", why.text);
-}
-
-/* A daemon that is gone needs no worker. */
-static void
-send_message(const json_t *message)
-{
-	struct error err = { 0 };
-
-	pthread_mutex_lock(&channel_lock);
-	if (channel_write(HOST_CHANNEL, message, -1, &err) < 0)
-		_exit(0);
-	pthread_mutex_unlock(&channel_lock);
-}
-
-void
-host_order_lock(void)
-{
-	pthread_mutex_lock(&order_lock);
-}
-
-void
-host_order_unlock(void)
-{
-	pthread_mutex_unlock(&order_lock);
-}
-
-void
-host_order(struct host_call *call)
-{
-	host_order_lock();
-	call->in_order = true;
-}
-
-void
-host_tell(const char *event, json_t *args)
-{
-	json_t *message = json_pack("{s:s,s:o}", "event", event, "args", args);
-
-	g_assert(message != NULL);
-	send_message(message);
-	json_decref(message);
-}
-
 static const struct host_verb *
 find_verb(const char *name)
 {
@@ -246,74 +152,19 @@ run_verb(const char *name, struct host_call *call, struct error *err)
 	return verb->run(call, err);
 }
 
-/* The text may quote anything, a path in an old encoding too; JSON is UTF-8. */
-static json_t *
-error_message(json_int_t id, const struct error *err)
-{
-	g_autofree char *text = g_utf8_make_valid(err->text, -1);
-
-	return json_pack("{s:I,s:{s:i,s:s}}", "id", id, "error", "code", err->code, "text", text);
-}
-
-static void
-serve(struct request *request, virConnectPtr connection)
-{
-	const char *verb = json_string_value(json_object_get(request->message, "verb"));
-	json_int_t id = json_integer_value(json_object_get(request->message, "id"));
-	json_t *args = json_object_get(request->message, "args");
-	struct host_call call = { .connection = connection, .args = args, .fd = request->fd };
-	struct error err = { 0 };
-	json_t *result, *answer;
-
-	result = run_verb(verb != NULL ? verb : "", &call, &err);
-	if (call.fd >= 0)
-		close(call.fd);
-	if (result == NULL && virConnectIsAlive(connection) != 1)
-		host_die("the connection to %s is lost: %s", host_uri, err.text);
-	answer = result != NULL ? json_pack("{s:I,s:o}", "id", id, "result", result) : error_message(id, &err);
-	g_assert(answer != NULL);
-	send_message(answer);
-	if (call.in_order)
-		host_order_unlock();
-	json_decref(answer);
-}
-
 /* A lane's connection is opened by its first call: a small host needs few. */
-static void *
-lane_run(void *arg)
+json_t *
+host_run(struct service_call *request, struct error *err)
 {
-	virConnectPtr connection = NULL;
-	struct error err = { 0 };
+	struct host_call call = { .request = request, .args = request->args, .fd = request->fd };
+	json_t *result;
 
-	(void)arg;
-	for (;;) {
-		struct request *request = g_async_queue_pop(requests);
-
-		if (connection == NULL && (connection = host_connect(&err)) == NULL)
-			host_die("%s", err.text);
-		serve(request, connection);
-		json_decref(request->message);
-		g_free(request);
-	}
-	return NULL;
-}
-
-void
-host_lanes_start(void)
-{
-	pthread_t thread;
-
-	for (int i = 0; i < HOST_LANES; i++)
-		if (pthread_create(&thread, NULL, lane_run, NULL) != 0)
-			host_die("cannot start a thread");
-}
-
-void
-host_lanes_push(json_t *request, int fd)
-{
-	struct request *item = g_new0(struct request, 1);
-
-	item->message = request;
-	item->fd = fd;
-	g_async_queue_push(requests, item);
+	if (*request->lane == NULL && (*request->lane = host_connect(err)) == NULL)
+		service_die("%s", err->text);
+	call.connection = *request->lane;
+	result = run_verb(request->verb, &call, err);
+	request->fd = call.fd;
+	if (result == NULL && virConnectIsAlive(call.connection) != 1)
+		service_die("the connection to %s is lost: %s", host_uri, err->text);
+	return result;
 }

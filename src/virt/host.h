@@ -1,7 +1,7 @@
 /*
  * Inside solovirt-host: the connections to one libvirt, the lanes that serve calls, and what the verbs share.
  *
- *   main thread ── reads the channel ──> queue ──> lane 0..3     a thread and a connection each; run verbs
+ *   lanes 0..3 of src/base/service.h ── a connection each; run verbs
  *   event loop thread ── libvirt's callbacks, keep-alive, consoles' bytes
  *   teller thread ── asks about the domains that events name, tells the daemon
  *
@@ -20,19 +20,19 @@
 #include <stdint.h>
 
 #include "src/base/error.h"
+#include "src/base/service.h"
 
 enum {
-	HOST_CHANNEL = 3,       /* descriptor of the socket to the daemon */
 	HOST_LANES = 4,         /* calls at work at a time */
 	HOST_CONSOLES = 64,     /* consoles open at a time */
 };
 
 /* One request on its way. */
 struct host_call {
+	struct service_call *request;
 	virConnectPtr connection; /* of the lane; borrowed */
 	json_t *args;             /* an object; borrowed by the verb */
 	int fd;                   /* descriptor that came along, or -1; a verb that keeps it sets -1 */
-	bool in_order;            /* see host_order() */
 };
 
 /* A verb's row.  run returns the answer (new reference) or NULL with err. */
@@ -53,22 +53,9 @@ void host_init(const char *uri);
 bool host_is_local(void);
 /* Opens a connection with keep-alive, whose loss ends the process.  NULL with err. */
 virConnectPtr host_connect(struct error *err);
-/* Ends the process with one sentence, on stderr and told to the daemon.  Not while a frame is being sent. */
-void host_die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-/* Starts the lanes; they call verbs from now on. */
-void host_lanes_start(void);
-/* Hands a request (reference stolen) and its descriptor to the next free lane.  Main thread. */
-void host_lanes_push(json_t *request, int fd);
-/*
- * From here until its answer is sent no event is told: what the verb reads now about a domain would else reach the
- * daemon behind an event that is newer, and "running" would be its last word about a guest that has stopped.
- */
-void host_order(struct host_call *call);
-/* The same for who tells events: around reading and telling. */
-void host_order_lock(void);
-void host_order_unlock(void);
-/* Sends {"event":event,"args":args} to the daemon; args' reference is stolen. */
-void host_tell(const char *event, json_t *args);
+/* Runs a verb for src/base/service.h; a connection that is found lost ends the process.  What verbs read about domains is told
+ * in order (service_order()): "running" would else be the last word about a guest that has stopped. */
+json_t *host_run(struct service_call *request, struct error *err);
 
 /* Records libvirt's last error of this thread as one sentence behind what was tried; returns -1.  A macro, because the
  * getters that a caller takes names from (virDomainGetName ...) forget the error. */
@@ -82,7 +69,7 @@ int host_error_take(struct error *err, virErrorPtr last, const char *format, ...
 /* A UUID that is always the same for a noun and a name, so that defining twice is defining once.  g_free(). */
 char *host_uuid(const char *noun, const char *name);
 /* Reads arguments as json_unpack does ("{s:s,s:I}"); EINVAL. */
-int host_args(const struct host_call *call, struct error *err, const char *format, ...);
+#define host_args(call, err, ...) service_args((call)->args, err, __VA_ARGS__)
 
 /* --- host_xml.c: reading what libvirt prints ---------------------------------------------------------------------- */
 

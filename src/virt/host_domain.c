@@ -224,7 +224,7 @@ act_answer(struct host_call *call, const struct act *act, virDomainPtr domain)
 	json_t *answer = NULL;
 
 	if (act->tells) {
-		host_order(call);
+		service_order(call->request);
 		answer = host_domain_describe(domain, &ignored);
 	}
 	return answer == NULL ? json_object() : answer;
@@ -296,7 +296,7 @@ run_list(struct host_call *call, struct error *err)
 	json_t *domains;
 	int count;
 
-	host_order(call);
+	service_order(call->request);
 	count = virConnectListAllDomains(call->connection, &all, 0);
 	if (count < 0) {
 		host_error(err, "cannot list domains");

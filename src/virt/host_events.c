@@ -169,10 +169,10 @@ tell_domain(GHashTable *known, const struct event *event)
 		return;
 	if (event->type == EVENT_DOMAIN) {
 		json_object_set_new(domain, "event", json_string(word_of(event)));
-		host_tell("domain", domain);
+		service_tell("domain", domain);
 		return;
 	}
-	host_tell("agent", json_pack("{s:O,s:O,s:b}", "name", json_object_get(domain, "name"), "uid",
+	service_tell("agent", json_pack("{s:O,s:O,s:b}", "name", json_object_get(domain, "name"), "uid",
 	    json_object_get(domain, "uid"), "connected", event->number));
 	json_decref(domain);
 }
@@ -181,7 +181,7 @@ static void
 tell(GHashTable *known, const struct event *event)
 {
 	if (event->type == EVENT_LOSS)
-		host_tell(event->noun, json_pack("{s:s}", "name", event->name));
+		service_tell(event->noun, json_pack("{s:s}", "name", event->name));
 	else
 		tell_domain(known, event);
 }
@@ -215,9 +215,9 @@ teller_run(void *connection)
 	for (;;) {
 		struct event *event = g_async_queue_pop(events);
 
-		host_order_lock();
+		service_order_lock();
 		tell(known, event);
-		host_order_unlock();
+		service_order_unlock();
 		if (event->domain != NULL)
 			virDomainFree(event->domain);
 		g_free(event->name);
@@ -243,6 +243,6 @@ host_events_start(virConnectPtr connection, struct error *err)
 	virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE,
 	    VIR_DOMAIN_EVENT_CALLBACK(on_agent), NULL, NULL);
 	if (pthread_create(&thread, NULL, teller_run, connection) != 0)
-		host_die("cannot start a thread");
+		service_die("cannot start a thread");
 	return 0;
 }

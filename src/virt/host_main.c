@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/base/channel.h"
 #include "src/base/clock.h"
 #include "src/virt/host.h"
 
@@ -34,7 +33,7 @@ event_loop_run(void *arg)
 	(void)arg;
 	while (virEventRunDefaultImpl() == 0)
 		;
-	host_die("libvirt's event loop failed: %s", virGetLastErrorMessage());
+	service_die("libvirt's event loop failed: %s", virGetLastErrorMessage());
 }
 
 /* Nothing but the end of the process frees a thread that hangs in an open. */
@@ -49,7 +48,7 @@ patience_run(void *uri)
 		over = !g_cond_wait_until(&opening_over, &opening, until);
 	g_mutex_unlock(&opening);
 	if (over)
-		host_die("cannot reach libvirt at %s: the connection did not open within %d s", (const char *)uri, OPEN_SECONDS);
+		service_die("cannot reach libvirt at %s: the connection did not open within %d s", (const char *)uri, OPEN_SECONDS);
 	return NULL;
 }
 
@@ -59,7 +58,7 @@ patience_begin(const char *uri)
 	pthread_t thread;
 
 	if (pthread_create(&thread, NULL, patience_run, (void *)(uintptr_t)uri) != 0)
-		host_die("cannot start a thread");
+		service_die("cannot start a thread");
 	pthread_detach(thread);
 }
 
@@ -82,46 +81,34 @@ start_libvirt(const char *uri)
 
 	virSetErrorFunc(NULL, ignore_error);
 	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0)
-		host_die("libvirt cannot start: %s", virGetLastErrorMessage());
+		service_die("libvirt cannot start: %s", virGetLastErrorMessage());
 	if (pthread_create(&thread, NULL, event_loop_run, NULL) != 0)
-		host_die("cannot start a thread");
+		service_die("cannot start a thread");
 	patience_begin(uri);
 	connection = host_connect(&err);
 	if (connection == NULL || host_events_start(connection, &err) < 0)
-		host_die("%s", err.text);
+		service_die("%s", err.text);
 	patience_end();
 }
 
-/* Reads until the daemon is gone.  Returns the process's exit status. */
-static int
-read_channel(void)
-{
-	for (;;) {
-		struct error err = { 0 };
-		json_t *message = NULL;
-		int fd = -1;
-		int got = channel_read(HOST_CHANNEL, &message, &fd, &err);
-
-		if (got == 0)
-			return 0;
-		if (got < 0)
-			host_die("%s", err.text);
-		host_lanes_push(message, fd);
-	}
-}
+static const struct service service = {
+	.program = "solovirt-host",
+	.lanes = HOST_LANES,
+	.run = host_run,
+};
 
 int
 main(int argc, char **argv)
 {
 	if (argc != 2) {
 		fprintf(stderr, "usage: solovirt-host URI (started by solovirtd, its socket on descriptor %d)\n",
-		    HOST_CHANNEL);
+		    SERVICE_CHANNEL);
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	xmlInitParser();
+	service_init(&service);
 	host_init(argv[1]);
 	start_libvirt(argv[1]);
-	host_lanes_start();
-	_exit(read_channel()); /* consoles and lanes end with the process */
+	_exit(service_run()); /* consoles and lanes end with the process */
 }

@@ -107,7 +107,7 @@ answer(struct host_call *call, virDomainPtr domain, struct error *err)
 {
 	json_t *result;
 
-	host_order(call);
+	service_order(call->request);
 	result = host_domain_describe(domain, err);
 	if (result == NULL && err->code == 0)
 		error_set(err, EIO, "domain %s lost its metadata while it was started", virDomainGetName(domain));

@@ -5,19 +5,18 @@ Every verb once and again, other uids, other people's domains, consoles, lost co
 bed of its own and takes it down. Example: tests/system/host_worker.py build/solovirt-host build/guest/guest.qcow2
 """
 import errno as E
-import json
 import os
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
-MAGIC = 0x31765653  # "SVv1", src/base/channel.c
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "testbed"))
+from worker import Refused, Worker as AnyWorker, refused, wait_for  # noqa: E402
+
 URI = "qemu:///system"
 UID = "6f1c9c5e-0000-4000-8000-000000000001"
 OTHER = "6f1c9c5e-0000-4000-8000-000000000002"
@@ -29,102 +28,8 @@ ON_DOMAINS = ("domain-shutdown", "domain-destroy", "domain-remove", "domain-susp
               "domain-reboot", "domain-xml", "domain-addresses", "domain-guest-info")
 
 
-class Refused(Exception):
-    def __init__(self, error):
-        super().__init__(error["text"])
-        self.code, self.text = error["code"], error["text"]
-
-
-class Worker:
-    """One solovirt-host and the socket to it."""
-
-    def __init__(self, program, uri=URI):
-        ours, theirs = socket.socketpair()
-        self.socket, self.answers, self.events, self.number = ours, {}, [], 0
-        self.news = threading.Condition()
-        self.process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$0" "$1" 3<&{theirs.fileno()} {theirs.fileno()}<&-', program, uri],
-            pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True)
-        theirs.close()
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def take(self, count):
-        data = b""
-        while len(data) < count:
-            piece = self.socket.recv(count - len(data))
-            if not piece:
-                raise EOFError
-            data += piece
-        return data
-
-    def read(self):
-        try:
-            while True:
-                magic, length = struct.unpack("<II", self.take(8))
-                assert magic == MAGIC, hex(magic)
-                message = json.loads(self.take(length))
-                with self.news:
-                    if "event" in message:
-                        self.events.append(message)
-                    else:
-                        self.answers[message["id"]] = message
-                    self.news.notify_all()
-        except (EOFError, OSError):
-            with self.news:
-                self.answers = None
-                self.news.notify_all()
-
-    def post(self, verb, args=None, fd=-1):
-        self.number += 1
-        text = json.dumps({"id": self.number, "verb": verb, "args": args or {}}).encode()
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", fd))] if fd >= 0 else []
-        frame = struct.pack("<II", MAGIC, len(text)) + text
-        sent = self.socket.sendmsg([frame], rights)
-        self.socket.sendall(frame[sent:])
-        return self.number
-
-    def wait(self, number, seconds=60):
-        with self.news:
-            if not self.news.wait_for(lambda: self.answers is None or number in self.answers, seconds):
-                raise TimeoutError(number)
-            if self.answers is None:
-                raise EOFError
-            answer = self.answers.pop(number)
-        if "error" in answer:
-            raise Refused(answer["error"])
-        return answer["result"]
-
-    def call(self, verb, args=None, fd=-1, seconds=60, **more):
-        return self.wait(self.post(verb, {**(args or {}), **more}, fd), seconds)
-
-    def event(self, seconds=20, **wanted):
-        """Waits for an event whose args have these members; forgets what came before it."""
-        def find():
-            for i, one in enumerate(self.events):
-                if all(one["args"].get(k) == v for k, v in wanted.items()):
-                    return i
-            return -1
-        with self.news:
-            if not self.news.wait_for(lambda: find() >= 0, seconds):
-                raise TimeoutError(f"no event {wanted} in {self.events}")
-            i = find()
-            found = self.events[i]
-            del self.events[:i + 1]
-        return found
-
-    def end(self):
-        self.socket.shutdown(socket.SHUT_RDWR)
-        return self.process.wait(10)
-
-
-def refused(code, function, *args, **more):
-    try:
-        result = function(*args, **more)
-    except Refused as error:
-        assert error.code == code, f"{E.errorcode.get(error.code)}: {error.text}"
-        assert error.text and "\n" not in error.text
-        return error.text
-    raise AssertionError(f"not refused: {result}")
+def Worker(program, uri=URI):
+    return AnyWorker([program, uri])
 
 
 def virsh(*args):
@@ -152,15 +57,6 @@ def domain(name=NAME, uid=UID, epoch=5, disks=(), memory=128, extra=""):
             f"<model type='virtio'/></interface><serial type='pty'><log file='{LOG}' append='on'/></serial>"
             f"<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>{extra}</devices>"
             "</domain>")
-
-
-def wait_for(what, seconds, function):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if function():
-            return
-        time.sleep(0.2)
-    raise TimeoutError(what)
 
 
 def test_host(w):
