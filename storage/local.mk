@@ -26,3 +26,18 @@ libsolovirt_a_SOURCES += \
 
 # Only the worker links libcurl.
 solovirt_import_SOURCES = storage/import_main.c storage/fetch.c storage/fetch_ranges.c
+
+# Only the worker links librbd.
+solovirt_rbd_SOURCES = \
+	storage/rbd.h \
+	storage/rbd_clone.c \
+	storage/rbd_cluster.c \
+	storage/rbd_health.c \
+	storage/rbd_image.c \
+	storage/rbd_main.c \
+	storage/rbd_place.c \
+	storage/rbd_serve.c \
+	storage/rbd_snapshot.c \
+	storage/rbd_sweep.c \
+	storage/rbd_unfinished.c \
+	storage/rbd_volume.c

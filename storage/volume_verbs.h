@@ -7,20 +7,21 @@
  * WHERE, the pool: local {"pool"}; rbd {"pool","namespace"?}.  Names of volumes and snapshots: no slash, no leading dot.
  *
  *  verb             args -> result
- *  volume-list      {WHERE} -> {"volumes":[VOLUME]}
+ *  volume-list      {WHERE} -> {"volumes":[VOLUME]}   rbd: without sizes, which would cost an open each
  *  volume-create    {WHERE,"volume","capacity","format"?:"raw"|"qcow2","preallocate"?,"owner"?,"options"?} -> VOLUME   reads as zeros.  One
- *                   that is there and as large: as it is; with another size EEXIST.  owner: words that are kept with it, for people
+ *                   that is there and as large, or has grown since: as it is; a smaller one EEXIST.  preallocate: EOPNOTSUPP with rbd.  owner: words that are kept with it, for people
  *                   and for a lost store.  options of rbd: {"dataPool","features":[WORD],"objectSize","stripeUnit","stripeCount"}
  *  volume-clone     {WHERE,"volume","from","snapshot"?,"fromPool"?,"fromNamespace"?,"capacity","protected"?,"owner"?,"options"?} -> VOLUME   what the
  *                   volume "from" held when it was asked for, or its snapshot; as large as capacity, never smaller than the
- *                   source (EINVAL).  protected: from is never written to again (an image of the cache): local lays a qcow2 over it instead of copying.
+ *                   source (EINVAL).  EAGAIN: too many volumes lie under the source (VOLUME_DEPTH_HARD).  protected: from is never written to again (an image of the cache): local lays a qcow2 over it instead of copying.
  *                   ENOENT: no such source.  A copy tells events: progress.
  *  volume-info      {WHERE,"volume"} -> VOLUME   ENOENT
  *  volume-resize    {WHERE,"volume","capacity","shrink"?:false} -> VOLUME   grows; a smaller capacity changes nothing unless shrink says so
  *  volume-delete    {WHERE,"volume"} -> {}   with everything that was left half made of it; no error when gone.  EBUSY while it is open
  *                   somewhere (the text names by whom); ENOTEMPTY while it has snapshots that are not removed, or
  *                   is needed by clones and cannot be put aside.  rbd puts a volume that clones need into Ceph's trash, where volume-sweep removes it
- *  volume-sweep     {WHERE} -> {"left":N}   removes what delete had to put aside and nobody needs any more, and what a kill left half made
+ *  volume-sweep     {WHERE} -> {"left":N}   removes what delete had to put aside and nobody needs any more, and what a kill left half made (rbd: of clones, at once when
+ *                   this worker began them, else after ten minutes: another daemon may use the pool); left: what is still there
  *  volume-flatten   {WHERE,"volume"} -> VOLUME   makes a clone independent of its source; events: progress.  No error when it is already
  *  snapshot-create  {WHERE,"volume","snapshot"} -> SNAPSHOT   while the volume is in use: as a power cut would leave it (local: EBUSY)
  *  snapshot-delete  {WHERE,"volume","snapshot"} -> {}   no error when gone; clones of it live on
@@ -39,9 +40,11 @@
  * Of solovirt-rbd alone.  It is told its cluster by the first call and has one connection; without an answer of the cluster
  * its calls wait, and fail with ETIMEDOUT past their deadline, without an end of the process.
  *  connect          {"clusterID","monitors":[ADDRESS],"user","key","options"?:{NAME:VALUE}} -> {"fsid","version","address"}   key: as in a
- *                   keyring; never in argv, a log or a file
+ *                   keyring; never in argv, a log or a file.  ENETUNREACH: no monitor answers, after 10 s; EACCES: at once.  A call before it:
+ *                   ENOTCONN; another cluster or user after it: EEXIST.  address: what others see of this worker; when it was killed, its
+ *                   successor is to fence it: else what it had open stays open (EBUSY) for 30 s
  *  pool-info        {WHERE} -> {"capacity","available","used"}   bytes; ENOENT
- *  fence            {"addresses":[WORD],"seconds"} -> {}   blocklists clients of hosts that died
+ *  fence            {"addresses":[WORD],"seconds"} -> {}   blocklists clients of hosts that died, never this one (EINVAL); a worker that is fenced ends
  *  event:    cluster {"healthy":bool,"reason"}   when that changed; reason: HEALTH_WARN's words, or that no monitor answers
  */
 #ifndef SOLOVIRT_STORAGE_VOLUME_VERBS_H

@@ -1,0 +1,152 @@
+/*
+ * Inside solovirt-rbd: the connection to one Ceph cluster, places of volumes in it, and what the verbs share.  The verbs are
+ * those of volume_verbs.h; lanes and patience are those of src/base/service.h.
+ *
+ * What a kill -9 leaves half made is known by two marks, so that nothing else is ever taken for it:
+ *
+ *   - An image that is complete has its own id in its metadata ("solovirt.image").  A clone takes over its parent's
+ *     metadata, but not its id: a half-made clone has a wrong mark or none.
+ *   - The object "solovirt.unfinished" of the pool holds one key for each clone that was begun and has not ended
+ *     (rbd_unfinished.c).  It is written before and removed after everything else.
+ *
+ * An image that is in neither way ours is never removed for being in the way.
+ * No exclusive lock is ever asked for or broken: QEMU would lose it, and a missing owner aborts the process.
+ */
+#ifndef SOLOVIRT_STORAGE_RBD_H
+#define SOLOVIRT_STORAGE_RBD_H
+
+#include <glib.h>
+#include <jansson.h>
+#include <rados/librados.h>
+#include <rbd/librbd.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "src/base/error.h"
+#include "src/base/service.h"
+
+enum {
+	CLUSTER_LANES = 64, /* far more than the daemon's calls at a time: some may be stuck for as long as Ceph is down */
+	SERVES_MOST = 16,   /* volumes served at a time; each may hold NBD_DEPTH x NBD_MOST bytes */
+};
+
+/* A verb's row; patience in ms.  run returns the answer (new reference) or NULL with err. */
+struct rbd_verb {
+	const char *name;
+	json_t *(*run)(struct service_call *call, struct error *err);
+	int64_t patience;
+};
+
+/* Each ends with a NULL name. */
+extern const struct rbd_verb cluster_verbs[], volume_verbs[], clone_verbs[], snapshot_verbs[], sweep_verbs[], serve_verbs[];
+
+/* --- rbd_cluster.c -------------------------------------------------------------------------------------------------- */
+
+/* The connection.  NULL with ENOTCONN before connect. */
+rados_t cluster_get(struct error *err);
+/* Our address as others see it ("10.0.0.5:0/123"), or "". */
+const char *cluster_address(void);
+/* Records a negative return of librados or librbd behind what was tried, with what to do about it; returns -1.  When it says that
+ * we were fenced the process ends. */
+int cluster_error(struct error *err, int rc, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Asks the monitors; text in JSON, g_free(); or NULL with err. */
+char *cluster_ask(const char *command, struct error *err);
+
+/* Tells `cluster` events from now on.  Once. */
+void health_start(void);
+
+/* --- rbd_place.c: where a volume is ---------------------------------------------------------------------------------- */
+
+struct place {
+	char *pool, *namespace, *volume; /* namespace "" is none; volume may be NULL */
+	char *path;                      /* POOL[/NAMESPACE][/VOLUME] */
+	rados_ioctx_t io;
+};
+#define PLACE_AUTO __attribute__((cleanup(place_clear))) struct place
+/* Frees and closes what is in it; a zeroed one is fine. */
+void place_clear(struct place *place);
+/* volume may be NULL: the pool.  EINVAL for names that none has, ENOENT: no such pool or namespace. */
+int place_open(const char *pool, const char *namespace, const char *volume, struct place *place, struct error *err);
+/* The same from WHERE and "volume" of a call. */
+int place_read(json_t *args, struct place *place, struct error *err);
+/* Of a call without a volume. */
+int place_read_pool(json_t *args, struct place *place, struct error *err);
+/* EINVAL for what is no name of a noun, "volume" or "snapshot". */
+int place_check_name(const char *noun, const char *name, struct error *err);
+
+/* Waits until nobody else of this process works on volume, and none that would change it on from (or NULL).  ETIMEDOUT when nobody
+ * waits for the call any more: nothing is locked then.  Such locks order our own calls alone. */
+int place_lock(const struct service_call *call, const struct place *volume, const struct place *from, struct error *err);
+/* The same without waiting; false: somebody does. */
+bool place_try_lock(const struct place *volume);
+void place_unlock(const struct place *volume, const struct place *from);
+
+/* --- rbd_image.c: one image ------------------------------------------------------------------------------------------- */
+
+/* Key in the metadata of an image. */
+#define IMAGE_MARK "solovirt.image"  /* its own id: it is complete */
+#define IMAGE_FROM "solovirt.from"   /* what it was cloned from */
+#define IMAGE_OWNER "solovirt.owner." /* begins keys of the owner's words */
+#define IMAGE_TEMPORARY ".clone-"     /* begins names of snapshots that live as long as a clone is made; no user's begins so */
+
+#define IMAGE_AUTO __attribute__((cleanup(image_close))) rbd_image_t
+/* Closes what is open; *image may be NULL. */
+void image_close(rbd_image_t *image);
+/* ENOENT: there is none, or one without a header, as a kill leaves it.  One that is only read is not watched: it does not keep others from
+ * deleting it. */
+int image_open(const struct place *place, rbd_image_t *image, struct error *err);
+int image_open_to_read(const struct place *place, rbd_image_t *image, struct error *err);
+
+/* Metadata of ours: key -> value.  g_hash_table_unref(); NULL with err. */
+GHashTable *image_words(rbd_image_t image, struct error *err);
+/* It carries its mark. */
+bool image_is_complete(rbd_image_t image, GHashTable *words);
+/* Replaces all metadata of ours, the mark last.  from and owner (an object of words) may be NULL. */
+int image_dress(rbd_image_t image, const char *from, const json_t *owner, struct error *err);
+
+/* Options of a call ("options", may be NULL); rbd_image_options_destroy().  EINVAL. */
+int image_options(const json_t *options, rbd_image_options_t *out, struct error *err);
+
+/* Who has it open and is not us: new array of addresses; NULL with err. */
+json_t *image_users(rbd_image_t image, struct error *err);
+/* How many images lie under it; -1 with err.  parent (may be NULL) gets POOL[/NAMESPACE]/IMAGE@SNAPSHOT or NULL; g_free(). */
+int image_depth(rbd_image_t image, char **parent, struct error *err);
+/* Its snapshots by what they are.  0 or -1. */
+struct image_snapshots {
+	json_t *listed;          /* array of SNAPSHOT: what users made */
+	GPtrArray *temporary;    /* names */
+	int trashed, foreign;    /* those that clones need; those of groups and mirrors */
+};
+int image_snapshots(rbd_image_t image, struct image_snapshots *out, struct error *err);
+void image_snapshots_clear(struct image_snapshots *snapshots);
+#define IMAGE_SNAPSHOTS_AUTO __attribute__((cleanup(image_snapshots_clear))) struct image_snapshots
+
+/* VOLUME of volume_verbs.h: what costs nothing, or all of it. */
+json_t *image_describe(const struct place *place, rbd_image_t image, struct error *err);
+json_t *image_describe_all(const struct place *place, rbd_image_t image, struct error *err);
+
+/* A librbd_progress_fn_t: librbd calls it without looking whether there is one. */
+int image_ignore_progress(uint64_t done, uint64_t total, void *arg);
+
+/* Removes it, its half-made rest, or nothing; EBUSY, ENOTEMPTY. */
+int image_remove(const struct place *place, struct error *err);
+/* Removes a snapshot; no error when it or the image is gone. */
+int image_remove_snapshot(const struct place *place, const char *snapshot, struct error *err);
+/* --- rbd_unfinished.c: clones that were begun ------------------------------------------------------------------------ */
+
+/* Writes down that place->volume is being cloned from from; snapshot is the temporary one, or NULL. */
+int unfinished_begin(const struct place *place, const struct place *from, const char *snapshot, struct error *err);
+int unfinished_end(const struct place *place, struct error *err);
+/* Names of the volumes of a pool whose clones have not ended and are not under way: ours, and those of workers that must be
+ * dead by now.  more counts the others.  g_ptr_array_unref(); NULL with err. */
+GPtrArray *unfinished_list(const struct place *pool, int *more, struct error *err);
+/* Removes what a clone that was begun and did not end left, unless it is complete; then what it had needed.  Nothing
+ * happens to a volume that is not noted.  Under its lock. */
+int unfinished_settle(const struct place *place, struct error *err);
+
+/* --- rbd_serve.c ------------------------------------------------------------------------------------------------------- */
+
+/* EBUSY while it is served to a writer here; waits for one whose client is gone. */
+int serve_check(const struct place *place, struct error *err);
+
+#endif

@@ -1,0 +1,281 @@
+/*
+ * Clones.
+ *
+ *   note ── snapshot .clone-VOLUME of the source ── clone ── size, owner, mark ── remove the snapshot ── forget the note
+ *           (unless one is named)
+ *
+ * A removed snapshot that a clone needs stays in the trash namespace of its image and goes with the last clone.  Wherever this
+ * ends, the note leads to what is left: before the mark all is undone, after it all is completed (rbd_unfinished.c).
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "storage/rbd.h"
+#include "storage/volume_verbs.h"
+
+enum { PATIENCE = VOLUME_DEADLINE_ACTION - 5000 /* a clone copies nothing; for flatten: without progress */ };
+
+struct wish {
+	const char *from, *snapshot, *from_pool, *from_namespace; /* all but from may be NULL */
+	json_int_t capacity;
+	json_t *owner, *options;
+	char *temporary; /* name of the snapshot that is made for it, NULL where one is named */
+	char *source;    /* for the mark: POOL[/NAMESPACE]/IMAGE[@SNAPSHOT] */
+};
+
+static void
+wish_clear(struct wish *wish)
+{
+	g_free(wish->temporary);
+	g_free(wish->source);
+}
+#define WISH_AUTO __attribute__((cleanup(wish_clear))) struct wish
+
+/* --- before ------------------------------------------------------------------------------------------------------------- */
+
+static int
+wish_read(json_t *args, const struct place *place, struct wish *wish, struct place *from, struct error *err)
+{
+	const char *pool = place->pool, *namespace = place->namespace;
+	int protected = 0;
+
+	if (service_args(args, err, "{s:s,s?:s,s?:s,s?:s,s:I,s?:b,s?:o,s?:o}", "from", &wish->from, "snapshot", &wish->snapshot, "fromPool",
+	        &wish->from_pool, "fromNamespace", &wish->from_namespace, "capacity", &wish->capacity, "protected", &protected, "owner",
+	        &wish->owner, "options", &wish->options) < 0)
+		return -1;
+	if (wish->capacity <= 0)
+		return error_set(err, EINVAL, "a volume must have a size");
+	if (wish->snapshot != NULL && place_check_name("snapshot", wish->snapshot, err) < 0)
+		return -1;
+	if (wish->from_pool != NULL) {
+		pool = wish->from_pool;
+		namespace = wish->from_namespace;
+	} else if (wish->from_namespace != NULL) {
+		namespace = wish->from_namespace;
+	}
+	if (place_open(pool, namespace, wish->from, from, err) < 0)
+		return -1;
+	if (wish->snapshot == NULL)
+		wish->temporary = g_strconcat(IMAGE_TEMPORARY, place->volume, NULL);
+	wish->source = g_strconcat(from->path, wish->snapshot != NULL ? "@" : "", wish->snapshot, NULL);
+	return 0;
+}
+
+/* One that is there: the same clone, made before.  1 with *volume, 0 there is none, -1. */
+static int
+find_clone(const struct place *place, const struct wish *wish, json_t **volume, struct error *err)
+{
+	IMAGE_AUTO image = NULL;
+	g_autoptr(GHashTable) words = NULL;
+	struct error why = { 0 };
+
+	if (image_open_to_read(place, &image, &why) < 0) {
+		if (why.code == ENOENT)
+			return 0;
+		*err = why;
+		return -1;
+	}
+	words = image_words(image, err);
+	if (words == NULL)
+		return -1;
+	if (!image_is_complete(image, words) || g_strcmp0(g_hash_table_lookup(words, IMAGE_FROM), wish->source) != 0)
+		return error_set(err, EEXIST, "volume %s is already there, and is no clone of %s", place->path, wish->source);
+	*volume = image_describe(place, image, err);
+	return *volume != NULL ? 1 : -1;
+}
+
+static int
+check_depth(rbd_image_t source, const struct wish *wish, struct error *err)
+{
+	int depth = image_depth(source, NULL, err);
+
+	if (depth >= VOLUME_DEPTH_HARD)
+		return error_set(err, EAGAIN, "%s lies over %d others: it must be made independent (volume-flatten) before it is cloned",
+		    wish->source, depth);
+	return depth < 0 ? -1 : 0;
+}
+
+/* Size of the source, or of its snapshot, which must be there. */
+static int
+check_size(rbd_image_t source, const struct wish *wish, struct error *err)
+{
+	rbd_image_info_t info;
+	int rc = wish->snapshot != NULL ? rbd_snap_set(source, wish->snapshot) : 0;
+
+	if (rc == -ENOENT)
+		return error_set(err, ENOENT, "there is no snapshot %s", wish->source);
+	if (rc == 0)
+		rc = rbd_stat(source, &info, sizeof(info));
+	if (rc < 0)
+		return cluster_error(err, rc, "cannot read %s", wish->source);
+	if ((uint64_t)wish->capacity < info.size)
+		return error_set(err, EINVAL, "%" PRId64 " bytes are too few for a clone of %s, which has %" PRIu64, (int64_t)wish->capacity,
+		    wish->source, info.size);
+	return 0;
+}
+
+static int
+check_source(const struct place *from, const struct wish *wish, struct error *err)
+{
+	IMAGE_AUTO source = NULL;
+
+	if (image_open_to_read(from, &source, err) < 0)
+		return -1;
+	return check_depth(source, wish, err) < 0 ? -1 : check_size(source, wish, err);
+}
+
+/* --- making -------------------------------------------------------------------------------------------------------------- */
+
+static int
+take_snapshot(const struct place *from, const char *name, struct error *err)
+{
+	IMAGE_AUTO source = NULL;
+	int rc;
+
+	if (image_open(from, &source, err) < 0)
+		return -1;
+	/* As a power cut would leave it: to quiesce is for who asks for the clone. */
+	rc = rbd_snap_create2(source, name, RBD_SNAP_CREATE_SKIP_QUIESCE, image_ignore_progress, NULL);
+	return rc == 0 ? 0 : cluster_error(err, rc, "cannot take a snapshot of %s", from->path);
+}
+
+static int
+clone_image(const struct place *place, const struct place *from, const struct wish *wish, struct error *err)
+{
+	rbd_image_options_t options;
+	const char *snapshot = wish->snapshot != NULL ? wish->snapshot : wish->temporary;
+	int rc;
+
+	if (image_options(wish->options, &options, err) < 0)
+		return -1;
+	/* Version 2 needs no protected snapshots; they may be removed while clones live. */
+	rbd_image_options_set_uint64(options, RBD_IMAGE_OPTION_CLONE_FORMAT, 2);
+	rc = rbd_clone3(from->io, from->volume, snapshot, place->io, place->volume, options);
+	rbd_image_options_destroy(options);
+	return rc == 0 ? 0 : cluster_error(err, rc, "cannot clone %s to %s", wish->source, place->path);
+}
+
+static int
+finish(const struct place *place, const struct wish *wish, json_t **volume, struct error *err)
+{
+	IMAGE_AUTO image = NULL;
+	uint64_t size = 0;
+	int rc;
+
+	if (image_open(place, &image, err) < 0)
+		return -1;
+	rc = rbd_get_size(image, &size);
+	if (rc == 0 && (uint64_t)wish->capacity > size)
+		rc = rbd_resize2(image, (uint64_t)wish->capacity, false, image_ignore_progress, NULL);
+	if (rc < 0)
+		return cluster_error(err, rc, "cannot resize volume %s", place->path);
+	if (image_dress(image, wish->source, wish->owner, err) < 0)
+		return -1;
+	*volume = image_describe(place, image, err);
+	return *volume != NULL ? 0 : -1;
+}
+
+static json_t *
+make(const struct place *place, const struct place *from, const struct wish *wish, struct error *err)
+{
+	json_t *volume = NULL;
+
+	if (check_source(from, wish, err) < 0 || unfinished_begin(place, from, wish->temporary, err) < 0)
+		return NULL;
+	if ((wish->temporary != NULL && take_snapshot(from, wish->temporary, err) < 0) || clone_image(place, from, wish, err) < 0 ||
+	    finish(place, wish, &volume, err) < 0) {
+		struct error ignored = { 0 };
+		unfinished_settle(place, &ignored);
+		return NULL;
+	}
+	/* The clone is complete; what is left over would be found by the next call. */
+	if ((wish->temporary == NULL || image_remove_snapshot(from, wish->temporary, err) == 0) && unfinished_end(place, err) == 0)
+		return volume;
+	json_decref(volume);
+	return NULL;
+}
+
+static json_t *
+clone_volume(const struct place *place, const struct place *from, const struct wish *wish, struct error *err)
+{
+	json_t *volume = NULL;
+	int found = unfinished_settle(place, err) < 0 ? -1 : find_clone(place, wish, &volume, err);
+
+	return found == 0 ? make(place, from, wish, err) : volume;
+}
+
+static json_t *
+run_clone(struct service_call *call, struct error *err)
+{
+	PLACE_AUTO place = { 0 };
+	PLACE_AUTO from = { 0 };
+	WISH_AUTO wish = { 0 };
+	json_t *volume;
+
+	if (place_read(call->args, &place, err) < 0 || wish_read(call->args, &place, &wish, &from, err) < 0 ||
+	    place_lock(call, &place, &from, err) < 0)
+		return NULL;
+	volume = clone_volume(&place, &from, &wish, err);
+	place_unlock(&place, &from);
+	return volume;
+}
+
+/* --- flatten --------------------------------------------------------------------------------------------------------------- */
+
+struct flattening {
+	struct service_call *call;
+	const char *volume;
+	int64_t object; /* bytes */
+};
+
+static int
+on_flattened(uint64_t done, uint64_t total, void *arg)
+{
+	const struct flattening *f = arg;
+
+	service_progress(f->call, f->volume, (int64_t)done * f->object, (int64_t)total * f->object);
+	return 0;
+}
+
+static json_t *
+flatten(struct service_call *call, const struct place *place, struct error *err)
+{
+	IMAGE_AUTO image = NULL;
+	rbd_image_info_t info;
+	int rc, depth;
+
+	if (image_open(place, &image, err) < 0 || (depth = image_depth(image, NULL, err)) < 0)
+		return NULL;
+	rc = rbd_stat(image, &info, sizeof(info));
+	if (rc == 0 && depth > 0) {
+		struct flattening progress = { call, place->volume, (int64_t)info.obj_size };
+		rc = rbd_flatten_with_progress(image, on_flattened, &progress);
+	}
+	if (rc < 0) {
+		cluster_error(err, rc, "cannot make volume %s independent", place->path);
+		return NULL;
+	}
+	return image_describe(place, image, err);
+}
+
+static json_t *
+run_flatten(struct service_call *call, struct error *err)
+{
+	PLACE_AUTO place = { 0 };
+	json_t *volume;
+
+	if (place_read(call->args, &place, err) < 0 || place_lock(call, &place, NULL, err) < 0)
+		return NULL;
+	volume = flatten(call, &place, err);
+	place_unlock(&place, NULL);
+	return volume;
+}
+
+const struct rbd_verb clone_verbs[] = {
+	{ "volume-clone", run_clone, PATIENCE },
+	{ "volume-flatten", run_flatten, PATIENCE },
+	{ NULL, NULL, 0 },
+};

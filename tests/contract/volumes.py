@@ -1,0 +1,571 @@
+#!/usr/bin/env python3
+"""volumes.py BED NAMESPACE DRIVER WORKER: what storage/volume_verbs.h promises, asked of a driver's worker.
+
+BED is the directory of a test bed that is up, NAMESPACE the one in it where the storage is: a host ("tb1") for the driver
+"local", the hub ("tbhub") for "rbd", where Ceph must run. One suite for both: a test that only one of them can pass says
+so in its name. Needs root. Leaves no volume behind, and looks for that.
+"""
+import base64
+import errno as E
+import json
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "testbed"))
+from worker import Refused, Worker, refused, wait_for  # noqa: E402
+
+MiB = 1 << 20
+SIZE = 16 * MiB
+KILLS = int(os.environ.get("KILLS", 1))  # moments of each verb at which the worker is killed
+PATIENCE = float(os.environ.get("PATIENCE", 1))
+
+
+class Driver:
+    """Where the storage is, and how to look at it behind the worker's back."""
+
+    def __init__(self, bed, namespace, program):
+        self.bed, self.namespace, self.program = bed, namespace, program
+        with open(os.path.join(bed, namespace, "init.pid"), encoding="ascii") as f:
+            # not its PID namespace: what is started here is killed from here
+            self.enter = ["nsenter", "-t", f.read().strip(), "-m", "-u", "-n"]
+
+    def run(self, *command, check=True, **more):
+        done = subprocess.run([*self.enter, *command], capture_output=True, text=True, check=False, **more)
+        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout if check else done.returncode
+
+    def start(self):
+        """A new worker that is ready for calls."""
+        worker = Worker([*self.enter, self.program, *self.arguments])
+        self.ready(worker)
+        return worker
+
+    def start_after(self, killed):
+        """A new worker, instead of one that was killed."""
+        killed.process.kill()
+        killed.process.wait()
+        worker = self.start()
+        self.succeed(worker, killed)
+        return worker
+
+    def succeed(self, worker, killed):
+        pass
+
+    def io(self, volume, *commands, check=True):
+        """qemu-io's commands on a volume as the worker described it."""
+        words = [word for command in commands for word in ("-c", command)]
+        text = self.run("qemu-io", "-f", volume["format"], self.uri(volume), *words)
+        assert not check or "Pattern verification failed" not in text, f"{volume['path']}: {text}"
+        return text
+
+    def hold(self, volume):
+        """Has it open for writing, as a guest would; to be ended with release()."""
+        process = subprocess.Popen([*self.enter, "qemu-io", "-f", volume["format"], self.uri(volume)], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+        process.stdin.write("write -P 9 0 4k\n")
+        process.stdin.flush()
+        assert "wrote" in process.stdout.readline() + process.stdout.readline()
+        return process
+
+    @staticmethod
+    def release(process):
+        process.stdin.close()
+        process.stdout.read()
+        process.wait(30)
+
+
+class Rbd(Driver):
+    name, arguments, where, pool = "rbd", (), {"pool": "vms"}, "vms"
+    formats = ("raw",)
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.monitors = [os.environ.get("NET", "10.98.0") + ".254"]
+        self.key = self.run("ceph-authtool", "-p", "-n", "client.vms", "/etc/ceph/ceph.client.vms.keyring").strip()
+
+    def login(self, **more):
+        return {"clusterID": "test", "monitors": self.monitors, "user": "vms", "key": self.key, **more}
+
+    def ready(self, worker):
+        worker.cluster = worker.call("connect", self.login(), seconds=60 * PATIENCE)
+
+    def succeed(self, worker, killed):
+        worker.call("fence", {"addresses": [killed.cluster["address"]], "seconds": 600})
+
+    def uri(self, volume):
+        return f"rbd:{volume['path']}:id=vms"
+
+    def rbd(self, *words, **more):
+        return self.run("rbd", "--id", "vms", *words, **more)
+
+    def leftovers(self, worker):
+        """Everything that is still there of all that was ever made."""
+        rados = ("rados", "--id", "vms", "-p", "vms")
+        notes = "solovirt.unfinished" in self.run(*rados, "ls").split() and self.run(*rados, "listomapkeys", "solovirt.unfinished").split()
+        return notes or [], [
+            o for o in self.run(*rados, "ls").split() if o.startswith(("rbd_data", "rbd_header", "rbd_id", "rbd_object_map"))]
+
+    def temporary(self, volume):
+        """Snapshots of the volume that no user made and no clone needs."""
+        return [s["name"] for s in json.loads(self.rbd("snap", "ls", "--all", "--format", "json", volume["path"]))
+                if s["namespace"]["type"] != "trash"]
+
+    def ceph(self, action, *daemons):
+        subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "../testbed/testbed.sh"), self.bed,
+                        "ceph-" + action, *daemons], check=True, env={**os.environ, "P": self.namespace.removesuffix("hub")})
+
+
+class Local(Driver):
+    name, arguments, where, pool = "local", ("qemu:///system",), {"pool": "contract"}, "contract"
+    formats = ("raw", "qcow2")
+    directory = "/var/lib/libvirt/images/contract"
+
+    def ready(self, worker):
+        worker.call("pool-ensure", pool=self.pool, path=self.directory)
+
+    def uri(self, volume):
+        return volume["path"]
+
+    def leftovers(self, worker):
+        return self.run("find", self.directory, "-type", "f").split(), []
+
+    def temporary(self, volume):
+        name = os.path.basename(volume["path"])
+        return [f for f in self.run("ls", "-A", self.directory).split() if f.startswith("." + name)]
+
+
+def names(w, d):
+    return sorted(v["volume"] for v in w.call("volume-list", d.where)["volumes"])
+
+
+def delete_all(w, d, *volumes):
+    for volume in volumes:
+        w.call("volume-delete", d.where, volume=volume)
+    assert w.call("volume-sweep", d.where) == {"left": 0}
+    assert not [name for name in names(w, d) if name in volumes]
+
+
+def test_names_and_sizes(w, d):
+    for name in ("../x", ".x", "a/b", ""):
+        for verb in ("volume-create", "volume-delete", "volume-resize"):
+            refused(E.EINVAL, w.call, verb, d.where, volume=name, capacity=SIZE, format="raw")
+    refused(E.EINVAL, w.call, "volume-create", d.where, volume="a", capacity=0, format="raw")
+    for verb in ("volume-list", "volume-info", "volume-create", "volume-delete", "volume-sweep"):
+        refused(E.ENOENT, w.call, verb, pool="none", volume="a", capacity=SIZE, format="raw")
+    refused(E.ENOSYS, w.call, "volume-paint")
+    for verb in ("volume-info", "volume-resize", "snapshot-create"):
+        refused(E.ENOENT, w.call, verb, d.where, volume="never", capacity=SIZE, snapshot="s")
+
+
+def test_create_resize_delete(w, d):
+    for format in d.formats:
+        for _ in range(2):
+            v = w.call("volume-create", d.where, volume="a", capacity=SIZE, format=format, owner={"namespace": "default", "name": "a"})
+            assert (v["volume"], v["capacity"], v["format"]) == ("a", SIZE, format), v
+        assert names(w, d) == ["a"]
+        assert "a" in refused(E.EEXIST, w.call, "volume-create", d.where, volume="a", capacity=2 * SIZE, format=format)
+        d.io(v, f"read -P 0 0 {SIZE}")
+        d.io(v, "write -P 1 0 1M")
+        for size, shrink, now in ((2 * SIZE, False, 2 * SIZE), (SIZE, False, 2 * SIZE), (2 * SIZE, True, 2 * SIZE), (3 * SIZE, True, 3 * SIZE)):
+            assert w.call("volume-resize", d.where, volume="a", capacity=size, shrink=shrink)["capacity"] == now
+        if format == "raw":
+            for _ in range(2):
+                assert w.call("volume-resize", d.where, volume="a", capacity=SIZE, shrink=True)["capacity"] == SIZE
+            d.io(v, "read -P 1 0 1M")
+        info = w.call("volume-info", d.where, volume="a")
+        assert info["depth"] == 0 and "parent" not in info and info["snapshots"] == [] and info["inUse"] == [], info
+        assert MiB <= info["allocation"] <= 5 * MiB and info["path"] == v["path"], info
+        assert d.name != "rbd" or info["owner"] == {"namespace": "default", "name": "a"}, info
+        for _ in range(2):
+            w.call("volume-delete", d.where, volume="a")
+        refused(E.ENOENT, w.call, "volume-info", d.where, volume="a")
+    delete_all(w, d)
+
+
+def test_clones(w, d):
+    base = w.call("volume-create", d.where, volume="base", capacity=SIZE, format="raw")
+    d.io(base, "write -P 1 0 2M")
+    refused(E.ENOENT, w.call, "volume-clone", d.where, volume="c", **{"from": "none"}, capacity=SIZE)
+    refused(E.EINVAL, w.call, "volume-clone", d.where, volume="c", **{"from": "base"}, capacity=SIZE - MiB)
+    refused(E.EINVAL, w.call, "volume-clone", d.where, volume="c", **{"from": "c"}, capacity=SIZE)
+    assert names(w, d) == ["base"]
+    for _ in range(2):
+        c = w.call("volume-clone", d.where, volume="c", **{"from": "base"}, capacity=SIZE + 4 * MiB, owner={"name": "c"})
+        assert c["capacity"] == SIZE + 4 * MiB, c
+    refused(E.EEXIST, w.call, "volume-clone", d.where, volume="base", **{"from": "c"}, capacity=SIZE + 4 * MiB)
+    # neither sees what is written to the other
+    d.io(base, "write -P 2 0 1M", "flush")
+    d.io(c, "read -P 1 0 2M", f"read -P 0 2M {SIZE + 2 * MiB}", "write -P 3 1M 1M", f"write -P 4 {SIZE} 4M")
+    d.io(base, "read -P 2 0 1M", "read -P 1 1M 1M")
+    d.io(c, "read -P 1 0 1M", "read -P 3 1M 1M", f"read -P 4 {SIZE} 4M")
+    assert d.temporary(base) == []
+    # a clone of the clone; then they go, sources first
+    e = w.call("volume-clone", d.where, volume="e", **{"from": "c"}, capacity=SIZE + 4 * MiB)
+    info = w.call("volume-info", d.where, volume="e")
+    if d.name == "rbd":
+        assert info["depth"] == 2 and info["parent"].startswith("vms/c@"), info
+    w.call("volume-delete", d.where, volume="base")
+    d.io(c, "read -P 1 0 1M", "read -P 3 1M 1M")
+    w.call("volume-delete", d.where, volume="c")
+    assert names(w, d) == ["e"]
+    left = w.call("volume-sweep", d.where)["left"]
+    assert left == (2 if d.name == "rbd" else 0), left
+    # a name that lies in the trash is free
+    again = w.call("volume-create", d.where, volume="base", capacity=SIZE, format="raw")
+    d.io(again, f"read -P 0 0 {SIZE}")
+    d.io(e, "read -P 1 0 1M", "read -P 3 1M 1M", f"read -P 4 {SIZE} 4M")
+    for _ in range(2):
+        v = w.call("volume-flatten", d.where, volume="e")
+        assert v["capacity"] == SIZE + 4 * MiB
+    assert w.call("volume-info", d.where, volume="e")["depth"] == 0
+    assert w.call("volume-sweep", d.where) == {"left": 0}
+    d.io(e, "read -P 1 0 1M", "read -P 3 1M 1M", f"read -P 4 {SIZE} 4M")
+    delete_all(w, d, "e", "base")
+
+
+def test_clones_of_what_is_protected(w, d):
+    base = w.call("volume-create", d.where, volume="image", capacity=SIZE, format="raw")
+    d.io(base, "write -P 1 0 2M")
+    w.call("snapshot-create", d.where, volume="image", snapshot="base")
+    clones = []
+    for i in range(3):
+        for _ in range(2):
+            c = w.call("volume-clone", d.where, volume=f"p{i}", **{"from": "image"}, snapshot="base", protected=True, capacity=2 * SIZE)
+            assert c["capacity"] == 2 * SIZE, c
+        d.io(c, "read -P 1 0 2M", f"read -P 0 2M {2 * SIZE - 2 * MiB}", f"write -P {i + 5} 0 1M")
+        clones.append(c)
+    for i, c in enumerate(clones):
+        d.io(c, f"read -P {i + 5} 0 1M", "read -P 1 1M 1M")
+    d.io(base, "read -P 1 0 2M")
+    assert w.call("volume-info", d.where, volume="p0")["depth"] == 1
+    refused(E.ENOTEMPTY, w.call, "volume-delete", d.where, volume="image")
+    for name in ("p0", "p1", "p2"):
+        w.call("volume-delete", d.where, volume=name)
+    w.call("snapshot-delete", d.where, volume="image", snapshot="base")
+    delete_all(w, d, "image")
+
+
+def test_snapshots(w, d):
+    a = w.call("volume-create", d.where, volume="a", capacity=SIZE, format="raw")
+    d.io(a, "write -P 1 0 2M")
+    for name in ("x/y", ".x", ""):
+        refused(E.EINVAL, w.call, "snapshot-create", d.where, volume="a", snapshot=name)
+    made = [w.call("snapshot-create", d.where, volume="a", snapshot="s1") for _ in range(2)]
+    assert made[0] == made[1] and made[0]["capacity"] == SIZE and abs(made[0]["created"] - time.time()) < 60 * PATIENCE, made
+    d.io(a, "write -P 2 0 1M")
+    w.call("snapshot-create", d.where, volume="a", snapshot="s2")
+    assert names(w, d) == ["a"]
+    info = w.call("volume-info", d.where, volume="a")
+    assert [s["snapshot"] for s in info["snapshots"]] == ["s1", "s2"], info
+    d.io(a, "write -P 3 0 1M")
+    refused(E.ENOENT, w.call, "volume-clone", d.where, volume="c", **{"from": "a"}, snapshot="s3", capacity=SIZE)
+    for _ in range(2):
+        c1 = w.call("volume-clone", d.where, volume="c1", **{"from": "a"}, snapshot="s1", capacity=SIZE)
+    c2 = w.call("volume-clone", d.where, volume="c2", **{"from": "a"}, snapshot="s2", capacity=SIZE)
+    d.io(c1, "read -P 1 0 2M", "write -P 4 0 1M")
+    d.io(c2, "read -P 2 0 1M", "read -P 1 1M 1M")
+    d.io(a, "read -P 3 0 1M")
+    assert "s1" in refused(E.ENOTEMPTY, w.call, "volume-delete", d.where, volume="a")
+    for _ in range(2):
+        w.call("snapshot-delete", d.where, volume="a", snapshot="s1")
+    w.call("snapshot-delete", d.where, volume="a", snapshot="s2")
+    w.call("snapshot-delete", d.where, volume="never", snapshot="s2")
+    assert w.call("volume-info", d.where, volume="a")["snapshots"] == []
+    w.call("volume-delete", d.where, volume="a")
+    d.io(c1, "read -P 4 0 1M", "read -P 1 1M 1M")
+    d.io(c2, "read -P 2 0 1M", "read -P 1 1M 1M")
+    delete_all(w, d, "c1", "c2")
+
+
+def test_what_is_open(w, d):
+    a = w.call("volume-create", d.where, volume="a", capacity=SIZE, format="raw")
+    held = d.hold(a)
+    users = w.call("volume-info", d.where, volume="a")["inUse"]
+    assert len(users) == 1, users
+    assert users[0] in refused(E.EBUSY, w.call, "volume-delete", d.where, volume="a")
+    refused(E.EBUSY, w.call, "volume-resize", d.where, volume="a", capacity=MiB, shrink=True)
+    if d.name == "rbd":  # as a power cut would leave it
+        w.call("snapshot-create", d.where, volume="a", snapshot="s")
+        c = w.call("volume-clone", d.where, volume="c", **{"from": "a"}, capacity=SIZE)
+        assert c["capacity"] == SIZE
+        w.call("snapshot-delete", d.where, volume="a", snapshot="s")
+    else:
+        refused(E.EBUSY, w.call, "snapshot-create", d.where, volume="a", snapshot="s")
+        refused(E.EBUSY, w.call, "volume-clone", d.where, volume="c", **{"from": "a"}, capacity=SIZE)
+    d.release(held)
+    assert w.call("volume-info", d.where, volume="a")["inUse"] == []
+    delete_all(w, d, "a", "c")
+
+
+def again(w, d, verb, args):
+    """The verb after a kill: what the dead worker had open is let go of soon after it was fenced."""
+    result = []
+
+    def try_it():
+        try:
+            result.append(w.call(verb, d.where, **args))
+        except Refused as error:
+            assert error.code == E.EBUSY, error.text
+        return bool(result)
+    wait_for(f"{verb} again", 45 * PATIENCE, try_it)
+    return result[0]
+
+
+def test_kill_in_the_middle(w, d):
+    """Killed at moments all over a verb's work; the verb again, by another worker, has the same result and leaves nothing."""
+    base = w.call("volume-create", d.where, volume="base", capacity=SIZE, format="raw")
+    d.io(base, "write -P 1 0 2M", f"write -P 2 {SIZE - MiB} 1M")
+    clone = ("volume-clone", {"volume": "k", "from": "base", "capacity": 2 * SIZE})
+    steps = (("volume-create", {"volume": "k", "capacity": SIZE, "format": "raw"}), ("volume-delete", {"volume": "k"}), clone,
+             ("snapshot-create", {"volume": "base", "snapshot": "k"}), ("snapshot-delete", {"volume": "base", "snapshot": "k"}),
+             ("volume-delete", {"volume": "k"}), clone, ("volume-delete", {"volume": "k"}))
+    took, killed = {}, 0
+    for turn in range(KILLS + 1):
+        for verb, args in steps:
+            begin = time.monotonic()
+            number = w.post(verb, {**d.where, **args})
+            try:
+                w.wait(number, 60 * PATIENCE if turn == 0 else took[verb] * random.uniform(0, 1.1))
+                took[verb] = time.monotonic() - begin
+            except TimeoutError:
+                killed += 1
+                w = d.start_after(w)
+                again(w, d, verb, args)
+            if verb == "volume-clone":
+                k = w.call("volume-info", d.where, volume="k")
+                assert k["capacity"] == 2 * SIZE, k
+                d.io(k, "read -P 1 0 2M", f"read -P 2 {SIZE - MiB} 1M", f"read -P 0 {SIZE} {SIZE}")
+                assert d.temporary(base) == [], d.temporary(base)
+        # a clone that is never asked for again
+        number = w.post("volume-clone", {**d.where, **clone[1]})
+        try:
+            w.wait(number, took["volume-clone"] * random.uniform(0.2, 1))
+        except TimeoutError:
+            w = d.start_after(w)
+        again(w, d, "volume-delete", {"volume": "k"})
+        assert d.temporary(base) == []
+        assert w.call("volume-sweep", d.where) == {"left": 0}
+    delete_all(w, d, "base")
+    return w, f"{killed} kills"
+
+
+# --- NBD -------------------------------------------------------------------------------------------------------------
+
+READ, WRITE, DISCONNECT, FLUSH, TRIM, ZEROES = 0, 1, 2, 3, 4, 6
+
+
+class Nbd:
+    """storage/nbd.h, the client's side."""
+
+    def __init__(self, w, d, volume, **more):
+        self.socket, theirs = socket.socketpair()
+        self.socket.settimeout(30 * PATIENCE)
+        self.cookie = 0
+        try:
+            w.call("volume-serve", d.where, theirs.fileno(), volume=volume, **more)
+        finally:
+            theirs.close()
+
+    def send(self, command, offset=0, length=0, data=b"", flags=0):
+        self.cookie += 1
+        self.socket.sendall(struct.pack(">IHHQQI", 0x25609513, flags, command, self.cookie, offset, length or len(data)) + data)
+        return self.cookie
+
+    def take(self, count):
+        data = b""
+        while len(data) < count:
+            piece = self.socket.recv(count - len(data))
+            if not piece:
+                raise EOFError
+            data += piece
+        return data
+
+    def reply(self, length=0):
+        magic, error, cookie = struct.unpack(">IIQ", self.take(16))
+        assert magic == 0x67446698
+        return cookie, error, self.take(length) if length and not error else b""
+
+    def do(self, command, *args, **more):
+        number = self.send(command, *args, **more)
+        cookie, error, data = self.reply(args[1] if command == READ and len(args) > 1 else 0)
+        assert cookie == number
+        return error or data
+
+    def ended(self):
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def end(self):
+        self.send(DISCONNECT)
+        assert self.ended()
+
+
+def test_serve_of_rbd(w, d):
+    a = w.call("volume-create", d.where, volume="a", capacity=SIZE, format="raw")
+    refused(E.EINVAL, w.call, "volume-serve", d.where, volume="a")
+    n = Nbd(w, d, "a")
+    assert "import" in refused(E.EBUSY, Nbd, w, d, "a")
+    refused(E.EBUSY, w.call, "volume-delete", d.where, volume="a")
+    # 16 under way, answered in any order
+    data = random.randbytes(SIZE // 2)
+    pending = {n.send(WRITE, i << 18, data=data[i << 18:(i + 1) << 18]) for i in range(32)}
+    while pending:
+        cookie, error, _ = n.reply()
+        assert error == 0
+        pending.remove(cookie)
+    assert n.do(FLUSH) == b""
+    assert n.do(READ, 12345, 4 * MiB) == data[12345:12345 + 4 * MiB]
+    assert n.do(ZEROES, MiB, 2 * MiB) == b"" and n.do(TRIM, 6 * MiB, MiB) == b""
+    assert n.do(WRITE, SIZE - 3, data=b"end", flags=1) == b""
+    for error, bad in ((E.ENOSPC, (WRITE, SIZE - 1, 0, b"xy")), (E.EINVAL, (READ, SIZE, 1)), (E.EINVAL, (77, 0, 0)),
+                       (E.ENOSPC, (ZEROES, 2 ** 64 - 1, 5))):
+        assert n.do(*bad) == error, bad
+    n.end()
+    d.run("bash", "-c", f"rbd --id vms export {a['path']} /tmp/nbd.raw --no-progress")
+    with subprocess.Popen([*d.enter, "cat", "/tmp/nbd.raw"], stdout=subprocess.PIPE) as cat:
+        back = cat.stdout.read()
+    d.run("rm", "/tmp/nbd.raw")
+    assert back[:MiB] == data[:MiB] and back[MiB:3 * MiB] == bytes(2 * MiB) and back[3 * MiB:6 * MiB] == data[3 * MiB:6 * MiB]
+    assert back[7 * MiB:8 * MiB] == data[7 * MiB:] and back[-3:] == b"end" and len(back) == SIZE
+    # readers may be many and cannot write
+    readers = [Nbd(w, d, "a", read=True) for _ in range(3)]
+    for r in readers:
+        assert r.do(READ, 0, MiB) == data[:MiB] and r.do(WRITE, 0, data=b"x") == E.EPERM
+    # what one client does wrong, or one that goes in the middle of it all, ends that one alone
+    bad = Nbd(w, d, "a")
+    bad.send(WRITE, 0, data=data[:MiB])
+    bad.socket.sendall(b"garbage, more than a header of it" * 4)
+    while not bad.ended():
+        pass
+    gone = Nbd(w, d, "a")
+    gone.socket.sendall(struct.pack(">IHHQQI", 0x25609513, 0, WRITE, 1, 0, MiB) + b"half")
+    gone.socket.close()
+    deaf = Nbd(w, d, "a")
+    for i in range(40):  # more replies than a socket holds, and nobody reads them
+        if i < 15:
+            deaf.send(READ, 0, 4 * MiB)
+    for r in readers:
+        assert r.do(READ, 3, 5) == data[3:8]
+    deaf.socket.close()
+    huge = Nbd(w, d, "a")
+    huge.send(WRITE, 0, length=64 * MiB)
+    while not huge.ended():
+        pass
+    for r in readers:
+        assert r.do(READ, 0, 5) == data[:5]
+        r.end()
+    held = d.hold(a)
+    refused(E.EBUSY, Nbd, w, d, "a")
+    d.release(held)
+    delete_all(w, d, "a")
+
+
+def test_serve_of_local(w, d):
+    w.call("volume-create", d.where, volume="a", capacity=SIZE, format="raw")
+    refused(E.EOPNOTSUPP, Nbd, w, d, "a")
+    delete_all(w, d, "a")
+
+
+# --- a cluster -----------------------------------------------------------------------------------------------------------
+
+def test_cluster_of_rbd(w, d):
+    info = w.cluster
+    assert len(info["fsid"]) == 36 and info["version"].split(".")[0].isdigit() and ":0/" in info["address"], info
+    assert w.call("connect", d.login()) == info
+    refused(E.EEXIST, w.call, "connect", d.login(user="admin"))
+    pool = w.call("pool-info", d.where)
+    assert pool["capacity"] == pool["available"] + pool["used"] > 1 << 30, pool
+    # who is not let in is told at once, and may try again
+    x = Worker([*d.enter, d.program])
+    refused(E.ENOTCONN, x.call, "volume-list", d.where)
+    wrong = base64.b64encode(base64.b64decode(d.key)[:-4] + b"\0\1\2\3").decode()
+    start = time.monotonic()
+    assert "key" in refused(E.EACCES, x.call, "connect", d.login(key=wrong))
+    refused(E.EACCES, x.call, "connect", d.login(user="nobody"))
+    refused(E.EACCES, x.call, "connect", d.login(key="no key at all"))
+    assert time.monotonic() - start < 8 * PATIENCE
+    refused(E.EINVAL, x.call, "connect", d.login(options={"no_such_option": "1"}))
+    assert "monitor" in refused(E.ENETUNREACH, x.call, "connect", d.login(monitors=["127.0.0.1:1"]))
+    d.ready(x)
+    with open(f"/proc/{x.process.pid}/cmdline", "rb") as f:
+        assert d.key.encode() not in f.read()
+    # a client that was fenced begins anew as another one
+    a = w.call("volume-create", d.where, volume="a", capacity=SIZE, format="raw")
+    for _ in range(2):
+        x.call("fence", {"addresses": [w.cluster["address"]], "seconds": 600})
+    for bad in ("10.0.0.1", x.cluster["address"]):
+        refused(E.EINVAL, x.call, "fence", {"addresses": [bad], "seconds": 600})
+    try:
+        w.call("volume-resize", d.where, volume="a", capacity=2 * SIZE, seconds=60 * PATIENCE)
+        raise AssertionError("a fenced client could write")
+    except EOFError:
+        pass
+    assert w.process.wait(10) == 1 and "fenced" in w.process.stderr.read()
+    delete_all(x, d, "a")
+    assert a
+    return x, None
+
+
+def test_outage_of_rbd(w, d):
+    """While nothing answers, calls wait and are answered in time; afterwards all goes on with the same process."""
+    w.call("volume-create", d.where, volume="a", capacity=SIZE, format="raw")
+    n = Nbd(w, d, "a")
+    d.ceph("stop", "osd", "mon")
+    waits = w.post("volume-resize", {**d.where, "volume": "a", "capacity": 2 * SIZE})
+    write = n.send(WRITE, 0, data=b"x" * MiB)
+    # others are still taken
+    refused(E.EINVAL, w.call, "volume-create", d.where, volume=".a", capacity=SIZE, format="raw", seconds=5 * PATIENCE)
+    assert "ceph -s" in refused(E.ETIMEDOUT, w.call, "volume-info", d.where, volume="a", seconds=25 * PATIENCE)
+    event = w.event(seconds=30 * PATIENCE, healthy=False)
+    assert "no monitor" in event["args"]["reason"], event
+    d.ceph("start", "mon", "osd")
+    assert w.wait(waits, 100 * PATIENCE)["capacity"] == 2 * SIZE
+    n.socket.settimeout(60 * PATIENCE)
+    assert n.reply() == (write, 0, b"")
+    assert n.do(FLUSH) == b"" and n.do(READ, 0, 4) == b"xxxx"
+    n.end()
+    delete_all(w, d, "a")
+
+
+# --------------------------------------------------------------------------------------------------------------------------
+
+def tests_for(driver):
+    other = "_of_rbd" if driver.name == "local" else "_of_local"
+    wanted = os.environ.get("ONLY", "")
+    return [(name, test) for name, test in globals().items()
+            if name.startswith("test_") and not name.endswith(other) and wanted in name]
+
+
+def main():
+    bed, namespace, name, program = sys.argv[1:5]
+    driver = {"rbd": Rbd, "local": Local}[name](os.path.realpath(bed), namespace, os.path.realpath(program))
+    w = driver.start()
+    for title, test in tests_for(driver):
+        start = time.monotonic()
+        print(f"{name}: {title}", flush=True)
+        try:
+            said = test(w, driver)
+        except BaseException:
+            w.process.kill()
+            print(w.process.stderr.read())
+            raise
+        w, text = said if isinstance(said, tuple) else (w, said)
+        print(f"   ok {time.monotonic() - start:.1f} s {text or ''}", flush=True)
+    # Ceph removes what snapshots held in the background
+    wait_for("nothing is left", 60 * PATIENCE, lambda: driver.leftovers(w) == ([], []))
+    assert w.end() == 0
+    told = w.process.stderr.read()
+    assert told == "", told
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    main()
