@@ -442,13 +442,15 @@ START_TEST(another_spool_deletes_nothing)
 }
 END_TEST
 
+static int refusal; /* errno */
+
 static ssize_t
 no_room(int fd, const void *data, size_t size)
 {
 	(void)fd;
 	(void)data;
 	(void)size;
-	errno = ENOSPC;
+	errno = refusal;
 	return -1;
 }
 
@@ -459,9 +461,10 @@ no_room_at(int fd, const void *data, size_t size, off_t at)
 	return no_room(fd, data, size);
 }
 
-/* From now on SQLite writes nothing, wherever it would go: what room the store makes for itself does not help. */
+/* From now on SQLite writes nothing, wherever it would go, for a reason like ENOSPC: what room the store makes for itself does
+ * not help.  0: it writes again. */
 static void
-fill_disk(bool full)
+fill_disk(int reason)
 {
 	static const struct {
 		const char *call;
@@ -470,40 +473,61 @@ fill_disk(bool full)
 		{ "pwrite64", (sqlite3_syscall_ptr)no_room_at } };
 	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
 
+	refusal = reason;
 	for (size_t i = 0; i < G_N_ELEMENTS(calls); i++)
-		vfs->xSetSystemCall(vfs, calls[i].call, full ? calls[i].instead : NULL);
+		vfs->xSetSystemCall(vfs, calls[i].call, reason != 0 ? calls[i].instead : NULL);
+}
+
+static void
+on_durable(void *arg, const struct error *error)
+{
+	ck_assert_msg(error == NULL, "%s", error == NULL ? "" : error->text);
+	*(bool *)arg = true;
+}
+
+/* What is in memory, and was accepted, may still be taken back: waits until the disk has it. */
+static void
+await_disk(void)
+{
+	bool durable = false;
+
+	store_when_durable(it.store, on_durable, &durable);
+	AWAIT(durable);
 }
 
 START_TEST(what_the_store_could_not_commit_is_applied_again)
 {
 	drop_many(1);
 	AWAIT(is_state("m0.yaml", "Accepted"));
+	await_disk();
 	log_open("test", -1);
-	fill_disk(true);
+	fill_disk(ENOSPC);
 	drop_cm("late.yaml", "late", "one");
 	AWAIT(store_problem(it.store) != NULL);
 	AWAIT(!is_state("late.yaml", "Accepted"));
 	ck_assert(get("late") == NULL);
-	fill_disk(false);
+	fill_disk(0);
 	AWAIT(get("late") != NULL && is_state("late.yaml", "Accepted"));
 }
 END_TEST
 
-/* Nor does a deletion that was taken back leave a spool in which nothing is to be done. */
+/* Nor does a deletion that was taken back leave a spool in which nothing is to be done; a used-up quota is a full disk. */
 START_TEST(what_the_store_could_not_remove_goes_later)
 {
 	drop_cm("a.yaml", "a", "one");
 	AWAIT(is_state("a.yaml", "Accepted"));
 	g_autofree char *uid = g_strdup(get("a")->uid);
+	await_disk();
 	log_open("test", -1);
-	fill_disk(true);
+	fill_disk(EDQUOT);
 	lift("a.yaml");
 	AWAIT(store_problem(it.store) != NULL);
+	ck_assert_msg(strstr(store_problem(it.store), "is full") != NULL, "%s", store_problem(it.store));
 	AWAIT(get("a") != NULL); /* it may be on its way out anew, until that fails, too */
 	run_for(500);
 	AWAIT(get("a") != NULL);
 	ck_assert_str_eq(get("a")->uid, uid);
-	fill_disk(false);
+	fill_disk(0);
 	AWAIT(get("a") == NULL);
 	AWAIT(store_problem(it.store) == NULL);
 	stop();
