@@ -27,7 +27,7 @@
 
 /* evhttp's own timeouts count from the last byte, so a slow client keeps a connection for ever, and they would end
  * quiet watches: they are put far away and http_connection.deadline is used instead. */
-enum { FAR_SECONDS = 365 * 86400, SWEEP_SECONDS = 2, IDLE_SECONDS = 30, BACKLOG = 256 };
+enum { FAR_SECONDS = 365 * 86400, SWEEP_SECONDS = 2, BACKLOG = 256 };
 
 struct http_server {
 	struct evhttp *evhttp;
@@ -42,6 +42,9 @@ struct http_server {
 	void (*handle)(void *arg, struct http_request *request);
 	void *arg;
 };
+
+/* struct evconnlistener * -> struct http_server *: an error of accept() comes with the listener and an argument of evhttp's. */
+static GHashTable *servers;
 
 static int open_socket(const char *path, struct error *err);
 static int passed_socket(void);
@@ -84,6 +87,7 @@ http_server_free(struct http_server *server)
 
 	if (server == NULL)
 		return;
+	g_hash_table_remove(servers, server->listener);
 	server->listener = NULL; /* evhttp frees it before the connections, which then tell us */
 	evhttp_free(server->evhttp);
 	event_free(server->greet);
@@ -298,7 +302,7 @@ greet(evutil_socket_t fd, short what, void *arg)
 		bufferevent_decref(server->fresh->pdata[i]);
 	}
 	g_ptr_array_set_size(server->fresh, 0);
-	if (first && g_hash_table_size(server->connections) > 0)
+	if (first)
 		arm_sweep(server);
 	if (g_hash_table_size(server->connections) >= HTTP_CONNECTIONS)
 		evconnlistener_disable(server->listener);
@@ -323,16 +327,16 @@ new_bufferevent(struct event_base *base, void *arg)
 	return bev;
 }
 
-/* Often while somebody is connected; without connections it only takes new ones again after accept() failed. */
 static void
 arm_sweep(struct http_server *server)
 {
-	const struct timeval wait = { .tv_sec = g_hash_table_size(server->connections) > 0 ? SWEEP_SECONDS : IDLE_SECONDS };
+	const struct timeval wait = { .tv_sec = SWEEP_SECONDS };
 
 	event_add(server->sweep, &wait);
 }
 
-/* Ends connections on which no request came in time; takes new ones again after accept() failed. */
+/* Ends connections on which no request came in time; takes new ones again after accept() failed.  It comes again while
+ * somebody is connected. */
 static void
 sweep(evutil_socket_t fd, short what, void *arg)
 {
@@ -349,16 +353,20 @@ sweep(evutil_socket_t fd, short what, void *arg)
 			http_connection_kill(connection);
 	if (g_hash_table_size(server->connections) < HTTP_CONNECTIONS)
 		evconnlistener_enable(server->listener);
-	arm_sweep(server);
+	if (g_hash_table_size(server->connections) > 0)
+		arm_sweep(server);
 }
 
 /* Out of descriptors, mostly: trying at once again would only spin. */
 static void
 on_accept_error(struct evconnlistener *listener, void *arg)
 {
+	struct http_server *server = g_hash_table_lookup(servers, listener);
+
 	(void)arg;
 	log_warning("cannot accept a connection: %s", strerror(errno));
 	evconnlistener_disable(listener);
+	arm_sweep(server);
 }
 
 /* libevent fails here only without memory. */
@@ -381,7 +389,9 @@ serve(struct http_server *server, int fd)
 	evhttp_set_allowed_methods(server->evhttp, UINT16_MAX);
 	evconnlistener_set_error_cb(server->listener, on_accept_error);
 	evhttp_bind_listener(server->evhttp, server->listener);
-	arm_sweep(server);
+	if (servers == NULL)
+		servers = g_hash_table_new(NULL, NULL);
+	g_hash_table_insert(servers, server->listener, server);
 }
 
 static void

@@ -46,6 +46,7 @@ static const char *const type_names[] = {
 static void begin(struct watch *watch, struct rest_call *call, int64_t since);
 static bool replay(struct watch *watch, int64_t since);
 static void open_stream(struct watch *watch, struct rest_call *call, bool over);
+static void arm_bookmarks(struct rest *rest);
 
 static void
 watch_free(struct watch *watch)
@@ -298,6 +299,8 @@ open_stream(struct watch *watch, struct rest_call *call, bool over)
 		return;
 	}
 	g_ptr_array_add(watch->rest->watches, watch);
+	if (watch->bookmarks && !event_pending(watch->rest->bookmarks, EV_TIMEOUT, NULL))
+		arm_bookmarks(watch->rest);
 	g_string_free(watch->first, TRUE);
 	watch->first = NULL;
 	if (over) {
@@ -313,27 +316,37 @@ open_stream(struct watch *watch, struct rest_call *call, bool over)
 /* --- bookmarks ------------------------------------------------------------------------------------------------ */
 
 static void
+arm_bookmarks(struct rest *rest)
+{
+	const struct timeval wait = { .tv_sec = BOOKMARK_SECONDS };
+
+	event_add(rest->bookmarks, &wait);
+}
+
+/* As long as there is a watch that wants them. */
+static void
 on_bookmarks(evutil_socket_t fd, short what, void *arg)
 {
 	struct rest *rest = arg;
+	bool wanted = false;
 
 	(void)fd;
 	(void)what;
 	for (guint i = 0; i < rest->watches->len; i++) {
 		struct watch *watch = rest->watches->pdata[i];
+		wanted |= watch->bookmarks;
 		if (watch->bookmarks)
 			emit_bookmark(watch, false);
 	}
+	if (wanted)
+		arm_bookmarks(rest);
 }
 
 void
 rest_watch_start(struct rest *rest)
 {
-	const struct timeval every = { .tv_sec = BOOKMARK_SECONDS };
-
-	rest->bookmarks = event_new(rest->daemon->base, -1, EV_PERSIST, on_bookmarks, rest);
+	rest->bookmarks = event_new(rest->daemon->base, -1, 0, on_bookmarks, rest);
 	event_priority_set(rest->bookmarks, PRIORITY_NORMAL);
-	event_add(rest->bookmarks, &every);
 }
 
 void

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -560,6 +561,27 @@ START_TEST(test_socket_mode_and_removal)
 }
 END_TEST
 
+/* Nobody else is connected: nothing but this makes the server look again. */
+START_TEST(test_who_comes_while_descriptors_are_short_is_taken_later)
+{
+	struct rlimit all, few;
+	int fd = dial();
+	g_autoptr(GString) answer = g_string_new(NULL);
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	few = (struct rlimit) { (rlim_t)fd + 1, all.rlim_max }; /* it got the lowest that was free */
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	turn();
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+	turn();
+	say(fd, GET("/late"));
+	ck_assert_str_eq(seen->str, "");
+	hear(fd, answer, NULL);
+	ck_assert_str_eq(seen->str, "GET <late> 0\n");
+	close(fd);
+}
+END_TEST
+
 START_TEST(test_a_second_server_is_refused)
 {
 	struct error err = { 0 };
@@ -625,7 +647,7 @@ main(void)
 	    (const TTest *const[]){ test_tunnel, test_tunnel_tells_that_the_client_left, test_tunnel_can_pause,
 		test_the_server_stops_under_a_tunnel, NULL });
 	add(suite, "socket", (const TTest *const[]){ test_socket_mode_and_removal, test_a_second_server_is_refused,
-	    test_a_stale_socket_is_replaced_and_a_file_is_not, NULL });
+	    test_who_comes_while_descriptors_are_short_is_taken_later, test_a_stale_socket_is_replaced_and_a_file_is_not, NULL });
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	int failed = srunner_ntests_failed(runner);
