@@ -11,7 +11,8 @@ libsolovirt_a_SOURCES += \
 	daemon/store_open.c \
 	daemon/store_record.c \
 	daemon/store_renew.c \
-	daemon/store_schema.c
+	daemon/store_schema.c \
+	daemon/store_watch.c
 libsolovirt_a_SOURCES += daemon/store.h daemon/store_db.h daemon/store_private.h
 libsolovirt_a_SOURCES += \
 	daemon/access.c daemon/access.h \

@@ -1,6 +1,7 @@
 /*
  * The change log: what watches replay.  Its old end is cut off in small batches, each in a transaction of its own: one
- * large one that fails once can never catch up (kine #213).  That is done in idle time, unless none comes.
+ * large one that fails once can never catch up (kine #213).  That is done in idle time, unless none comes.  It is looked
+ * at after changes, and when the oldest one that may go is old enough: a log that does not grow wakes nobody.
  */
 #include "config.h"
 
@@ -109,29 +110,57 @@ cut(struct store *store, int64_t version)
 	return code;
 }
 
+/* Cuts off so many of the oldest changes. */
+static int
+cut_off(struct store *store, guint count)
+{
+	int64_t version = g_array_index(store->log, struct store_mark, count - 1).version;
+	struct error err = { 0 };
+
+	if (store_renew(store, &err) < 0)
+		return -1;
+	int code = cut(store, version);
+	if (code != SQLITE_OK) {
+		store_disk_failed(store, code, "compacting the change log", &err);
+		return -1;
+	}
+	store->compacted = version;
+	marks_drop(store, count);
+	return 0;
+}
+
+static void
+look_in(struct store *store, int64_t ms)
+{
+	struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	event_add(store->compact, &wait);
+}
+
+/* When the oldest change will be old enough to go, also after the clock was set back; -1: never, unless others come. */
+static int64_t
+ms_until_old(const struct store *store, int64_t now)
+{
+	if (store->log->len <= STORE_LOG_LEAST)
+		return -1;
+	return CLAMP(g_array_index(store->log, struct store_mark, 0).time + STORE_LOG_KEEP_MS - now, STORE_COMPACT_MS, STORE_LOG_KEEP_MS);
+}
+
 static void
 compact(struct store *store)
 {
-	guint count = count_old(store, clock_wall_ms());
-	struct timeval next = { .tv_sec = STORE_COMPACT_MS / 1000 };
-	struct error err = { 0 };
+	int64_t now = clock_wall_ms(), next;
+	guint count = count_old(store, now);
 
-	/* Nothing may have changed for long: a directory that is gone is noticed all the same. */
-	if (store->problem.code == 0)
-		store_renew(store, &err);
-	if (count > 0 && store->problem.code == 0) {
-		int64_t version = g_array_index(store->log, struct store_mark, count - 1).version;
-		int code = cut(store, version);
-		if (code != SQLITE_OK) {
-			store_disk_failed(store, code, "compacting the change log", &err);
-		} else {
-			store->compacted = version;
-			marks_drop(store, count);
-		}
-		if (code == SQLITE_OK && count == STORE_COMPACT_BATCH)
-			next = (struct timeval) { .tv_usec = STORE_COMPACT_NEXT_MS * 1000 };
-	}
-	event_add(store->compact, &next);
+	store->log_grew = false;
+	if (count == 0)
+		next = ms_until_old(store, now);
+	else if (store->problem.code == 0 && cut_off(store, count) == 0 && count == STORE_COMPACT_BATCH)
+		next = STORE_COMPACT_NEXT_MS;
+	else
+		next = STORE_COMPACT_MS;
+	if (next >= 0)
+		look_in(store, next);
 }
 
 static void
@@ -145,12 +174,9 @@ on_compact(evutil_socket_t fd, short what, void *arg)
 void
 store_log_init(struct store *store)
 {
-	struct timeval first = { .tv_sec = STORE_COMPACT_MS / 1000 };
-
 	store->log = g_array_new(FALSE, FALSE, sizeof(struct store_mark));
 	store->compact = event_new(store->base, -1, 0, on_compact, store);
 	event_priority_set(store->compact, PRIORITY_COMMIT);
-	event_add(store->compact, &first);
 }
 
 void
@@ -167,6 +193,9 @@ store_log_add(struct store *store, int64_t version, int64_t now, int64_t bytes)
 
 	g_array_append_val(store->log, mark);
 	store->log_bytes += bytes;
+	if (!store->log_grew)
+		look_in(store, STORE_COMPACT_MS);
+	store->log_grew = true;
 }
 
 void

@@ -434,6 +434,7 @@ store_open(const char *directory, struct event_base *base, struct error *err)
 	}
 	store->probes = meta_number(store, "probe");
 	store_renew_init(store);
+	store_watch_init(store);
 	store_backup_init(store);
 	if (sqlite3_libversion_number() < 3051003)
 		log_info("SQLite %s can damage a database with two connections; there is only one here", sqlite3_libversion());
@@ -447,6 +448,7 @@ store_close(struct store *store)
 		return;
 	if (store->armed)
 		store_commit_now(store);
+	store_watch_clear(store);
 	store_backup_clear(store);
 	store_db_close(&store->db);
 	store_commit_clear(store);

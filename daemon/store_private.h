@@ -12,12 +12,13 @@
 
 struct event;
 struct store_backup;
+struct store_watch;
 struct store_op;
 
 enum {
 	STORE_COMMIT_MS = 50,         /* a turn that never ends is committed after this */
 	STORE_PROBE_MS = 2000,        /* between attempts to write again */
-	STORE_COMPACT_MS = 60 * 1000, /* between looks at the change log */
+	STORE_COMPACT_MS = 60 * 1000, /* from a change to the next look at the change log */
 	STORE_COMPACT_NEXT_MS = 100,  /* between batches while there is more to do */
 	STORE_COMPACT_BATCH = 500,    /* changes removed in one transaction */
 	STORE_LOG_LEAST = 1000,       /* changes that are kept however old they are */
@@ -27,6 +28,9 @@ enum {
 	STORE_LOG_KEEP_MS = 3600 * 1000,
 	STORE_WAL_PAGES = 1000,       /* write-ahead log that is worth a checkpoint */
 	STORE_BALLAST = 8 << 20,      /* bytes in reserve for a full disk */
+	STORE_WATCH_MS = 600 * 1000,  /* between looks at the store's names, for what inotify does not tell */
+	STORE_BLIND_MS = 60 * 1000,   /* the same without inotify */
+	STORE_LOST_MS = 200,          /* from the loss of a name to a look: who removes a directory needs a moment */
 	STORE_BACKUP_MS = 60 * 1000, /* after a change */
 	STORE_BACKUPS = 24,           /* how many are kept */
 	STORE_VERSION_JUMP = 1000000000 /* after a restore: no version of the lost tail is ever given out again */
@@ -82,12 +86,14 @@ struct store {
 	char *uuid;
 	GArray *log; /* struct store_mark, oldest first */
 	int64_t log_bytes;
+	bool log_grew; /* since the last look at it */
 
 	GPtrArray *pending; /* struct store_op, in order */
 	GArray *waiters, *subscribers, *watchers;
 	struct event *commit, *deadline, *probe, *compact;
 	bool armed; /* a commit is under way in the loop */
 	struct store_backup *backup;
+	struct store_watch *watch;
 
 	struct error problem; /* code 0: none */
 	bool ballast;         /* the reserve is there */
@@ -193,10 +199,19 @@ int store_set_aside(const char *path, const struct error *reason, struct error *
 
 /* --- names that lead elsewhere (store_renew.c) ------------------------------------------------------------------ */
 
-/* Takes down which files were opened. */
+/* Takes down which files were opened; may be called again. */
 void store_renew_init(struct store *store);
+/* This is what one of the files is called in its directory. */
+bool store_renew_knows(const char *name);
 /* When one of them is not there any more, writes the store anew from what is open.  0, or -1: then it is a problem. */
 int store_renew(struct store *store, struct error *err);
+
+/* --- noticing that (store_watch.c) ------------------------------------------------------------------------------ */
+
+void store_watch_init(struct store *store);
+void store_watch_clear(struct store *store);
+/* The directory may be another one now. */
+void store_watch_follow(struct store *store);
 
 /* --- backups (store_backup.c) ----------------------------------------------------------------------------------- */
 

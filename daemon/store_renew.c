@@ -2,12 +2,13 @@
  * The directory was taken away beneath us: removed, unmounted, or replaced by another.
  *
  * SQLite goes on writing to files that no name leads to any more, and with the process everything would be gone.  So before
- * every commit, and once in a while without one, the names are held against what was opened.  When one leads elsewhere, the
- * database that is still open is copied to where it belongs, and from then on that is the store.
+ * every commit, and when one was taken away (store_watch.c), the names are held against what was opened.  When one leads
+ * elsewhere, the database that is still open is copied to where it belongs, and from then on that is the store.
  */
 #include "config.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,6 +50,15 @@ store_renew_init(struct store *store)
 		is_there(store, (enum store_file)file, &st);
 		store->identities[file] = (struct store_identity) { st.st_dev, st.st_ino };
 	}
+}
+
+bool
+store_renew_knows(const char *name)
+{
+	for (int file = 0; file < STORE_FILE_COUNT; file++)
+		if (strcmp(names[file], name) == 0)
+			return true;
+	return false;
 }
 
 /* Another daemon may have begun in the new directory: then it is the one. */
@@ -135,6 +145,7 @@ store_renew(struct store *store, struct error *err)
 		return -1;
 	}
 	store_renew_init(store);
+	store_watch_follow(store);
 	log_notice("the store in %s is whole again; nothing is lost", store->directory);
 	return 0;
 }

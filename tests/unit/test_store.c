@@ -973,6 +973,71 @@ START_TEST(what_is_taken_away_beneath_it_is_written_anew)
 }
 END_TEST
 
+static bool
+is_whole(void)
+{
+	static const char *const files[STORE_FILE_COUNT] = { "lock", "solovirt.db", "solovirt.db-wal" };
+	bool whole = true;
+
+	for (int file = 0; file < STORE_FILE_COUNT; file++) {
+		g_autofree char *path = g_build_filename(directory, files[file], NULL);
+		struct stat st;
+		whole &= stat(path, &st) == 0 && st.st_ino == store->identities[file].inode;
+	}
+	return whole;
+}
+
+/* Nothing need be written for it. */
+START_TEST(what_is_taken_away_beneath_it_is_noticed_by_itself)
+{
+	gint64 deadline = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+	struct error err = { 0 };
+
+	put("a", "1", &err);
+	turn();
+	log_open("test", -1);
+	losses[_i].lose();
+	ck_assert(!is_whole());
+	while (!is_whole() && g_get_monotonic_time() < deadline)
+		event_base_loop(base, EVLOOP_ONCE);
+	ck_assert(is_whole());
+	reopen();
+	ck_assert(get("a") != NULL);
+	ck_assert_int_eq(count_aside(), losses[_i].aside);
+}
+END_TEST
+
+static bool
+looks_at_log(void)
+{
+	return event_pending(store->compact, EV_TIMEOUT, NULL);
+}
+
+/* The change log is looked at after a change, and then only when there is something to come. */
+START_TEST(a_log_that_does_not_grow_wakes_nobody)
+{
+	struct error err = { 0 };
+	struct timeval now = { 0 };
+
+	ck_assert(!looks_at_log());
+	put("a", "1", &err);
+	turn();
+	ck_assert(looks_at_log());
+	event_add(store->compact, &now);
+	event_base_loop(base, EVLOOP_ONCE);
+	ck_assert(!looks_at_log());
+	for (int i = 0; i < STORE_LOG_LEAST; i++) {
+		g_autofree char *value = g_strdup_printf("%d", i);
+		put("b", value, &err);
+	}
+	turn();
+	event_add(store->compact, &now);
+	event_base_loop(base, EVLOOP_ONCE);
+	ck_assert(looks_at_log()); /* in an hour */
+	ck_assert_uint_eq(store->log->len, STORE_LOG_LEAST + 1);
+}
+END_TEST
+
 /* Where the directory cannot be made again, nothing is acknowledged; then it goes on by itself. */
 START_TEST(a_directory_that_cannot_be_made_is_a_problem)
 {
@@ -1257,6 +1322,7 @@ main(void)
 	tcase_add_test(quick, replays_and_says_when_it_cannot);
 	tcase_add_test(quick, heartbeats_are_told_but_not_kept_in_the_log);
 	tcase_add_test(quick, compacts_in_batches);
+	tcase_add_test(quick, a_log_that_does_not_grow_wakes_nobody);
 	tcase_add_test(quick, large_changes_do_not_stay_however_few_and_young_they_are);
 	tcase_add_test(quick, the_log_is_limited_when_no_idle_time_comes);
 	tcase_add_test(quick, opens_again_with_everything);
@@ -1277,6 +1343,7 @@ main(void)
 	tcase_add_test(slow, a_clock_that_was_set_back_does_not_make_old_backups_the_newest);
 	tcase_add_test(slow, backups_are_made_in_steps_and_pruned);
 	tcase_add_loop_test(slow, what_is_taken_away_beneath_it_is_written_anew, 0, (int)G_N_ELEMENTS(losses));
+	tcase_add_loop_test(slow, what_is_taken_away_beneath_it_is_noticed_by_itself, 0, (int)G_N_ELEMENTS(losses));
 	tcase_add_test(slow, a_directory_that_cannot_be_made_is_a_problem);
 	tcase_add_test(slow, a_disk_that_refuses_is_told_and_recovers);
 	tcase_add_test(slow, a_full_disk_lets_deletions_through);
