@@ -20,7 +20,7 @@ enum {
 	HOST_RETRY_FIRST_MS = 500, /* after a step of the preparation failed; doubles */
 	HOST_RETRY_MOST_MS = 5000,
 	HOST_AGAIN_MS = 3000, /* after something failed that no object waits for */
-	HOST_LOOK_MS = 60000, /* between looks at what a host needs */
+	HOST_LOOK_MS = 600000, /* between looks at what a host needs: its worker tells what goes away */
 	HOST_LOSS_MS = 200,   /* until a look after a loss: stop and undefine come together */
 };
 
@@ -256,8 +256,8 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 /* --- looks --------------------------------------------------------------------------------------------------------- */
 
 /*
- * Network, DHCP server and pool may be stopped by hand or die while the host is in use.  libvirt tells of some of it; the
- * rest is looked at from time to time.  What cannot be mended takes the host out of use, until it can.
+ * Network, DHCP server and pool may be stopped by hand or die while the host is in use.  The worker tells of it, and then they
+ * are looked at; now and then without a word, too.  What cannot be mended takes the host out of use, until it can.
  */
 struct look {
 	struct daemon *daemon;
@@ -325,17 +325,43 @@ look_after(struct host *host, int64_t ms)
 	event_add(host->look, &delay);
 }
 
-static void
-on_loss(struct host *host, const char *noun, const char *name)
+static const char *
+network_name(const struct config *config)
 {
-	const struct config *config = host->daemon->config;
-	bool network = strcmp(noun, "network") == 0;
-	g_autofree char *text = g_strdup_printf("%s %s was stopped outside of Solovirt", network ? "network" : "storage pool", name);
+	return config->network->name;
+}
 
-	if (strcmp(name, network ? config->network->name : config->pool->name) != 0)
-		return;
-	tell_of(host, network ? "NetworkStopped" : "PoolStopped", text);
-	look_after(host, HOST_LOSS_MS);
+static const char *
+pool_name(const struct config *config)
+{
+	return config->pool->name;
+}
+
+/* What a host needs, as the worker calls it when it is gone.  The end of a DHCP server is told when it is mended: libvirt ends
+ * it, too, when it starts another. */
+static const struct loss {
+	const char *event;
+	const char *(*name)(const struct config *config);
+	const char *reason, *what; /* NULL: nothing is told */
+} losses[] = {
+	{ "network", network_name, "NetworkStopped", "network" },
+	{ "pool", pool_name, "PoolStopped", "storage pool" },
+	{ "dhcp", network_name, NULL, NULL },
+};
+
+static void
+on_loss(struct host *host, const char *event, const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(losses); i++) {
+		const struct loss *loss = &losses[i];
+		if (strcmp(loss->event, event) != 0 || strcmp(loss->name(host->daemon->config), name) != 0)
+			continue;
+		if (loss->reason != NULL) {
+			g_autofree char *text = g_strdup_printf("%s %s was stopped outside of Solovirt", loss->what, name);
+			tell_of(host, loss->reason, text);
+		}
+		look_after(host, HOST_LOSS_MS);
+	}
 }
 
 static void
@@ -390,8 +416,7 @@ on_event(void *owner, const char *event, json_t *args)
 		controllers_domain_changed(host->daemon, host, name, "agent");
 		return;
 	}
-	if (strcmp(event, "network") == 0 || strcmp(event, "pool") == 0)
-		on_loss(host, event, name);
+	on_loss(host, event, name);
 	if (strcmp(event, "domain") != 0 || what == NULL)
 		return;
 	g_autofree char *copy = g_strdup(name);

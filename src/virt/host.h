@@ -110,6 +110,9 @@ json_t *host_dhcp_list(const char *directory, struct error *err);
 void host_dhcp_reload(const char *network);
 /* A dnsmasq serves the network.  Only where libvirt is on this machine. */
 bool host_dhcp_is_served(const char *network);
+/* Tells a "dhcp" loss when the dnsmasq that serves the network now ends; once, however often it is called.  Only where libvirt is on
+ * this machine. */
+void host_dhcp_watch(const char *network);
 
 /* --- host_bridge.c -------------------------------------------------------------------------------------------------- */
 
@@ -147,6 +150,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
 
 /* Registers for events on a connection of its own and starts the teller.  Takes the connection.  Once. */
 int host_events_start(virConnectPtr connection, struct error *err);
+/* Has the teller tell that what an event's noun and a name say is gone; noun is static.  Any thread. */
+void host_events_loss(const char *noun, const char *name);
 
 /* How long the guest's agent may take for an answer: by default libvirt waits for ever, and a guest could hold our lanes. */
 enum { HOST_AGENT_SECONDS = 5 };

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "src/virt/host.h"
@@ -24,7 +25,7 @@
 #define LIBVIRT_DNSMASQ "/var/lib/libvirt/dnsmasq"
 #define LIBVIRT_NETWORK_PIDS "/run/libvirt/network"
 
-/* Two lanes must not look for the same address at a time. */
+/* Two lanes must not look for the same address, nor begin to await the same server, at a time. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 char *
@@ -49,13 +50,13 @@ host_dhcp_prepare(const char *directory, struct error *err)
 
 /* --- dnsmasq ------------------------------------------------------------------------------------------------------ */
 
-/* A pid file may outlive its process: the name must fit, too. */
+/* A pid file may outlive its process: the name must fit, too.  One that nobody has waited for yet (Z) has ended. */
 static bool
 is_dnsmasq(const char *pid)
 {
-	g_autofree char *path = g_strdup_printf("/proc/%s/comm", pid), *name = NULL;
+	g_autofree char *path = g_strdup_printf("/proc/%s/stat", pid), *start = g_strdup_printf("%s (dnsmasq) ", pid), *stat = NULL;
 
-	return g_file_get_contents(path, &name, NULL, NULL) && strcmp(g_strchomp(name), "dnsmasq") == 0;
+	return g_file_get_contents(path, &stat, NULL, NULL) && g_str_has_prefix(stat, start) && strchr("ZX", stat[strlen(start)]) == NULL;
 }
 
 /* The process that serves a network, or -1. */
@@ -84,6 +85,71 @@ host_dhcp_reload(const char *network)
 
 	if (pid > 0)
 		kill(pid, SIGHUP);
+}
+
+/* A server whose end is awaited. */
+struct server {
+	char *network;
+	pid_t pid;
+};
+
+static pid_t watched; /* the newest; under lock */
+
+static void
+server_free(void *pointer)
+{
+	struct server *server = pointer;
+
+	g_free(server->network);
+	g_free(server);
+}
+
+static void
+on_end(int watch, int fd, int events, void *opaque)
+{
+	const struct server *server = opaque;
+
+	(void)events;
+	host_events_loss("dhcp", server->network);
+	pthread_mutex_lock(&lock);
+	if (watched == server->pid)
+		watched = 0;
+	pthread_mutex_unlock(&lock);
+	virEventRemoveHandle(watch); /* frees the server, later */
+	close(fd);
+}
+
+/* Its number may be another process's once it has ended: only what still serves when it is held is awaited. */
+static void
+watch_server(const char *network, pid_t pid)
+{
+	int fd = pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
+	struct server *server;
+
+	if (fd < 0 || server_of(network) != pid) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	server = g_new(struct server, 1);
+	*server = (struct server){ g_strdup(network), pid };
+	if (virEventAddHandle(fd, VIR_EVENT_HANDLE_READABLE, on_end, server, server_free) < 0) {
+		server_free(server);
+		close(fd);
+		return;
+	}
+	watched = pid;
+}
+
+void
+host_dhcp_watch(const char *network)
+{
+	pid_t pid = server_of(network);
+
+	pthread_mutex_lock(&lock);
+	if (pid != watched)
+		watch_server(network, pid);
+	pthread_mutex_unlock(&lock);
 }
 
 /* --- one entry ---------------------------------------------------------------------------------------------------- */

@@ -61,15 +61,6 @@ push(virDomainPtr domain, enum event_type type, int number, int detail)
 	g_async_queue_push(events, event);
 }
 
-static void
-push_loss(const char *noun, const char *name)
-{
-	struct event *event = g_new0(struct event, 1);
-
-	*event = (struct event){ .type = EVENT_LOSS, .noun = noun, .name = g_strdup(name) };
-	g_async_queue_push(events, event);
-}
-
 static int
 on_lifecycle(virConnectPtr connection, virDomainPtr domain, int number, int detail, void *opaque)
 {
@@ -95,7 +86,7 @@ on_network(virConnectPtr connection, virNetworkPtr network, int number, int deta
 	(void)detail;
 	(void)opaque;
 	if (number == VIR_NETWORK_EVENT_STOPPED || number == VIR_NETWORK_EVENT_UNDEFINED)
-		push_loss("network", virNetworkGetName(network));
+		host_events_loss("network", virNetworkGetName(network));
 }
 
 static void
@@ -105,7 +96,7 @@ on_pool(virConnectPtr connection, virStoragePoolPtr pool, int number, int detail
 	(void)detail;
 	(void)opaque;
 	if (number == VIR_STORAGE_POOL_EVENT_STOPPED || number == VIR_STORAGE_POOL_EVENT_UNDEFINED)
-		push_loss("pool", virStoragePoolGetName(pool));
+		host_events_loss("pool", virStoragePoolGetName(pool));
 }
 
 /* What the daemon is told of an undefined domain is what was known of it last. */
@@ -235,7 +226,7 @@ host_events_start(virConnectPtr connection, struct error *err)
 	if (virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
 	    VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), NULL, NULL) < 0)
 		return host_error(err, "cannot ask for domain events");
-	/* The test driver has neither all of these nor agents; the daemon looks at network and pool from time to time, too. */
+	/* The test driver has neither all of these nor agents; the daemon looks at network and pool now and then, too. */
 	virConnectNetworkEventRegisterAny(connection, NULL, VIR_NETWORK_EVENT_ID_LIFECYCLE,
 	    VIR_NETWORK_EVENT_CALLBACK(on_network), NULL, NULL);
 	virConnectStoragePoolEventRegisterAny(connection, NULL, VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE,
@@ -245,4 +236,13 @@ host_events_start(virConnectPtr connection, struct error *err)
 	if (pthread_create(&thread, NULL, teller_run, connection) != 0)
 		service_die("cannot start a thread");
 	return 0;
+}
+
+void
+host_events_loss(const char *noun, const char *name)
+{
+	struct event *event = g_new0(struct event, 1);
+
+	*event = (struct event){ .type = EVENT_LOSS, .noun = noun, .name = g_strdup(name) };
+	g_async_queue_push(events, event);
 }

@@ -253,6 +253,8 @@ run_ensure(struct host_call *call, struct error *err)
 		return NULL;
 	}
 	host_dhcp_reload(name); /* an earlier worker may have been ended between a removal and this */
+	if (host_is_local())
+		host_dhcp_watch(name);
 	return json_pack("{s:s*}", "mended", mended->len > 0 ? mended->str : NULL);
 }
 

@@ -63,6 +63,7 @@
  *                 lifecycle event; redefined, and undefined of one that runs, are never our doing
  *          agent  {"name","uid","connected":bool}
  *          network, pool  {"name"}   it was stopped or undefined
+ *          dhcp   {"name"}   the DHCP server of a network ended, where libvirt is local; network-ensure starts it
  *          An answer with DOMAIN is never older than an event told before it.
  *  The worker ends when its connection is lost: the daemon starts another one, which lists everything again.
  */

@@ -206,7 +206,7 @@ test_a_killed_dhcp_server_is_started_without_cutting_guests_off() {
   local old entries port; old=$(dnsmasq_pid) entries=$(dhcp_entries) port=$(interface up)
   host kill -9 "$old"
   await 10 "! host kill -0 $old"
-  tells_node NetworkMended 'DHCP server .dnsmasq. of network solovirt did not run and was started' 90
+  tells_node NetworkMended 'DHCP server .dnsmasq. of network solovirt did not run and was started'
   refute "[ \"\$(dnsmasq_pid)\" = $old ]"
   expect 'host kill -0 "$(dnsmasq_pid)"'
   same "$entries" "$(dhcp_entries)"
