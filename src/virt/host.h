@@ -51,8 +51,10 @@ extern const struct host_verb host_info_verbs[], host_domain_verbs[], host_start
 void host_init(const char *uri);
 /* True when libvirt runs on this machine, so that its files are ours to read. */
 bool host_is_local(void);
-/* Opens a connection with keep-alive, whose loss ends the process.  NULL with err. */
+/* Opens a connection whose loss ends the process.  NULL with err. */
 virConnectPtr host_connect(struct error *err);
+/* Has a libvirtd that is silent for long end the process, too.  One connection that asks for it is enough for all. */
+void host_keep_alive(virConnectPtr connection);
 /* Runs a verb for src/base/service.h; a connection that is found lost ends the process.  What verbs read about domains is told
  * in order (service_order()): "running" would else be the last word about a guest that has stopped. */
 json_t *host_run(struct service_call *request, struct error *err);

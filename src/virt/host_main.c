@@ -88,6 +88,7 @@ start_libvirt(const char *uri)
 	connection = host_connect(&err);
 	if (connection == NULL || host_events_start(connection, &err) < 0)
 		service_die("%s", err.text);
+	host_keep_alive(connection);
 	patience_end();
 }
 
