@@ -1,35 +1,52 @@
 /* Columns of text; see grid.h. */
 #include "config.h"
 
-#include <libsmartcols.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "src/cli/grid.h"
 
+#define GAP "   "
+
+/* What stands in a cell. */
+struct cell {
+	char *text;        /* printable */
+	gsize width;       /* columns of a terminal */
+	const char *color; /* of the words below, or NULL */
+};
+
 struct grid {
-	GPtrArray *headings; /* char * */
-	GPtrArray *rows;     /* char **, not printed yet */
-	GArray *widths;      /* gsize, characters: of the widest cell so far, for each column */
+	GArray *headings;    /* struct cell */
+	GPtrArray *rows;     /* struct cell *, one for each column; not printed yet */
+	GArray *widths;      /* gsize, columns of a terminal: of the widest cell so far, for each column */
 	GArray *shown;       /* gboolean, for each column of the server's Table */
 	bool color;
 	bool bare;           /* no headings are wanted */
 	bool printed;        /* headings are out */
 };
 
+#define BOLD "\033[1m"
+#define RED "\033[31m"
+#define GREEN "\033[32m"
+#define YELLOW "\033[33m"
+#define PLAIN "\033[0m"
+
 /* Words that say at a glance how things stand. */
 static const struct {
 	const char *word, *color;
 } color_words[] = {
-	{ "Running", "green" }, { "Succeeded", "green" }, { "Bound", "green" }, { "Ready", "green" }, { "Accepted", "green" },
-	{ "Failed", "red" }, { "Error", "red" }, { "CrashLoopBackOff", "red" }, { "Lost", "red" },
-	{ "NotReady", "red" }, { "Unknown", "red" }, { "DataVolumeError", "red" }, { "Unschedulable", "red" },
-	{ "ErrorUnschedulable", "red" }, { "Warning", "yellow" }, { "Pending", "yellow" }, { "Held", "yellow" }, { "Missing", "yellow" },
-	{ "Starting", "yellow" }, { "Provisioning", "yellow" }, { "ImportInProgress", "yellow" }, { "Paused", "yellow" },
-	{ "Stopping", "yellow" }, { "Terminating", "yellow" },
+	{ "Running", GREEN }, { "Succeeded", GREEN }, { "Bound", GREEN }, { "Ready", GREEN }, { "Accepted", GREEN },
+	{ "Failed", RED }, { "Error", RED }, { "CrashLoopBackOff", RED }, { "Lost", RED },
+	{ "NotReady", RED }, { "Unknown", RED }, { "DataVolumeError", RED }, { "Unschedulable", RED },
+	{ "ErrorUnschedulable", RED }, { "Warning", YELLOW }, { "Pending", YELLOW }, { "Held", YELLOW }, { "Missing", YELLOW },
+	{ "Starting", YELLOW }, { "Provisioning", YELLOW }, { "ImportInProgress", YELLOW }, { "Paused", YELLOW },
+	{ "Stopping", YELLOW }, { "Terminating", YELLOW },
 };
 
-static void fill_columns(const struct grid *grid, struct libscols_table *table);
-static void fill_line(const struct grid *grid, struct libscols_line *line, char *const *cells);
+static void row_free(void *row);
+static void cell_clear(void *cell);
+static void write_row(const struct grid *grid, const struct cell *row, GString *out);
+static char *printable(const char *text, gsize *width);
 static const char *color_of(const char *cell);
 static char *cell_text(const json_t *cell);
 static void table_columns(struct grid *grid, const json_t *columns, const struct grid_view *view);
@@ -40,8 +57,9 @@ grid_new(bool color)
 {
 	struct grid *grid = g_new0(struct grid, 1);
 
-	grid->headings = g_ptr_array_new_with_free_func(g_free);
-	grid->rows = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
+	grid->headings = g_array_new(TRUE, FALSE, sizeof(struct cell));
+	g_array_set_clear_func(grid->headings, cell_clear);
+	grid->rows = g_ptr_array_new_with_free_func(row_free);
 	grid->widths = g_array_new(FALSE, FALSE, sizeof(gsize));
 	grid->shown = g_array_new(FALSE, FALSE, sizeof(gboolean));
 	grid->color = color;
@@ -51,7 +69,7 @@ grid_new(bool color)
 void
 grid_free(struct grid *grid)
 {
-	g_ptr_array_unref(grid->headings);
+	g_array_unref(grid->headings);
 	g_ptr_array_unref(grid->rows);
 	g_array_unref(grid->widths);
 	g_array_unref(grid->shown);
@@ -61,23 +79,26 @@ grid_free(struct grid *grid)
 void
 grid_column(struct grid *grid, const char *heading)
 {
-	gsize width = grid->bare ? 0 : (gsize)g_utf8_strlen(heading, -1);
+	struct cell cell = { .color = grid->color ? BOLD : NULL };
+	gsize width;
 
-	g_ptr_array_add(grid->headings, g_strdup(heading));
+	cell.text = printable(heading, &cell.width);
+	width = grid->bare ? 0 : cell.width; /* what is not shown needs no room */
+	g_array_append_val(grid->headings, cell);
 	g_array_append_val(grid->widths, width);
 }
 
 void
 grid_row(struct grid *grid, const char *const *cells)
 {
-	char **row = g_new0(char *, grid->headings->len + 1);
+	struct cell *row = g_new0(struct cell, grid->headings->len + 1);
 
 	for (guint i = 0; i < grid->headings->len; i++) {
-		gsize *width = &g_array_index(grid->widths, gsize, i), length;
+		gsize *width = &g_array_index(grid->widths, gsize, i);
 
-		row[i] = g_strdup(cells[i] != NULL ? cells[i] : "<none>");
-		length = (gsize)g_utf8_strlen(row[i], -1);
-		*width = MAX(*width, length);
+		row[i].text = printable(cells[i] != NULL ? cells[i] : "<none>", &row[i].width);
+		row[i].color = grid->color ? color_of(row[i].text) : NULL;
+		*width = MAX(*width, row[i].width);
 	}
 	g_ptr_array_add(grid->rows, row);
 }
@@ -91,23 +112,15 @@ grid_headings(struct grid *grid, bool shown)
 void
 grid_print(struct grid *grid, FILE *out)
 {
-	struct libscols_table *table;
+	g_autoptr(GString) text = g_string_new(NULL);
 
 	if (grid->rows->len == 0)
 		return;
-	table = scols_new_table();
-	g_assert(table != NULL);
-	scols_table_enable_colors(table, grid->color);
-	scols_table_enable_noheadings(table, grid->bare || grid->printed);
-	scols_table_set_column_separator(table, "   ");
-	/* never cut to the terminal's width: what is cut cannot be copied or searched for */
-	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	scols_table_set_stream(table, out);
-	fill_columns(grid, table);
+	if (!grid->bare && !grid->printed)
+		write_row(grid, (const struct cell *)(const void *)grid->headings->data, text);
 	for (guint i = 0; i < grid->rows->len; i++)
-		fill_line(grid, scols_table_new_line(table, NULL), grid->rows->pdata[i]);
-	scols_print_table(table);
-	scols_unref_table(table);
+		write_row(grid, grid->rows->pdata[i], text);
+	fwrite(text->str, 1, text->len, out);
 	g_ptr_array_set_size(grid->rows, 0);
 	grid->printed = true;
 	fflush(out);
@@ -132,32 +145,73 @@ grid_table(struct grid *grid, const json_t *table, const struct grid_view *view)
 }
 
 static void
-fill_columns(const struct grid *grid, struct libscols_table *table)
+row_free(void *row)
 {
-	for (guint i = 0; i < grid->headings->len; i++) {
-		/* a heading that is not shown still sets the least width of its column */
-		g_autofree char *filler = g_strnfill(g_array_index(grid->widths, gsize, i), 'x');
-		bool shown = !grid->bare && !grid->printed;
-		struct libscols_column *column =
-		    scols_table_new_column(table, shown ? (const char *)grid->headings->pdata[i] : filler, 0, 0);
-
-		g_assert(column != NULL);
-		if (grid->color)
-			scols_cell_set_color(scols_column_get_header(column), "bold");
-	}
+	for (struct cell *cell = row; cell->text != NULL; cell++)
+		cell_clear(cell);
+	g_free(row);
 }
 
 static void
-fill_line(const struct grid *grid, struct libscols_line *line, char *const *cells)
+cell_clear(void *cell)
 {
-	g_assert(line != NULL);
-	for (guint i = 0; i < grid->headings->len; i++) {
-		const char *color = color_of(cells[i]);
+	g_free(((struct cell *)cell)->text);
+}
 
-		scols_line_set_data(line, i, cells[i]);
-		if (grid->color && color != NULL)
-			scols_cell_set_color(scols_line_get_cell(line, i), color);
+/* Lines are never cut to the terminal's width: what is cut cannot be copied or searched for. */
+static void
+write_cell(const struct grid *grid, const struct cell *cell, guint column, GString *out)
+{
+	if (cell->color != NULL)
+		g_string_append(out, cell->color);
+	g_string_append(out, cell->text);
+	if (cell->color != NULL)
+		g_string_append(out, PLAIN);
+	if (column + 1 == grid->widths->len) {
+		g_string_append_c(out, '\n');
+		return;
 	}
+	for (gsize i = cell->width; i < g_array_index(grid->widths, gsize, column); i++)
+		g_string_append_c(out, ' ');
+	g_string_append(out, GAP);
+}
+
+static void
+write_row(const struct grid *grid, const struct cell *row, GString *out)
+{
+	for (guint i = 0; i < grid->headings->len; i++)
+		write_cell(grid, &row[i], i, out);
+}
+
+/* Appends the bytes of one character as \xNN: a control character must not reach the terminal. */
+static void
+append_escaped(GString *out, const char *bytes, gsize count)
+{
+	for (gsize i = 0; i < count; i++)
+		g_string_append_printf(out, "\\x%02x", (unsigned char)bytes[i]);
+}
+
+/* A copy in which everything can be printed in the locale, and how wide it is. */
+static char *
+printable(const char *text, gsize *width)
+{
+	GString *out = g_string_new(NULL);
+
+	*width = 0;
+	for (const char *p = text, *next; *p != '\0'; p = next) {
+		gunichar c = g_utf8_get_char_validated(p, -1);
+		bool valid = c != (gunichar)-1 && c != (gunichar)-2;
+		int columns = !valid ? -1 : c >= 0x20 && c < 0x7f ? 1 : wcwidth((wchar_t)c);
+		gsize before = out->len;
+
+		next = valid ? g_utf8_next_char(p) : p + 1;
+		if (columns >= 0)
+			g_string_append_len(out, p, next - p);
+		else
+			append_escaped(out, p, (gsize)(next - p));
+		*width += columns >= 0 ? (gsize)columns : out->len - before;
+	}
+	return g_string_free(out, FALSE);
 }
 
 static const char *

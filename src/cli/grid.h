@@ -1,4 +1,5 @@
-/* Columns of text for people, laid out by libsmartcols; rows that come later keep to the columns of the first ones. */
+/* Columns of text for people; rows that come later keep to the columns of the first ones.  What the locale cannot print, above all
+ * control characters, is written as \xNN. */
 #ifndef SOLOVIRT_CLI_GRID_H
 #define SOLOVIRT_CLI_GRID_H
 

@@ -48,7 +48,7 @@ unit_programs = \
 	tests/unit/test_websocket
 check_PROGRAMS += $(unit_programs) tests/unit/worker_echo
 TESTS += $(unit_programs)
-unit_LIBS = libsolovirt.a $(BASE_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS) $(SMARTCOLS_LIBS) $(CURL_LIBS) \
+unit_LIBS = libsolovirt.a $(BASE_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS) $(CURL_LIBS) \
 	$(DECOMPRESS_LIBS) $(CHECK_LIBS) -lpthread
 LDADD = $(unit_LIBS)
 AM_CFLAGS += $(CHECK_CFLAGS)

@@ -113,15 +113,47 @@ START_TEST(headings_can_be_left_out)
 }
 END_TEST
 
-START_TEST(escape_sequences_do_not_reach_the_terminal)
+static const struct {
+	const char *cell, *text; /* a column of 12 and a second one */
+} cells[] = {
+	{ "red \033[31m", "red \\x1b[31m   |\n" },
+	{ "a\nb\tc", "a\\x0ab\\x09c    |\n" },
+	{ "bad \xff\xc3", "bad \\xff\\xc3   |\n" },
+	{ "\302\233m", "\\xc2\\x9bm      |\n" }, /* U+009B, which some terminals take for an escape */
+	{ "\345\244\247\351\230\252", "\345\244\247\351\230\252           |\n" }, /* two letters that are four wide */
+	{ "e\314\201", "e\314\201              |\n" },                       /* a letter and its accent: one wide */
+	{ "\303\251t\303\251", "\303\251t\303\251            |\n" },
+};
+
+START_TEST(cells_are_as_wide_as_they_look_and_safe)
 {
 	struct grid *grid = grid_new(false);
+	g_autofree char *text = NULL, *line = NULL;
+
+	grid_column(grid, "123456789012");
+	grid_column(grid, "X");
+	grid_row(grid, (const char *const[]){ cells[_i].cell, "|" });
+	text = printed(grid);
+	line = g_strconcat("123456789012   X\n", cells[_i].text, NULL);
+	ck_assert_str_eq(text, line);
+	grid_free(grid);
+}
+END_TEST
+
+START_TEST(colors_need_no_room)
+{
+	struct grid *grid = grid_new(true);
 	g_autofree char *text = NULL;
 
-	grid_column(grid, "MESSAGE");
-	grid_row(grid, (const char *const[]){ "red \033[31m alert" });
+	grid_column(grid, "STATUS");
+	grid_column(grid, "AGE");
+	grid_row(grid, (const char *const[]){ "Running", "1s" });
+	grid_row(grid, (const char *const[]){ "Failed", "2s" });
 	text = printed(grid);
-	ck_assert_ptr_null(strchr(text, '\033'));
+	ck_assert_str_eq(text,
+	    "\033[1mSTATUS\033[0m    \033[1mAGE\033[0m\n"
+	    "\033[32mRunning\033[0m   1s\n"
+	    "\033[31mFailed\033[0m    2s\n");
 	grid_free(grid);
 }
 END_TEST
@@ -153,7 +185,8 @@ main(void)
 	tcase_add_test(tc, later_rows_keep_to_the_columns);
 	tcase_add_test(tc, nothing_is_printed_without_rows);
 	tcase_add_test(tc, headings_can_be_left_out);
-	tcase_add_test(tc, escape_sequences_do_not_reach_the_terminal);
+	tcase_add_loop_test(tc, cells_are_as_wide_as_they_look_and_safe, 0, G_N_ELEMENTS(cells));
+	tcase_add_test(tc, colors_need_no_room);
 	tcase_add_test(tc, what_is_no_table);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
