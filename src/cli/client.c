@@ -1,8 +1,9 @@
-/* Requests over the daemon's Unix socket, by libcurl; see client.h. */
+/* Requests over the daemon's Unix socket; see client.h. */
 #include "config.h"
 
-#include <curl/curl.h>
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -10,34 +11,40 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "src/base/clock.h"
 #include "src/base/error.h"
 #include "src/cli/client.h"
+#include "src/cli/reply.h"
 #include "src/document/document.h"
 
+#define NO_ANSWER "solovirtd did not answer in time"
+
 enum {
+	READ_BYTES = 64 << 10,
 	ANSWER_BYTES = 256 << 20, /* more than this is no answer but a mistake */
 	CALL_TIMEOUT_MS = 120 * 1000,
 };
 
 struct client {
-	CURL *curl;
 	char *socket;
 };
 
-/* A request on its way. */
+/* A request on its way.  Every request has a connection of its own: opening one on this machine costs nothing. */
 struct transfer {
-	CURL *curl;
 	const struct request *request;
 	struct answer *answer;
-	bool ended; /* by the event callback */
+	struct reply *reply;
+	GString *unsent;
+	int64_t deadline_ms; /* clock_monotonic_ms() */
+	int fd;
 };
 
-static void prepare(CURL *curl, const char *socket, struct transfer *transfer);
-static struct curl_slist *headers_of(const struct request *request, bool has_body);
-static size_t on_data(char *data, size_t size, size_t count, void *arg);
-static size_t on_header(char *data, size_t size, size_t count, void *arg);
+static GString *request_text(const struct request *request);
+static void on_header(void *arg, const char *line);
+static bool on_body(void *arg, const char *bytes, size_t length);
 static bool events_of(struct transfer *transfer);
-static enum exit_code judge(struct client *client, CURLcode result, const struct transfer *transfer);
+static int transfer_run(struct transfer *transfer, struct error *err);
+static enum exit_code judge(const struct client *client, const struct transfer *transfer, const struct error *err);
 static void print_causes(const json_t *status, const char *message);
 
 struct client *
@@ -52,7 +59,6 @@ client_new(const char *socket)
 void
 client_free(struct client *client)
 {
-	curl_easy_cleanup(client->curl);
 	g_free(client->socket);
 	g_free(client);
 }
@@ -70,31 +76,29 @@ answer_clear(struct answer *answer)
 enum exit_code
 client_call(struct client *client, const struct request *request, struct answer *answer)
 {
+	int64_t timeout = request->timeout_ms > 0 ? request->timeout_ms : CALL_TIMEOUT_MS;
+	bool endless = request->timeout_ms == 0 && request->event != NULL;
 	struct transfer transfer = { .request = request, .answer = answer };
-	g_autofree char *body = request->body != NULL ? json_write(request->body) : NULL;
-	g_autofree char *url = g_strconcat("http://solovirtd", request->path, NULL);
-	struct curl_slist *headers = headers_of(request, body != NULL);
-	CURLcode result;
+	struct error err = { 0 };
 	enum exit_code code;
 
-	if (client->curl == NULL && (client->curl = curl_easy_init()) == NULL)
-		g_error("libcurl cannot start");
 	answer_clear(answer);
-	answer->text = g_string_new(NULL);
-	transfer.curl = client->curl;
-	curl_easy_reset(client->curl);
-	prepare(client->curl, client->socket, &transfer);
-	curl_easy_setopt(client->curl, CURLOPT_URL, url);
-	curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);
-	if (body != NULL) {
-		curl_easy_setopt(client->curl, CURLOPT_POSTFIELDS, body);
-		curl_easy_setopt(client->curl, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
+	transfer.deadline_ms = endless ? INT64_MAX : clock_monotonic_ms() + timeout;
+	transfer.fd = client_connect(client->socket, timeout);
+	if (transfer.fd < 0) {
+		code = errno == EAGAIN ? EXIT_TIMEOUT : EXIT_UNREACHABLE;
+		answer->trouble = client_trouble(client->socket, errno);
+		return code;
 	}
-	curl_easy_setopt(client->curl, CURLOPT_CUSTOMREQUEST, request->method != NULL ? request->method : "GET");
-	result = curl_easy_perform(client->curl);
-	curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &answer->status);
-	code = judge(client, result, &transfer);
-	curl_slist_free_all(headers);
+	answer->text = g_string_new(NULL);
+	transfer.unsent = request_text(request);
+	transfer.reply = reply_new(&(struct reply_sink){ .header = on_header, .body = on_body, .arg = &transfer });
+	transfer_run(&transfer, &err);
+	answer->status = reply_status(transfer.reply);
+	code = judge(client, &transfer, &err);
+	reply_free(transfer.reply);
+	g_string_free(transfer.unsent, TRUE);
+	close(transfer.fd);
 	return code;
 }
 
@@ -120,8 +124,9 @@ answer_complain(const struct answer *answer, enum exit_code code, const char *ab
 }
 
 int
-client_connect(const char *path)
+client_connect(const char *path, int64_t timeout_ms)
 {
+	const struct timeval patience = { .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000 }, forever = { 0 };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd;
 
@@ -133,6 +138,8 @@ client_connect(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
+	/* a daemon that takes no connections any more */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
 		int saved = errno;
 
@@ -140,6 +147,7 @@ client_connect(const char *path)
 		errno = saved;
 		return -1;
 	}
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &forever, sizeof(forever));
 	return fd;
 }
 
@@ -156,6 +164,8 @@ client_trouble(const char *path, int error)
 		{ ENAMETOOLONG, "The path of a Unix socket has at most 107 bytes." },
 	};
 
+	if (error == EAGAIN)
+		return g_strdup(NO_ANSWER);
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
 		if (rows[i].error == error)
 			return g_strdup_printf(
@@ -165,57 +175,32 @@ client_trouble(const char *path, int error)
 
 /* --- one transfer ------------------------------------------------------------------------------------------------- */
 
-static void
-prepare(CURL *curl, const char *socket, struct transfer *transfer)
+static GString *
+request_text(const struct request *request)
 {
-	const struct request *request = transfer->request;
-	int64_t timeout = request->timeout_ms;
+	g_autofree char *body = request->body != NULL ? json_write(request->body) : NULL;
+	GString *text = g_string_new(NULL);
 
-	if (timeout == 0 && request->event == NULL)
-		timeout = CALL_TIMEOUT_MS;
-	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
-	curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* http_proxy is not meant for this */
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout);
-	curl_easy_setopt(curl, CURLOPT_USERAGENT, "solovirt/" PACKAGE_VERSION);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
-	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer);
+	g_string_printf(text, "%s %s HTTP/1.1\r\nHost: solovirtd\r\nUser-Agent: solovirt/" PACKAGE_VERSION
+		"\r\nConnection: close\r\nAccept: %s\r\n",
+	    request->method != NULL ? request->method : "GET", request->path,
+	    request->accept != NULL ? request->accept : "application/json");
+	if (body != NULL)
+		g_string_append_printf(text, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+		    request->type != NULL ? request->type : "application/json", strlen(body));
+	g_string_append(text, "\r\n");
+	g_string_append(text, body != NULL ? body : "");
+	return text;
 }
 
-static struct curl_slist *
-headers_of(const struct request *request, bool has_body)
-{
-	g_autofree char *accept =
-	    g_strconcat("Accept: ", request->accept != NULL ? request->accept : "application/json", NULL);
-	g_autofree char *type =
-	    g_strconcat("Content-Type: ", request->type != NULL ? request->type : "application/json", NULL);
-	struct curl_slist *headers = curl_slist_append(NULL, accept);
-
-	if (has_body) {
-		headers = curl_slist_append(headers, type);
-		headers = curl_slist_append(headers, "Expect:"); /* no round trip for large bodies */
-	}
-	return headers;
-}
-
-static size_t
-on_data(char *data, size_t size, size_t count, void *arg)
+static bool
+on_body(void *arg, const char *bytes, size_t length)
 {
 	struct transfer *transfer = arg;
 	GString *text = transfer->answer->text;
-	long status = 0;
 
-	if (text->len + size * count > ANSWER_BYTES)
-		return 0;
-	g_string_append_len(text, data, (gssize)(size * count));
-	curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (transfer->request->event != NULL && status / 100 == 2 && !events_of(transfer)) {
-		transfer->ended = true;
-		return 0;
-	}
-	return size * count;
+	g_string_append_len(text, bytes, (gssize)length);
+	return transfer->request->event == NULL || reply_status(transfer->reply) / 100 != 2 || events_of(transfer);
 }
 
 /* Hands over every whole line of a stream; false when the receiver has enough. */
@@ -236,15 +221,14 @@ events_of(struct transfer *transfer)
 }
 
 /* Warning: 299 - "text" (RFC 7234) is how Kubernetes tells of what it accepts but does not like. */
-static size_t
-on_header(char *data, size_t size, size_t count, void *arg)
+static void
+on_header(void *arg, const char *line)
 {
 	const struct transfer *transfer = arg;
-	g_autofree char *line = g_strndup(data, size * count);
 	const char *start, *end;
 
 	if (transfer->request->quiet || strncasecmp(line, "warning:", 8) != 0)
-		return size * count;
+		return;
 	start = strchr(line, '"');
 	end = strrchr(line, '"');
 	if (start != NULL && end > start) {
@@ -253,30 +237,72 @@ on_header(char *data, size_t size, size_t count, void *arg)
 
 		fprintf(stderr, "Warning: %s\n", text);
 	}
-	return size * count;
+}
+
+/* Sends what the socket takes.  A server that has closed its ear may still have answered. */
+static void
+send_more(struct transfer *transfer)
+{
+	ssize_t sent =
+	    send(transfer->fd, transfer->unsent->str, transfer->unsent->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (sent >= 0)
+		g_string_erase(transfer->unsent, 0, sent);
+	else if (errno != EAGAIN && errno != EINTR)
+		g_string_truncate(transfer->unsent, 0);
+}
+
+/* 1: the answer is complete; 0: more will come; -1 with err. */
+static int
+receive_more(struct transfer *transfer, struct error *err)
+{
+	char bytes[READ_BYTES];
+	ssize_t got = recv(transfer->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : error_errno(err, "cannot read");
+	if (got == 0)
+		return reply_end(transfer->reply, err) < 0 ? -1 : 1;
+	if (transfer->answer->text->len + (size_t)got > ANSWER_BYTES)
+		return error_set(err, EFBIG, "the answer is too large");
+	return reply_feed(transfer->reply, bytes, (size_t)got, err);
+}
+
+/* -1 with err; ETIMEDOUT past the deadline. */
+static int
+transfer_run(struct transfer *transfer, struct error *err)
+{
+	int r = 0;
+
+	while (r == 0) {
+		struct pollfd waiting = { .fd = transfer->fd, .events = POLLIN };
+		int64_t left = transfer->deadline_ms - clock_monotonic_ms();
+
+		if (transfer->unsent->len > 0)
+			waiting.events |= POLLOUT;
+		if (left <= 0)
+			return error_set(err, ETIMEDOUT, NO_ANSWER);
+		if (poll(&waiting, 1, (int)MIN(left, INT_MAX)) < 0 && errno != EINTR)
+			return error_errno(err, "cannot wait");
+		if ((waiting.revents & POLLOUT) != 0)
+			send_more(transfer);
+		if ((waiting.revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+			r = receive_more(transfer, err);
+	}
+	return r < 0 ? -1 : 0;
 }
 
 static enum exit_code
-judge(struct client *client, CURLcode result, const struct transfer *transfer)
+judge(const struct client *client, const struct transfer *transfer, const struct error *err)
 {
 	struct answer *answer = transfer->answer;
-	int fd;
 
-	if (result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST) {
-		/* libcurl does not always tell why; asking again does */
-		fd = client_connect(client->socket);
-		answer->trouble = client_trouble(client->socket, fd < 0 ? errno : ECONNREFUSED);
-		if (fd >= 0)
-			close(fd);
-		return EXIT_UNREACHABLE;
-	}
-	if (result == CURLE_OPERATION_TIMEDOUT) {
-		answer->trouble = g_strdup("solovirtd did not answer in time");
+	if (err->code == ETIMEDOUT) {
+		answer->trouble = g_strdup(err->text);
 		return EXIT_TIMEOUT;
 	}
-	if (result != CURLE_OK && !transfer->ended) {
-		answer->trouble = g_strdup_printf("the connection to solovirtd at %s broke: %s", client->socket,
-		    curl_easy_strerror(result));
+	if (err->code != 0) {
+		answer->trouble = g_strdup_printf("the connection to solovirtd at %s broke: %s", client->socket, err->text);
 		return EXIT_UNREACHABLE;
 	}
 	if (transfer->request->event == NULL || answer->status / 100 != 2)

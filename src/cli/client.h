@@ -51,8 +51,8 @@ enum exit_code client_call(struct client *client, const struct request *request,
  * reaching the daemon.  about may be NULL.  Returns code. */
 enum exit_code answer_complain(const struct answer *answer, enum exit_code code, const char *about);
 
-/* A stream socket connected to path, or -1 with errno. */
-int client_connect(const char *path);
+/* A stream socket connected to path, or -1 with errno; EAGAIN: nobody took the connection in time. */
+int client_connect(const char *path, int64_t timeout_ms);
 /* The sentence and hint for a daemon that cannot be reached, by errno; caller g_free()s. */
 char *client_trouble(const char *path, int error);
 

@@ -146,7 +146,7 @@ open_once(struct cli *cli, const char *path, struct console *console, struct ans
 	static const struct timeval patience = { .tv_sec = HANDSHAKE_MS / 1000 }, forever = { 0 };
 	int code;
 
-	console->fd = client_connect(cli->socket);
+	console->fd = client_connect(cli->socket, HANDSHAKE_MS);
 	if (console->fd < 0) {
 		answer->trouble = client_trouble(cli->socket, errno);
 		return EXIT_UNREACHABLE;

@@ -6,6 +6,7 @@ libsolovirt_a_SOURCES += \
 	src/cli/grid.c src/cli/grid.h \
 	src/cli/outline.c src/cli/outline.h \
 	src/cli/output.c src/cli/output.h \
+	src/cli/reply.c src/cli/reply.h \
 	src/cli/resource.c src/cli/resource.h \
 	src/cli/websocket.c src/cli/websocket.h
 

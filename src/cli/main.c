@@ -1,7 +1,6 @@
 /* solovirt: what a person asks of solovirtd. */
 #include "config.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <locale.h>
 #include <stdarg.h>
@@ -46,11 +45,9 @@ main(int argc, char **argv)
 	enum exit_code code;
 
 	setlocale(LC_CTYPE, "");
-	curl_global_init(CURL_GLOBAL_DEFAULT);
 	arguments_init(&arguments, global_options);
 	code = run(argc, argv, &arguments);
 	arguments_clear(&arguments);
-	curl_global_cleanup();
 	/* a full disk behind ">" must not look like success */
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fprintf(stderr, "error: cannot write the output: %s\n", strerror(errno));
