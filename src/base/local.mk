@@ -6,4 +6,4 @@ libsolovirt_a_SOURCES += \
 	src/base/log.c src/base/log.h \
 	src/base/quantity.c src/base/quantity.h \
 	src/base/service.c src/base/service.h \
-	src/base/worker.c
+	src/base/worker.c src/base/worker_directory.c

@@ -34,10 +34,6 @@
 #include "src/base/error.h"
 #include "src/base/frame.h"
 
-#ifndef SOLOVIRT_LIBEXECDIR
-#define SOLOVIRT_LIBEXECDIR "/usr/libexec/solovirt"
-#endif
-
 enum {
 	CHILD_SOCKET = 3,     /* where a worker finds its end */
 	TURN_FRAMES = 16,     /* read in one turn of the loop, so that one worker cannot keep it */
@@ -186,29 +182,6 @@ int
 worker_pid(const struct worker *worker)
 {
 	return worker->state == WORKER_UP ? worker->pid : -1;
-}
-
-static bool
-has_workers(const char *directory)
-{
-	g_autofree char *path = g_build_filename(directory, "solovirt-host", NULL);
-
-	return access(path, X_OK) == 0;
-}
-
-const char *
-worker_directory(void)
-{
-	static char *beside;
-	const char *given = secure_getenv("SOLOVIRT_LIBEXEC");
-
-	if (given != NULL && given[0] != '\0')
-		return given;
-	if (beside == NULL) {
-		g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-		beside = self == NULL ? g_strdup("") : g_path_get_dirname(self);
-	}
-	return has_workers(beside) ? beside : SOLOVIRT_LIBEXECDIR;
 }
 
 /* --- calls -------------------------------------------------------------------------------------------------------- */

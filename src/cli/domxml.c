@@ -4,10 +4,14 @@
 #include <errno.h>
 #include <glib.h>
 #include <jansson.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "src/api/kinds.h"
+#include "src/base/channel.h"
 #include "src/base/error.h"
 #include "src/cli/client.h"
 #include "src/cli/commands.h"
@@ -15,13 +19,11 @@
 #include "src/cli/manifest.h"
 #include "src/cli/resource.h"
 #include "src/document/path.h"
-#include "src/virt/domain_preview.h"
-#include "src/virt/kvm_probe.h"
 
 static enum exit_code run(struct cli *cli, const struct arguments *arguments);
 static enum exit_code print_files(struct cli *cli, const struct arguments *arguments);
 static enum exit_code print_document(struct cli *cli, const GPtrArray *documents, const struct document *document,
-    bool emulation);
+    const char *accelerator);
 static json_t *expanded(struct cli *cli, const GPtrArray *documents, const struct document *document, struct error *err);
 static enum exit_code print_running(struct cli *cli, const char *name);
 
@@ -62,19 +64,18 @@ run(struct cli *cli, const struct arguments *arguments)
 
 /* --- files ------------------------------------------------------------------------------------------------------------ */
 
-static bool
-is_emulated(const struct arguments *arguments)
+/* In the words of solovirt-domxml. */
+static const char *
+accelerator_of(const struct arguments *arguments)
 {
-	struct error unused = { 0 };
-
 	if (arguments_flag(arguments, "emulation", false))
-		return true;
-	return !arguments_flag(arguments, "kvm", false) && kvm_probe("/dev/kvm", &unused) != 0;
+		return "emulation";
+	return arguments_flag(arguments, "kvm", false) ? "kvm" : "probe";
 }
 
 /* Prints what is a machine or an instance among the documents.  Returns how many that were, or -1 after a complaint. */
 static int
-print_machines(struct cli *cli, const GPtrArray *documents, bool emulation)
+print_machines(struct cli *cli, const GPtrArray *documents, const char *accelerator)
 {
 	int printed = 0;
 
@@ -84,7 +85,7 @@ print_machines(struct cli *cli, const GPtrArray *documents, bool emulation)
 
 		if (kind != &kinds[KIND_VM] && kind != &kinds[KIND_VMI])
 			continue;
-		if (print_document(cli, documents, document, emulation) != EXIT_DONE)
+		if (print_document(cli, documents, document, accelerator) != EXIT_DONE)
 			return -1;
 		printed++;
 	}
@@ -130,25 +131,57 @@ print_files(struct cli *cli, const struct arguments *arguments)
 
 	if (load(cli, arguments, documents) < 0)
 		return EXIT_ERROR;
-	printed = print_machines(cli, documents, is_emulated(arguments));
+	printed = print_machines(cli, documents, accelerator_of(arguments));
 	if (printed == 0)
 		return cli_fail(EXIT_ERROR, "there is no VirtualMachine or VirtualMachineInstance in what was read");
 	return printed > 0 ? EXIT_DONE : EXIT_ERROR;
 }
 
+/* Runs solovirt-domxml, which writes to our stdout and stderr, with text as its stdin.  Returns its exit status, or -1 with err. */
+static int
+run_domxml(const char *file, const char *namespace, const char *accelerator, FILE *text, struct error *err)
+{
+	g_autofree char *program = g_build_filename(worker_directory(), "solovirt-domxml", NULL);
+	char *const words[] = { program, (char *)file, (char *)namespace, (char *)accelerator, NULL };
+	posix_spawn_file_actions_t actions;
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fileno(text), STDIN_FILENO);
+	errno = posix_spawn(&pid, program, &actions, NULL, words, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (errno != 0)
+		return error_errno(err, "cannot run %s", program);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return error_errno(err, "cannot wait for %s", program);
+	if (!WIFEXITED(status))
+		return error_set(err, EIO, "%s was ended by signal %d", program, WTERMSIG(status));
+	return WEXITSTATUS(status);
+}
+
 static enum exit_code
-print_document(struct cli *cli, const GPtrArray *documents, const struct document *document, bool emulation)
+print_document(
+    struct cli *cli, const GPtrArray *documents, const struct document *document, const char *accelerator)
 {
 	struct error err = { 0 };
 	json_auto_t *tree = expanded(cli, documents, document, &err);
-	g_autofree char *warning = NULL, *xml = tree == NULL ? NULL : domain_preview(tree, cli->namespace, emulation, &warning, &err);
+	FILE *text = NULL;
+	int status = -1;
 
-	if (warning != NULL)
-		fprintf(stderr, "warning: %s\n", warning);
-	if (xml == NULL)
+	if (tree != NULL && (text = tmpfile()) == NULL)
+		error_errno(&err, "cannot make a temporary file");
+	if (text != NULL) {
+		json_dumpf(tree, text, JSON_COMPACT);
+		rewind(text);
+		status = run_domxml(document->file, cli->namespace, accelerator, text, &err);
+		fclose(text);
+	}
+	if (status < 0)
 		return cli_fail(EXIT_ERROR, "%s: %s", document->file, err.text);
-	fputs(xml, stdout);
-	return EXIT_DONE;
+	return status == 0 ? EXIT_DONE : EXIT_ERROR;
 }
 
 /* A machine with its instancetype and preference; anything else as it is.  NULL with err. */

@@ -23,6 +23,8 @@ libsolovirt_a_SOURCES += \
 	src/virt/xml_build.c \
 	src/virt/xml_build.h
 
+solovirt_domxml_SOURCES = src/virt/domxml_main.c
+
 solovirt_host_SOURCES = \
 	src/virt/host.c \
 	src/virt/host.h \

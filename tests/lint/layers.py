@@ -16,7 +16,7 @@ MAY = {
     "src/schema": DOCUMENT,
     "src/api": SCHEMA,
     "src/virt": API,
-    "src/cli": API + ["src/virt"],  # domxml; the worker it does not know
+    "src/cli": API,
     "storage": API,
     "net": API,
     "scheduler": API,
