@@ -2,7 +2,7 @@
 bench_programs = bench/apply bench/translate
 EXTRA_PROGRAMS = $(bench_programs)
 bench_apply_SOURCES = bench/apply.c
-bench_apply_LDADD = libsolovirt.a $(BASE_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS)
+bench_apply_LDADD = libsolovirt.a $(BASE_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS) $(GCRYPT_LIBS)
 bench_translate_SOURCES = bench/translate.c
 bench_translate_LDADD = libsolovirt.a $(BASE_LIBS)
 CLEANFILES += $(bench_programs) bench.json

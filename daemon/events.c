@@ -8,6 +8,7 @@
 #include "daemon/store.h"
 #include "src/api/core.h"
 #include "src/base/clock.h"
+#include "src/base/digest.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/document/path.h"
@@ -24,7 +25,7 @@ static char *
 event_name(const struct object *object, const char *type, const char *reason, const char *message)
 {
 	g_autofree char *text = g_strjoin("\n", object->uid, type, reason, message, NULL);
-	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+	g_autofree char *sum = digest_sha256_hex(text, strlen(text));
 
 	return g_strdup_printf("%.200s.%.16s", object->name, sum);
 }

@@ -92,10 +92,11 @@ static const struct {
 
 /*
  * Reads a document as the object that is to be stored: checked, in its namespace, prepared, without what only we write.
- * NULL with EINVAL; *kind_out is set when the kind is known.  The caller owns the tree.
+ * NULL with EINVAL; *kind_out is set when the kind is known.  The caller owns the tree; it is the document's own where that is
+ * of no further use (spend), else a copy.
  */
 static json_t *
-admit(struct daemon *daemon, const struct document *document, const char *namespace, const struct kind **kind_out,
+admit(struct daemon *daemon, const struct document *document, bool spend, const char *namespace, const struct kind **kind_out,
     struct diagnostics *diagnostics, struct error *err)
 {
 	const char *name = path_string(document->root, "metadata.name");
@@ -107,7 +108,7 @@ admit(struct daemon *daemon, const struct document *document, const char *namesp
 		return NULL;
 	}
 	schema_free((*kind_out)->schema, value);
-	tree = json_deep_copy(document->root);
+	tree = spend ? json_incref(document->root) : json_deep_copy(document->root);
 	json_object_del(tree, "status");
 	path_remove(tree, "metadata.managedFields");
 	path_set(tree, "apiVersion", json_string(kind_api_version(*kind_out)));
@@ -205,13 +206,13 @@ stamp_new(struct daemon *daemon, const struct kind *kind, json_t *tree)
 		json_array_append_new(path_find(tree, "metadata.finalizers"), json_string(kind->finalizer));
 }
 
-const struct object *
-objects_create(struct daemon *daemon, const struct document *document, const char *namespace, bool dry_run,
+static const struct object *
+create(struct daemon *daemon, const struct document *document, bool spend, const char *namespace, bool dry_run,
     struct diagnostics *diagnostics, struct error *err)
 {
 	const struct kind *kind = NULL;
 	const struct object *object = NULL;
-	json_t *tree = admit(daemon, document, namespace, &kind, diagnostics, err);
+	json_t *tree = admit(daemon, document, spend, namespace, &kind, diagnostics, err);
 
 	if (tree == NULL)
 		return NULL;
@@ -226,6 +227,13 @@ objects_create(struct daemon *daemon, const struct document *document, const cha
 }
 
 const struct object *
+objects_create(struct daemon *daemon, const struct document *document, const char *namespace, bool dry_run,
+    struct diagnostics *diagnostics, struct error *err)
+{
+	return create(daemon, document, false, namespace, dry_run, diagnostics, err);
+}
+
+const struct object *
 objects_create_tree(struct daemon *daemon, json_t *tree, const char *namespace, struct error *err)
 {
 	struct document *document = document_take(tree);
@@ -233,7 +241,7 @@ objects_create_tree(struct daemon *daemon, json_t *tree, const char *namespace, 
 	struct diagnostics diagnostics;
 
 	diagnostics_init(&diagnostics);
-	object = objects_create(daemon, document, namespace, false, &diagnostics, err);
+	object = create(daemon, document, true, namespace, false, &diagnostics, err);
 	diagnostics_clear(&diagnostics);
 	document_free(document);
 	return object;
@@ -366,7 +374,7 @@ update_main(struct daemon *daemon, const struct document *document, const char *
 {
 	const struct kind *kind = NULL;
 	const struct object *current, *object = NULL;
-	json_t *tree = admit(daemon, document, namespace, &kind, diagnostics, err), *old;
+	json_t *tree = admit(daemon, document, false, namespace, &kind, diagnostics, err), *old;
 
 	if (tree == NULL)
 		return NULL;

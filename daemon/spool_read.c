@@ -5,6 +5,7 @@
 
 #include "daemon/spool_private.h"
 #include "src/base/clock.h"
+#include "src/base/digest.h"
 #include "src/document/path.h"
 
 /* Kinds that only the daemon makes. */
@@ -182,7 +183,7 @@ is_recorded(struct spool *spool, const struct spool_known *known)
 static void
 take_text(struct spool *spool, struct spool_known *known, const struct spool_entry *entry)
 {
-	g_autofree char *sha256 = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)entry->text, entry->length);
+	g_autofree char *sha256 = digest_sha256_hex(entry->text, entry->length);
 
 	known->stamp = entry->stamp;
 	if (g_strcmp0(sha256, known->sha256) == 0 && known->file->reading != SPOOL_WAITING)

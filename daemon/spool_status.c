@@ -18,6 +18,7 @@
 #include "src/api/vm.h"
 #include "src/api/vmi.h"
 #include "src/base/clock.h"
+#include "src/base/digest.h"
 #include "src/base/log.h"
 #include "src/document/path.h"
 
@@ -310,7 +311,7 @@ write_status(struct spool *spool, const char *key, const struct spool_known *kno
 
 	yaml_write(row, text);
 	json_decref(row);
-	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, (gssize)text->len);
+	g_autofree char *sum = digest_sha256_hex(text->str, text->len);
 	if (g_strcmp0(g_hash_table_lookup(spool->shown, key), sum) == 0)
 		return 0;
 	g_autofree char *path = status_path(spool, key);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/store_private.h"
+#include "src/document/document.h"
 #include "src/document/path.h"
 
 /* --- reading ---------------------------------------------------------------------------------------------------- */
@@ -153,12 +154,13 @@ const struct object *
 store_put_status(struct store *store, const struct object *object, const json_t *status, struct error *err)
 {
 	const struct object *before = store_get(store, kind_id(object->kind), object->namespace, object->name);
+	g_autofree char *text = json_write(status);
 
-	if (before == object && store_object_has_status(object, status))
+	if (before == object && store_object_has_status(object, text))
 		return object;
 	if (store_disk_check(store, store_object_meta(object)->deletion_timestamp != 0, err) < 0)
 		return NULL;
-	return put(store, before, store_object_with_status(object, status, store->next + 1, err), err);
+	return put(store, before, store_object_with_status(object, status, text, store->next + 1, err), err);
 }
 
 int

@@ -38,6 +38,8 @@ void object_unref(const struct object *object);
 const struct object *object_new(const struct kind *kind, const json_t *tree, int64_t version, struct error *err);
 /* A fresh tree of its text, free to change; the caller owns it. */
 json_t *object_tree(const struct object *object);
+/* The same of one member, such as "spec": reading all is most of the work.  NULL when it has none. */
+json_t *object_member(const struct object *object, const char *name);
 
 enum change_type { CHANGE_ADDED, CHANGE_MODIFIED, CHANGE_DELETED };
 struct change {

@@ -12,8 +12,12 @@
 struct counted {
 	struct object object; /* first: pointers to it are pointers to us */
 	unsigned references;
+	bool has_looked; /* for its status: it lies in the text between these, which are NULL without one */
+	const char *status, *status_end;
 	char bytes[]; /* text, namespace, name, uid, each with its end */
 };
+
+static const char *find_member(const char *text, const char *name, const char **end);
 
 const struct object *
 object_ref(const struct object *object)
@@ -40,6 +44,16 @@ object_tree(const struct object *object)
 	json_t *tree = json_read(object->text, object->length, NULL);
 
 	g_assert(tree != NULL); /* we wrote it, and its checksum was right */
+	return tree;
+}
+
+json_t *
+object_member(const struct object *object, const char *name)
+{
+	const char *end, *value = find_member(object->text, name, &end);
+	json_t *tree = value == NULL ? NULL : json_read(value, (size_t)(end - value), NULL);
+
+	g_assert(value == NULL || tree != NULL);
 	return tree;
 }
 
@@ -225,23 +239,40 @@ set_member(GString *text, gsize at, const char *name, const char *value)
 	g_string_insert(text, place, new);
 }
 
-bool
-store_object_has_status(const struct object *object, const json_t *status)
+/* Where the status of an object begins in its text; the way there leads past all of the spec, and is gone only once. */
+static const char *
+find_status(const struct object *object, const char **end)
 {
-	const char *end, *is = find_member(object->text, "status", &end);
-	g_autofree char *text = json_write(status);
+	struct counted *counted = (struct counted *)object;
 
-	return is == NULL ? strcmp(text, "{}") == 0 : strlen(text) == (size_t)(end - is) && memcmp(text, is, strlen(text)) == 0;
+	if (!counted->has_looked) {
+		counted->status = find_member(object->text, "status", &counted->status_end);
+		counted->has_looked = true;
+	}
+	*end = counted->status_end;
+	return counted->status;
+}
+
+bool
+store_object_has_status(const struct object *object, const char *status)
+{
+	const char *end, *is = find_status(object, &end);
+
+	return is == NULL ? strcmp(status, "{}") == 0 : strlen(status) == (size_t)(end - is) && memcmp(status, is, strlen(status)) == 0;
 }
 
 static char *
-text_with_status(const struct object *object, const json_t *status, const char *version)
+text_with_status(const struct object *object, const char *status, const char *version)
 {
-	GString *text = g_string_new_len(object->text, (gssize)object->length);
-	g_autofree char *written = json_write(status), *quoted = g_strdup_printf("\"%s\"", version);
-	const char *end;
+	GString *text = g_string_sized_new(object->length + strlen(status) + 64);
+	g_autofree char *quoted = g_strdup_printf("\"%s\"", version);
+	const char *end, *was = find_status(object, &end), *last = object->text + object->length - 1;
 
-	set_member(text, 0, "status", written);
+	g_string_append_len(text, object->text, (was != NULL ? was : last) - object->text);
+	if (was == NULL)
+		g_string_append(text, ",\"status\":");
+	g_string_append(text, status);
+	g_string_append(text, was != NULL ? end : last);
 	set_member(text, (gsize)(find_member(text->str, "metadata", &end) - text->str), "resourceVersion", quoted);
 	return g_string_free(text, FALSE);
 }
@@ -263,10 +294,11 @@ take_status(struct object *object, const struct object *from, const json_t *stat
 }
 
 const struct object *
-store_object_with_status(const struct object *object, const json_t *status, int64_t version, struct error *err)
+store_object_with_status(const struct object *object, const json_t *status, const char *written, int64_t version,
+    struct error *err)
 {
 	g_autofree char *number = g_strdup_printf("%" G_GINT64_FORMAT, version);
-	g_autofree char *text = text_with_status(object, status, number);
+	g_autofree char *text = text_with_status(object, written, number);
 	struct object *next = counted_new(object->kind, object->namespace, object->name, object->uid, version, text);
 
 	if (take_status(next, object, status, number, err) == 0)
@@ -281,14 +313,4 @@ store_object_meta(const struct object *object)
 	const struct object_head *head = object->value;
 
 	return head == NULL ? NULL : head->meta;
-}
-
-void
-store_object_sum(const char *text, size_t length, uint8_t sum[32])
-{
-	g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-	gsize size = 32;
-
-	g_checksum_update(checksum, (const guchar *)text, (gssize)length);
-	g_checksum_get_digest(checksum, sum, &size);
 }

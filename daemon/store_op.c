@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "daemon/store_private.h"
+#include "src/base/digest.h"
 
 /* What differs between an object, a record and an address. */
 struct op_class {
@@ -35,13 +36,13 @@ object_write(struct store *store, struct store_op *op, int64_t now)
 	const struct object *before = op->before, *after = op->after, *told = after == NULL ? op->gone : after;
 	const char *kind = kind_resource(told->kind);
 	enum change_type type = after == NULL ? CHANGE_DELETED : before == NULL ? CHANGE_ADDED : CHANGE_MODIFIED;
-	uint8_t sum[32];
+	uint8_t sum[DIGEST_SIZE];
 	int code;
 
 	if (after == NULL) {
 		code = store_db_run(&store->db, STATEMENT_OBJECT_REMOVE, "ttt", kind, told->namespace, told->name);
 	} else {
-		store_object_sum(after->text, after->length, sum);
+		digest_sha256(after->text, after->length, sum);
 		code = store_db_run(&store->db, STATEMENT_OBJECT_PUT, "ttttits", kind, after->namespace, after->name, after->uid,
 		    after->version, after->text, sum);
 	}

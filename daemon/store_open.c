@@ -20,6 +20,7 @@
 
 #include "daemon/store_private.h"
 #include "src/base/clock.h"
+#include "src/base/digest.h"
 #include "src/base/log.h"
 
 enum { ORPHAN_PAUSES = 1000, ORPHAN_PAUSE_US = 10000 };
@@ -134,9 +135,9 @@ load_object(struct store *store, sqlite3_stmt *row, struct error *err)
 {
 	const struct kind *kind = kind_of_row(row);
 	const char *text = store_db_text(row, 5);
-	uint8_t sum[32];
+	uint8_t sum[DIGEST_SIZE];
 
-	store_object_sum(text, strlen(text), sum);
+	digest_sha256(text, strlen(text), sum);
 	if (sqlite3_column_bytes(row, 6) != sizeof(sum) || memcmp(sqlite3_column_blob(row, 6), sum, sizeof(sum)) != 0) {
 		error_set(err, EIO, "the checksum of %s %s/%s is wrong", store_db_text(row, 0), store_db_text(row, 1),
 		    store_db_text(row, 2));

@@ -104,19 +104,19 @@ struct store {
 
 /* Decodes a tree and gives it a version.  A new reference, or NULL when it lacks a name or does not decode. */
 const struct object *store_object_new(const struct kind *kind, const json_t *tree, int64_t version, struct error *err);
-/* The object with another status and version.  A new reference, or NULL when the status does not decode. */
-const struct object *store_object_with_status(const struct object *object, const json_t *status, int64_t version,
-    struct error *err);
+/* The object with another status, as a tree and as written, and version.  A new reference, or NULL when the status does not
+ * decode. */
+const struct object *store_object_with_status(const struct object *object, const json_t *status, const char *written,
+    int64_t version, struct error *err);
 /* Makes an object of what the database holds; decode false leaves value NULL. */
 const struct object *store_object_load(const struct kind *kind, const char *namespace, const char *name, const char *uid,
     int64_t version, const char *text, bool decode, struct error *err);
 /* True when the tree says what the object says, resourceVersion aside. */
 bool store_object_equals(const struct object *object, const json_t *tree);
-/* True when the object has just this status. */
-bool store_object_has_status(const struct object *object, const json_t *status);
+/* True when the object has just this status, as json_write() writes it. */
+bool store_object_has_status(const struct object *object, const char *status);
 /* Its metadata; NULL when value is. */
 const struct meta *store_object_meta(const struct object *object);
-void store_object_sum(const char *text, size_t length, uint8_t sum[32]);
 
 /* --- memory (store.c) ------------------------------------------------------------------------------------------- */
 

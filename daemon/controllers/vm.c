@@ -139,22 +139,22 @@ instance_tree(const struct vm_look *l, bool paused, struct error *err)
 	struct diagnostics diagnostics;
 	int r;
 
-	json_t *vm = object_tree(l->object), *template = path_find(vm, "spec.template");
-	json_t *spec = json_deep_copy(json_object_get(template, "spec")), *tree;
+	json_t *whole = object_member(l->object, "spec"), *template = json_object_get(whole, "template");
+	json_t *spec = json_incref(json_object_get(template, "spec")), *tree; /* nobody else needs them: they may change */
 	g_autofree char *generation = g_strdup_printf("%lld", (long long)l->vm->head.meta->generation);
 
 	tree = json_pack("{s:s,s:s,s:{s:s,s:s},s:o}", "apiVersion", "kubevirt.io/v1", "kind", "VirtualMachineInstance", "metadata",
 	    "name", l->object->name, "namespace", l->object->namespace, "spec", spec);
 	for (int i = 0; i < 2; i++) {
 		static const char *const fields[] = { "labels", "annotations" };
-		json_t *map = path_find(template, i == 0 ? "metadata.labels" : "metadata.annotations");
-		json_object_set_new(json_object_get(tree, "metadata"), fields[i], json_is_object(map) ? json_deep_copy(map) : json_object());
+		json_t *map = json_object_get(json_object_get(template, "metadata"), fields[i]);
+		json_object_set_new(json_object_get(tree, "metadata"), fields[i], json_is_object(map) ? json_incref(map) : json_object());
 	}
 	path_set(tree, "metadata.annotations['" VM_GENERATION "']", json_string(generation));
 	path_set(tree, "metadata.ownerReferences", json_pack("[o]", objects_owner_reference(l->object)));
 	if (paused)
 		path_set(tree, "spec.startStrategy", json_string("Paused"));
-	json_decref(vm);
+	json_decref(whole);
 	diagnostics_init(&diagnostics);
 	r = instancetypes_expand(l->daemon, l->vm, spec, path_find(tree, "metadata.annotations"), NULL, &diagnostics, err);
 	diagnostics_clear(&diagnostics);

@@ -26,6 +26,7 @@ MAY = {
 # A header of a library, and the files that may include it.
 LIBRARIES = [
     (r"sqlite3\.h", r"daemon/store\w*\.[ch]"),
+    (r"gcrypt\.h", r"src/base/digest\.c"),
     (r"libvirt/.*", r"src/virt/host\w*\.[ch]"),
     (r"rados/.*|rbd/.*", r"storage/rbd\w*\.[ch]"),
     (r"yaml\.h", r"src/document/yaml\.c"),

@@ -13,6 +13,7 @@ unit_programs = \
 	tests/unit/test_contract \
 	tests/unit/test_defaults \
 	tests/unit/test_diagnostic \
+	tests/unit/test_digest \
 	tests/unit/test_disk_modes \
 	tests/unit/test_document \
 	tests/unit/test_domain_xml \
@@ -49,7 +50,7 @@ unit_programs = \
 	tests/unit/test_websocket
 check_PROGRAMS += $(unit_programs) tests/unit/worker_echo
 TESTS += $(unit_programs)
-unit_LIBS = libsolovirt.a $(BASE_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS) $(CURL_LIBS) \
+unit_LIBS = libsolovirt.a $(BASE_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS) $(GCRYPT_LIBS) $(CURL_LIBS) \
 	$(DECOMPRESS_LIBS) $(CHECK_LIBS) -lpthread
 LDADD = $(unit_LIBS)
 AM_CFLAGS += $(CHECK_CFLAGS)
