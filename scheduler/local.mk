@@ -1,1 +1,1 @@
-libsolovirt_a_SOURCES += scheduler/scheduler.c scheduler/scheduler.h
+libsolovirt_a_SOURCES += scheduler/grant.c scheduler/grant.h scheduler/scheduler.c scheduler/scheduler.h

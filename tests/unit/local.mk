@@ -19,6 +19,7 @@ unit_programs = \
 	tests/unit/test_domain_xml \
 	tests/unit/test_errors \
 	tests/unit/test_expand \
+	tests/unit/test_grant \
 	tests/unit/test_http \
 	tests/unit/test_image \
 	tests/unit/test_import \
