@@ -45,6 +45,7 @@ libsolovirt_a_SOURCES += \
 	daemon/addresses.c daemon/addresses.h \
 	daemon/calls.c daemon/calls.h \
 	daemon/cluster.c daemon/cluster.h \
+	daemon/devices.c daemon/devices.h \
 	daemon/daemon.h \
 	daemon/volume.c daemon/volume.h \
 	daemon/events.c \
@@ -63,6 +64,7 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/controllers.c daemon/controllers/controllers.h \
 	daemon/controllers/credentials.c daemon/controllers/credentials.h \
 	daemon/controllers/datavolume.c \
+	daemon/controllers/grants.c daemon/controllers/grants.h \
 	daemon/controllers/migration.c \
 	daemon/controllers/node.c \
 	daemon/controllers/pool.c \

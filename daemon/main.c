@@ -160,6 +160,7 @@ on_hangup(evutil_socket_t signal_number, short what, void *arg)
 	log_open("solovirtd", level_of(config->log_level));
 	hosts_start(daemon);
 	clusters_reload(daemon);
+	controllers_reload(daemon);
 	rest_reload(daemon);
 	spool_rescan(daemon->spool);
 	log_notice("the configuration was read again");

@@ -8,6 +8,7 @@
 
 #include "daemon/controllers/claim.h"
 #include "daemon/daemon.h"
+#include "daemon/devices.h"
 #include "daemon/instancetypes.h"
 #include "daemon/objects.h"
 #include "src/base/clock.h"
@@ -81,13 +82,15 @@ choose_namespace(const struct kind *kind, json_t *tree, const char *namespace, s
 	return 0;
 }
 
-/* What admission of a kind has to look up in the store. */
+/* What admission of a kind has to look up in the store or the configuration. */
 static const struct {
 	enum kind_id kind;
 	int (*admit)(struct daemon *daemon, json_t *tree, const struct document *document, struct diagnostics *diagnostics);
 } admitters[] = {
 	{ KIND_VM, instancetypes_admit },
 	{ KIND_VMI, presets_admit },
+	{ KIND_VM, devices_admit_vm },
+	{ KIND_VMI, devices_admit_instance },
 };
 
 /*

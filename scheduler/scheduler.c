@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <glib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "scheduler/scheduler.h"
@@ -60,23 +61,77 @@ has_memory(const struct scheduler_host *host, const struct scheduler_demand *dem
 	return demand->memory <= host->memory - host->memory_used;
 }
 
+static bool
+has_whole(const struct scheduler_host *host, const struct scheduler_demand *demand)
+{
+	return demand->whole <= host->whole_free;
+}
+
+static struct scheduler_resource
+find_resource(const struct scheduler_host *host, const char *name)
+{
+	for (size_t i = 0; i < host->resource_count; i++)
+		if (strcmp(host->resources[i].name, name) == 0)
+			return host->resources[i];
+	return (struct scheduler_resource){ name, 0, 0 };
+}
+
+/* The first resource of which the host has too little, or NULL. */
+static const struct scheduler_resource *
+lacking(const struct scheduler_host *host, const struct scheduler_demand *demand)
+{
+	for (size_t i = 0; i < demand->resource_count; i++)
+		if (find_resource(host, demand->resources[i].name).free < demand->resources[i].amount)
+			return &demand->resources[i];
+	return NULL;
+}
+
+static bool
+has_devices(const struct scheduler_host *host, const struct scheduler_demand *demand)
+{
+	return lacking(host, demand) == NULL;
+}
+
 /* What a filter that compares numbers looks at, so that its refusal can tell them. */
 struct amount {
 	int64_t wanted, free, total;
 	char *(*format)(int64_t amount);
+	const char *of; /* what the filter's words leave open, or NULL */
 };
 
 static void
 cpu_amount(const struct scheduler_host *host, const struct scheduler_demand *demand, struct amount *amount)
 {
-	*amount = (struct amount){demand->cpu, host->cpu - host->cpu_used, host->cpu, quantity_format_milli};
+	*amount = (struct amount){demand->cpu, host->cpu - host->cpu_used, host->cpu, quantity_format_milli, NULL};
 }
 
 static void
 memory_amount(const struct scheduler_host *host, const struct scheduler_demand *demand, struct amount *amount)
 {
 	*amount =
-	    (struct amount){demand->memory, host->memory - host->memory_used, host->memory, quantity_format_human};
+	    (struct amount){demand->memory, host->memory - host->memory_used, host->memory, quantity_format_human, NULL};
+}
+
+static char *
+format_count(int64_t count)
+{
+	return g_strdup_printf("%" PRId64, count);
+}
+
+static void
+whole_amount(const struct scheduler_host *host, const struct scheduler_demand *demand, struct amount *amount)
+{
+	*amount = (struct amount){demand->whole, host->whole_free, host->whole, format_count, NULL};
+}
+
+/* Only of a host that lacks some. */
+static void
+device_amount(const struct scheduler_host *host, const struct scheduler_demand *demand, struct amount *amount)
+{
+	const struct scheduler_resource *wanted = lacking(host, demand);
+	struct scheduler_resource has = find_resource(host, wanted->name);
+
+	*amount = (struct amount){wanted->amount, has.free, has.amount, format_count, wanted->name};
 }
 
 /*
@@ -96,6 +151,8 @@ static const struct filter {
 	    NULL},
 	{"NodeResourcesFit/cpu", has_cpu, "Insufficient cpu", "Insufficient cpu", cpu_amount},
 	{"NodeResourcesFit/memory", has_memory, "Insufficient memory", "Insufficient memory", memory_amount},
+	{"NodeResourcesFit/whole", has_whole, "Insufficient cpu for itself alone", "Insufficient cpu for itself alone", whole_amount},
+	{"NodeResourcesFit/device", has_devices, "Insufficient", "Insufficient", device_amount},
 };
 
 /* What the filters said about all hosts. */
@@ -207,7 +264,7 @@ explain_filter(const struct verdict *verdict, size_t at, const struct scheduler_
 	g_autofree char *have = amount.format(MAX(amount.free, 0));
 	g_autofree char *total = amount.format(amount.total);
 	g_string_append_printf(
-	    out, " (wanted %s, %s %s of %s)", wanted, verdict->failed[at] == 1 ? "free" : "at most free", have, total);
+	    out, "%s%s (wanted %s, %s %s of %s)", amount.of == NULL ? "" : " ", amount.of == NULL ? "" : amount.of, wanted, verdict->failed[at] == 1 ? "free" : "at most free", have, total);
 }
 
 static bool

@@ -9,16 +9,27 @@
 struct scheduler_label {
 	const char *name, *value;
 };
+/* Devices of one kind, by the name that the configuration gives it. */
+struct scheduler_resource {
+	const char *name;
+	int64_t amount, free; /* of a host; what is wanted: amount alone */
+};
 struct scheduler_host {
 	const char *name;
 	bool ready, schedulable;
 	int64_t cpu, memory;           /* allocatable: millicores and bytes, overcommit applied */
 	int64_t cpu_used, memory_used; /* promised to instances */
+	int64_t whole, whole_free;     /* processors that instances may have for themselves, and those that nobody has */
+	const struct scheduler_resource *resources;
+	size_t resource_count;
 	const struct scheduler_label *labels;
 	size_t label_count;
 };
 struct scheduler_demand {
 	int64_t cpu, memory;
+	int64_t whole;      /* processors for itself; cpu is none of them */
+	const struct scheduler_resource *resources; /* amounts */
+	size_t resource_count;
 	const char *pinned; /* host that holds its disks, or NULL */
 	const struct scheduler_label *selector;
 	size_t selector_count;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/controllers/adopt.h"
+#include "daemon/controllers/grants.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/objects.h"
 #include "src/base/error.h"
@@ -68,6 +69,7 @@ adopt_instance(struct daemon *daemon, const struct object *object, struct host *
 	struct vmi_status *status = objects_status_copy(next);
 	g_free(status->node_name);
 	status->node_name = g_strdup(host->name);
+	grants_adopt(status, domain->uses);
 	schema_map_set(&status->active_pods, next->uid, host->name);
 	vmi_phase_set(daemon, status, VMI_SCHEDULING);
 	daemon_event(daemon, next, "Normal", "Adopted", "domain %s runs since before the store: the instance goes on with it",

@@ -11,6 +11,7 @@
 #include "daemon/controllers/credentials.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/controllers/probe.h"
+#include "daemon/controllers/grants.h"
 #include "daemon/controllers/promises.h"
 #include "daemon/host.h"
 #include "daemon/images.h"
@@ -28,6 +29,7 @@
 enum {
 	RESYNC_MS = 3600 * 1000,      /* everything is looked at this often, in case an event was missed */
 	TRASH_MS = 600 * 1000,
+	LOOK_MS = 60 * 1000,          /* between looks at what hosts give to instances alone */
 	OWNERS_DEEP = 8,              /* owners of owners that are followed */
 	AWAITED_MOST = 100000,        /* what is waited for; beyond it the resync has to do */
 };
@@ -40,7 +42,8 @@ struct controllers {
 	GHashTable *paces;    /* uid -> struct pace */
 	GHashTable *signals;  /* uids of instances whose guest is being asked to end */
 	struct promises *promises;
-	struct event *resync, *trash;
+	struct grants *grants;
+	struct event *resync, *trash, *look;
 };
 
 static int (*const reconcilers[KIND_COUNT])(struct daemon *, const struct object *, struct error *) = {
@@ -374,12 +377,36 @@ controllers_promises(struct daemon *daemon)
 	return daemon->controllers->promises;
 }
 
-/* Follows what instances have been promised. */
+struct grants *
+controllers_grants(struct daemon *daemon)
+{
+	return daemon->controllers->grants;
+}
+
+/* What is given of the hosts and what they have: all, or only what a change of the store may have made different. */
+static void
+look_at_grants(struct daemon *daemon, bool all)
+{
+	for (guint i = 0; daemon->hosts != NULL && i < daemon->hosts->len; i++)
+		grants_sync(daemon, daemon->hosts->pdata[i], all);
+}
+
+/* Others may have what an instance had alone, or must keep off what it has now. */
+static void
+grants_changed(struct daemon *daemon)
+{
+	wake_capacity(daemon);
+	look_at_grants(daemon, false);
+}
+
+/* Follows what instances have been promised and given. */
 static void
 follow_promises(struct daemon *daemon, const struct change *change)
 {
 	if (change->object->kind != &kinds[KIND_VMI])
 		return;
+	if (grants_note(daemon->controllers->grants, change->object, change->type == CHANGE_DELETED))
+		grants_changed(daemon);
 	if (change->type == CHANGE_DELETED)
 		promises_drop(daemon->controllers->promises, change->object->uid);
 	else
@@ -506,6 +533,7 @@ controllers_host_sync(struct daemon *daemon, struct host *host)
 		return;
 	addresses_sync(daemon, host);
 	vmi_logs_sync(daemon, host);
+	grants_sync(daemon, host, true);
 }
 
 void
@@ -579,6 +607,21 @@ timer_every(struct daemon *daemon, int64_t ms, event_callback_fn callback)
 	return event;
 }
 
+static void
+on_look(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	look_at_grants(arg, true);
+}
+
+void
+controllers_reload(struct daemon *daemon)
+{
+	look_at_grants(daemon, true);
+	wake_capacity(daemon);
+}
+
 void
 controllers_start(struct daemon *daemon)
 {
@@ -595,10 +638,14 @@ controllers_start(struct daemon *daemon)
 	daemon->credentials = credentials_new(daemon);
 	c->resync = timer_every(daemon, RESYNC_MS, on_resync);
 	c->trash = timer_every(daemon, MIN(TRASH_MS, MAX(daemon->config->trash / 4, 1000)), on_trash);
+	c->look = timer_every(daemon, LOOK_MS, on_look);
 	c->promises = promises_new();
+	c->grants = grants_new();
 	g_autoptr(GPtrArray) instances = store_list(daemon->store, KIND_VMI, NULL);
-	for (guint i = 0; i < instances->len; i++)
+	for (guint i = 0; i < instances->len; i++) {
 		promises_note(c->promises, instances->pdata[i]);
+		grants_note(c->grants, instances->pdata[i], false);
+	}
 	store_subscribe(daemon->store, on_change, daemon);
 	storage_class_ensure(daemon);
 	controllers_resync(daemon);
@@ -617,6 +664,7 @@ controllers_stop(struct daemon *daemon)
 	g_clear_pointer(&daemon->credentials, credentials_free);
 	event_free(c->resync);
 	event_free(c->trash);
+	event_free(c->look);
 	queue_free(daemon->queue);
 	daemon->queue = NULL;
 	g_hash_table_destroy(c->awaited);
@@ -625,5 +673,6 @@ controllers_stop(struct daemon *daemon)
 	g_hash_table_destroy(c->paces);
 	g_hash_table_destroy(c->signals);
 	promises_free(c->promises);
+	grants_free(c->grants);
 	g_free(c);
 }

@@ -10,6 +10,7 @@
 
 struct error;
 struct host;
+struct grants;
 struct promises;
 
 /* Brings everything that is in the store into the queue and follows its changes. */
@@ -22,6 +23,8 @@ void controllers_host_changed(struct daemon *daemon, struct host *host);
 void controllers_host_sync(struct daemon *daemon, struct host *host);
 /* A domain of ours changed on a host; what: libvirt's word for the event, or "agent". */
 void controllers_domain_changed(struct daemon *daemon, struct host *host, const char *domain, const char *what);
+/* The configuration was read again: it may permit other devices, and reserve other processors. */
+void controllers_reload(struct daemon *daemon);
 /* There may be more room than before: those that wait for it look again. */
 void controllers_capacity_changed(struct daemon *daemon);
 /* The store can be written again: everything is looked at anew. */
@@ -38,6 +41,8 @@ void controllers_await_capacity(struct daemon *daemon, const struct object *obje
 /* What all instances together have been promised; see promises.h.  A placement is noted when it is made, not only once it is
  * durable: the next one of the same turn must know of it. */
 struct promises *controllers_promises(struct daemon *daemon);
+/* What hosts gave to instances alone (grants.h). */
+struct grants *controllers_grants(struct daemon *daemon);
 
 /* Marks that a job of this object is under way on a worker; false when there is one already.  Its end must be told. */
 bool controllers_job_begin(struct daemon *daemon, const struct object *object);

@@ -108,6 +108,9 @@ promises_requested(const struct vmi_spec *spec, int64_t *cpu, int64_t *memory)
 	const struct resources *r = spec->domain->resources;
 	const struct resource_list *asked = r == NULL ? NULL : r->requests;
 
-	*cpu = asked != NULL && asked->cpu > 0 ? asked->cpu : vmi_vcpus(spec) * 1000;
+	if (spec->domain->cpu != NULL && spec->domain->cpu->dedicated_cpu_placement)
+		*cpu = 0;
+	else
+		*cpu = asked != NULL && asked->cpu > 0 ? asked->cpu : vmi_vcpus(spec) * 1000;
 	*memory = asked != NULL && asked->memory > 0 ? asked->memory : vmi_memory(spec);
 }

@@ -20,7 +20,7 @@ void promises_drop(struct promises *promises, const char *uid);
 /* What is promised on a host: millicores, bytes. */
 void promises_sum(const struct promises *promises, const char *node, int64_t *cpu, int64_t *memory);
 
-/* What an instance asks for: its requests, or all that it has. */
+/* What an instance asks for: its requests, or all that it has; no processors when it has some for itself (grants.h). */
 void promises_requested(const struct vmi_spec *spec, int64_t *cpu, int64_t *memory);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "daemon/addresses.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/grants.h"
 #include "daemon/controllers/promises.h"
 #include "daemon/controllers/vm_plan.h"
 #include "daemon/controllers/vmi.h"
@@ -348,7 +349,7 @@ has_room(const struct vm_look *l, const struct host *host, const json_t *spec)
 	schema_free(&vmi_spec_schema, to);
 	promises_requested(l->vmi->spec, &had_cpu, &had_memory);
 	promises_sum(controllers_promises(l->daemon), host->name, &used_cpu, &used_memory);
-	host_allocatable(host, &all_cpu, &all_memory);
+	grants_allocatable(l->daemon, host, &all_cpu, &all_memory);
 	return (cpu <= had_cpu || used_cpu - had_cpu + cpu <= all_cpu) && (memory <= had_memory || used_memory - had_memory + memory <= all_memory);
 }
 

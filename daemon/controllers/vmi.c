@@ -18,6 +18,7 @@
 #include "daemon/controllers/adopt.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/credentials.h"
+#include "daemon/controllers/grants.h"
 #include "daemon/controllers/probe.h"
 #include "daemon/controllers/promises.h"
 #include "daemon/controllers/vmi.h"
@@ -67,12 +68,15 @@ static struct host *
 choose_host(struct daemon *daemon, const struct vmi *vmi, const char *pinned, char *why, size_t size)
 {
 	g_autofree struct scheduler_host *hosts = g_new0(struct scheduler_host, daemon->hosts->len + 1);
-	g_autoptr(GPtrArray) labels = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) labels = g_ptr_array_new_with_free_func(g_free), offers = g_ptr_array_new_with_free_func(g_free);
 	g_autofree struct scheduler_label *selector = labels_new(&vmi->spec->node_selector);
+	g_autofree struct scheduler_resource *wanted = NULL;
 	struct scheduler_demand demand = { .pinned = pinned, .selector = selector, .selector_count = vmi->spec->node_selector.count };
 	int chosen;
 
 	promises_requested(vmi->spec, &demand.cpu, &demand.memory);
+	demand.whole = (int64_t)domain_pins(vmi);
+	demand.resources = wanted = grants_wanted(vmi, &demand.resource_count);
 	for (guint i = 0; i < daemon->hosts->len; i++) {
 		const struct host *h = daemon->hosts->pdata[i];
 		const struct object *object = store_get(daemon->store, KIND_NODE, "", h->name);
@@ -83,8 +87,12 @@ choose_host(struct daemon *daemon, const struct vmi *vmi, const char *pinned, ch
 			.schedulable = is_schedulable(daemon, h), .label_count = map->count };
 		g_ptr_array_add(labels, labels_new(map));
 		hosts[i].labels = labels->pdata[i];
-		host_allocatable(h, &hosts[i].cpu, &hosts[i].memory);
 		promises_sum(controllers_promises(daemon), h->name, &hosts[i].cpu_used, &hosts[i].memory_used);
+		grants_allocatable(daemon, h, &hosts[i].cpu, &hosts[i].memory);
+		if (demand.whole > 0)
+			grants_whole(daemon, h, hosts[i].cpu_used, &hosts[i].whole, &hosts[i].whole_free);
+		g_ptr_array_add(offers, grants_offered(daemon, h, &hosts[i].resource_count));
+		hosts[i].resources = offers->pdata[i];
 	}
 	chosen = scheduler_choose(hosts, daemon->hosts->len, &demand, why, size);
 	return chosen < 0 ? NULL : daemon->hosts->pdata[chosen];
@@ -113,6 +121,7 @@ schedule(struct daemon *daemon, const struct object *object, struct error *err)
 		return vmi_status_put(daemon, object, status, err);
 	}
 	promises_drop(controllers_promises(daemon), object->uid); /* of a placement that could not be committed */
+	grants_drop(controllers_grants(daemon), object->uid);
 	host = choose_host(daemon, vmi, node, why, sizeof(why));
 	condition_remove(&status->conditions, "Synchronized");
 	if (host == NULL) {
@@ -124,12 +133,19 @@ schedule(struct daemon *daemon, const struct object *object, struct error *err)
 	condition_remove(&status->conditions, "PodScheduled");
 	g_free(status->node_name);
 	status->node_name = g_strdup(host->name);
+	if (grants_choose(daemon, host, vmi, status, err) != 0) {
+		schema_free(&vmi_status_schema, status);
+		return -1;
+	}
 	/* As in KubeVirt: whose there is something of on which host, until it has been removed. */
 	schema_map_set(&status->active_pods, object->uid, host->name);
 	vmi_phase_set(daemon, status, VMI_SCHEDULING);
 	if (vmi_status_put(daemon, object, status, err) != 0)
 		return -1;
-	promises_note(controllers_promises(daemon), store_get(daemon->store, KIND_VMI, object->namespace, object->name));
+	object = store_get(daemon->store, KIND_VMI, object->namespace, object->name);
+	promises_note(controllers_promises(daemon), object);
+	if (grants_note(controllers_grants(daemon), object, false))
+		grants_sync(daemon, host, false);
 	return 0;
 }
 
@@ -521,6 +537,8 @@ vmi_cleaned(struct daemon *daemon, const struct object *object, struct error *er
 	struct vmi_status *status = objects_status_copy(object);
 
 	schema_map_set(&status->active_pods, object->uid, NULL);
+	schema_free(&grant_schema, status->grant);
+	status->grant = NULL;
 	return vmi_status_put(daemon, object, status, err);
 }
 

@@ -11,6 +11,7 @@
 
 #include "daemon/addresses.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/grants.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/controllers/vmi_live.h"
 #include "daemon/job.h"
@@ -226,6 +227,8 @@ live_xml(struct live *l, const struct object *object, struct error *err)
 	g_autofree struct domain_interface *interfaces = g_new0(struct domain_interface, vmi->spec->domain->devices->interfaces.count + 1);
 	struct domain_input input = { .vmi = vmi, .epoch = store_epoch(l->daemon->store), .store = store_uuid(l->daemon->store),
 		.pool = l->daemon->config->pool->name, .volumes = volumes, .interfaces = interfaces };
+	struct grants_input places __attribute__((cleanup(grants_input_clear))) = { 0 };
+	const struct host *host = host_find(l->daemon, vmi->status->node_name);
 
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes)
 		input.volume_count += place(l, object, v, &volumes[input.volume_count]);
@@ -234,6 +237,8 @@ live_xml(struct live *l, const struct object *object, struct error *err)
 		if (a != NULL)
 			interfaces[input.interface_count++] = (struct domain_interface){ i->name, a->network, a->mac, a->ip };
 	}
+	if (host != NULL)
+		grants_fill(l->daemon, host, vmi, &places, &input);
 	return domain_live_xml_format(&input, err);
 }
 

@@ -15,6 +15,7 @@
 
 #include "daemon/addresses.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/grants.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/images.h"
 #include "daemon/job.h"
@@ -430,6 +431,10 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 		.epoch = store_epoch(l->daemon->store), .store = store_uuid(l->daemon->store),
 		.pool = l->daemon->config->pool->name, .console_log = log, .volumes = volumes,
 		.interfaces = interfaces, .emulation = host != NULL && host->emulation };
+	struct grants_input places __attribute__((cleanup(grants_input_clear))) = { 0 };
+
+	if (host != NULL)
+		grants_fill(l->daemon, host, vmi, &places, &input);
 
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes) {
 		volumes[input.volume_count] = placed(l, v, l->paths->pdata[input.volume_count]);

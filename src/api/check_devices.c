@@ -110,16 +110,13 @@ check_claim(const struct checking *c, const struct resource_claim *r)
 		complain(c, CAUSE_INVALID, "", "needs one of resourceClaimName, resourceClaimTemplateName");
 }
 
-/* F14; F15 */
+/* F15 */
 static void
-check_gated(const struct checking *c)
+check_sound(const struct checking *c)
 {
 	const struct devices *d = c->spec->domain->devices;
 	static const char *const models[] = { "ich9", "ac97", NULL };
 
-	if (d->host_devices.count > 0)
-		complain_as(c, CAUSE_NOT_SUPPORTED, "domain.devices.HostDevices", "domain.devices.hostDevices",
-		    "hostDevices is not supported: KubeVirt has it behind a feature gate, too");
 	if (d->sound != NULL && is_text(d->sound->model) && !is_one_of(d->sound->model, models))
 		complain_as(c, CAUSE_INVALID, "domain.devices.Sound", "domain.devices.sound.model", "\"%.40s\" is not one of ich9, ac97",
 		    d->sound->model);
@@ -166,7 +163,7 @@ check_devices(const struct checking *c)
 	check_claimed(c, &d->gpus, "domain.devices.gpus");
 	check_claimed(c, &d->host_devices, "domain.devices.hostDevices");
 	CHECK_EACH (struct resource_claim, r, &c->spec->resource_claims, "resourceClaims", check_claim);
-	check_gated(c);
+	check_sound(c);
 	check_video(c);
 	/* F18 */
 	if (d->watchdog != NULL && d->watchdog->diag288 != NULL)

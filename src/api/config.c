@@ -9,6 +9,7 @@
 #include "src/api/config.h"
 #include "src/api/meta.h"
 #include "src/api/rows.h"
+#include "src/base/cpuset.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/document/diagnostic.h"
@@ -24,11 +25,20 @@ static const struct schema_field spool_rows[] = {
 };
 static SCHEMA(config_spool_schema, struct config_spool, "Spool", "How the spool is watched.", spool_rows, .nullable = true);
 
+static int
+check_cpuset(const char *text, struct error *err)
+{
+	struct cpuset unused;
+
+	return cpuset_parse(text, &unused, err) == 0 ? 0 : error_wrap(err, "\"%.40s\" ", text);
+}
+
 static const char *const emulation_words[] = { "", "auto", "always", "never", NULL };
 static const struct schema_field host_rows[] = {
 	{ STRING("name", struct config_host, name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain, .doc = "Name of the Node." },
 	{ STRING("uri", struct config_host, uri), .dflt = "qemu:///system", .max = 1024, .doc = "How libvirt reaches it." },
 	{ ENUM("emulation", struct config_host, emulation, emulation_words), .dflt = "auto", .doc = "Whether guests run without KVM: auto tries KVM out on this host, and trusts it on remote ones." },
+	{ STRING("reservedSystemCPUs", struct config_host, reserved_system_cpus), .max = 4096, .check = check_cpuset, .doc = "Processors that no machine gets for itself, such as 0-1,8: the host and all other machines run on them; the first core when not given." },
 	{ 0 },
 };
 static SCHEMA(host_schema, struct config_host, "Host", "A libvirt host.", host_rows, .nullable = true);
@@ -100,6 +110,62 @@ static const struct schema_field access_rows[] = {
 };
 static SCHEMA(access_schema, struct config_access, "Access", "Who may use the control socket.", access_rows, .nullable = true);
 
+/* "10DE:1EB8" */
+static int
+check_pci_selector(const char *text, struct error *err)
+{
+	return g_regex_match_simple("^[0-9a-fA-F]{4}:[0-9a-fA-F]{4}$", text, 0, 0)
+	    ? 0
+	    : error_set(err, EINVAL, "\"%.40s\" is no vendor and product: write them as lspci -nn does, such as 10de:1eb8", text);
+}
+
+static int
+check_usb_id(const char *text, struct error *err)
+{
+	return g_regex_match_simple("^[0-9a-fA-F]{4}$", text, 0, 0)
+	    ? 0
+	    : error_set(err, EINVAL, "\"%.40s\" is no number of a USB vendor or product: write four digits as lsusb does, such as 46f4", text);
+}
+
+/* The name of an extended resource: KubeVirt takes it for a label. */
+#define RESOURCE_NAME(T) { STRING("resourceName", T, resource), .flags = FIELD_REQUIRED, .check = check_label_name, .max = 317, .doc = "What specs call it in deviceName, such as nvidia.com/TU104GL_Tesla_T4." }
+#define EXTERNAL { IGNORED("externalResourceProvider", "Devices are always found by this daemon's own workers.") }
+static const struct schema_field permitted_pci_rows[] = {
+	{ STRING("pciVendorSelector", struct permitted_pci, selector), .flags = FIELD_REQUIRED, .check = check_pci_selector, .doc = "Vendor and product, such as 10de:1eb8." },
+	RESOURCE_NAME(struct permitted_pci),
+	EXTERNAL,
+	{ 0 },
+};
+static SCHEMA(permitted_pci_schema, struct permitted_pci, "PciHostDevice", "PCI devices of one kind.", permitted_pci_rows, .nullable = true);
+static const struct schema_field permitted_mdev_rows[] = {
+	{ STRING("mdevNameSelector", struct permitted_mdev, selector), .flags = FIELD_REQUIRED, .max = 253, .doc = "Name of their type, such as GRID T4-1Q." },
+	RESOURCE_NAME(struct permitted_mdev),
+	EXTERNAL,
+	{ 0 },
+};
+static SCHEMA(permitted_mdev_schema, struct permitted_mdev, "MediatedHostDevice", "Mediated devices of one type, which have been made on the host.", permitted_mdev_rows, .nullable = true);
+static const struct schema_field usb_selector_rows[] = {
+	{ STRING("vendor", struct usb_selector, vendor), .flags = FIELD_REQUIRED, .check = check_usb_id, .doc = "Number of the vendor, such as 46f4." },
+	{ STRING("product", struct usb_selector, product), .flags = FIELD_REQUIRED, .check = check_usb_id, .doc = "Number of the product, such as 0001." },
+	{ STRING("serial", struct usb_selector, serial), .max = 253, .doc = "Serial number, where only one device of its kind is meant; on remote hosts it is not known." },
+	{ 0 },
+};
+static SCHEMA(usb_selector_schema, struct usb_selector, "USBSelector", "A USB device.", usb_selector_rows, .nullable = true);
+static const struct schema_field permitted_usb_rows[] = {
+	RESOURCE_NAME(struct permitted_usb),
+	{ LIST("selectors", struct permitted_usb, selectors, &usb_selector_schema), .max = 16, .doc = "One device each, which a machine gets all together." },
+	EXTERNAL,
+	{ 0 },
+};
+static SCHEMA(permitted_usb_schema, struct permitted_usb, "USBHostDevice", "USB devices of one kind.", permitted_usb_rows, .nullable = true);
+static const struct schema_field permitted_rows[] = {
+	{ LIST("pciHostDevices", struct permitted_devices, pci, &permitted_pci_schema), .max = 256, .doc = "PCI devices; the host gives them up while a guest has them." },
+	{ LIST("mediatedDevices", struct permitted_devices, mdev, &permitted_mdev_schema), .max = 256, .doc = "Mediated devices, such as virtual GPUs." },
+	{ LIST("usb", struct permitted_devices, usb, &permitted_usb_schema), .max = 256, .doc = "USB devices." },
+	{ 0 },
+};
+SCHEMA(permitted_devices_schema, struct permitted_devices, "PermittedHostDevices", "Devices of the hosts that machines may have.", permitted_rows, .nullable = true);
+
 static int
 check_level(const char *text, struct error *err)
 {
@@ -124,6 +190,7 @@ static const struct schema_field config_rows[] = {
 	{ OBJECT("network", struct config, network, struct config_network, &network_schema_), .flags = FIELD_PRESENT, .doc = "The default network." },
 	{ OBJECT("access", struct config, access, struct config_access, &access_schema), .flags = FIELD_PRESENT, .doc = "Who may use the control socket." },
 	{ LIST("ceph", struct config, ceph, &ceph_schema), .key = "clusterID", .max = 64, .doc = "Ceph clusters, for StorageClasses with the provisioner rbd.csi.ceph.com." },
+	{ OBJECT("permittedHostDevices", struct config, permitted, struct permitted_devices, &permitted_devices_schema), .doc = "Devices of the hosts that machines may have, as KubeVirt writes them; none when not given." },
 	{ 0 },
 };
 SCHEMA(config_schema, struct config, "Configuration", "The daemon's configuration.", config_rows, .nullable = true);
@@ -202,4 +269,28 @@ void
 config_free(struct config *config)
 {
 	schema_free(&config_schema, config);
+}
+
+static void
+add_once(GPtrArray *names, const char *name)
+{
+	if (!g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL))
+		g_ptr_array_add(names, (void *)(uintptr_t)name);
+}
+
+const char **
+config_permitted(const struct config *config)
+{
+	static const struct permitted_devices none;
+	const struct permitted_devices *permitted = config->permitted == NULL ? &none : config->permitted;
+	GPtrArray *names = g_ptr_array_new();
+
+	SCHEMA_EACH (struct permitted_pci, pci, &permitted->pci)
+		add_once(names, pci->resource);
+	SCHEMA_EACH (struct permitted_mdev, mdev, &permitted->mdev)
+		add_once(names, mdev->resource);
+	SCHEMA_EACH (struct permitted_usb, usb, &permitted->usb)
+		add_once(names, usb->resource);
+	g_ptr_array_add(names, NULL);
+	return (void *)g_ptr_array_free(names, FALSE);
 }

@@ -12,6 +12,7 @@ enum emulation { EMULATION_UNSET, EMULATION_AUTO, EMULATION_ALWAYS, EMULATION_NE
 struct config_host {
 	char *name, *uri;
 	int emulation; /* enum emulation */
+	char *reserved_system_cpus; /* "0-1"; NULL: the first core, where there are several */
 };
 struct config_overcommit {
 	int64_t cpu, memory; /* thousandths: 10 -> 10000 */
@@ -32,6 +33,23 @@ struct config_ceph {
 struct config_access {
 	char **admin_users, **admin_groups, **view_groups;
 };
+struct permitted_pci {
+	char *selector, *resource; /* "10DE:1EB8" */
+};
+struct permitted_mdev {
+	char *selector, *resource; /* "GRID T4-1Q" */
+};
+struct usb_selector {
+	char *vendor, *product, *serial; /* serial NULL: any */
+};
+struct permitted_usb {
+	char *resource;
+	struct schema_list selectors; /* struct usb_selector: one device each, all together */
+};
+/* As KubeVirt has it. */
+struct permitted_devices {
+	struct schema_list pci, mdev, usb; /* struct permitted_pci, permitted_mdev, permitted_usb */
+};
 struct config {
 	char *spool_directory, *state_directory, *runtime_directory, *socket;
 	char *log_level;
@@ -44,13 +62,18 @@ struct config {
 	struct config_network *network;
 	struct config_access *access;
 	struct schema_list ceph; /* struct config_ceph */
+	struct permitted_devices *permitted; /* NULL: no word of it */
 };
 
-extern const struct schema config_schema;
+extern const struct schema config_schema, permitted_devices_schema;
 
 /* Reads a file; NULL path: the defaults.  A missing host list means one host, this machine (qemu:///system).  On errors
  * NULL, with all of them in err, one a line.  Warnings are logged. */
 struct config *config_load(const char *path, struct error *err);
 void config_free(struct config *config);
+
+/* Names of the resources that instances may have, each once, in their order; NULL-terminated.  g_free(); the names are the
+ * configuration's. */
+const char **config_permitted(const struct config *config);
 
 #endif

@@ -128,6 +128,25 @@ static const struct schema_field memory_status_rows[] = {
 	{ 0 },
 };
 static SCHEMA(memory_status_schema, struct memory_status, "MemoryStatus", "Memory as it is.", memory_status_rows);
+static const struct schema_field granted_cpu_rows[] = {
+	{ INT("id", struct granted_cpu, id), .flags = FIELD_ZERO, .doc = "Its number on the host." },
+	{ INT("node", struct granted_cpu, node), .flags = FIELD_ZERO, .doc = "The host's memory node that it is near to." },
+	{ 0 },
+};
+SCHEMA(granted_cpu_schema, struct granted_cpu, "GrantedCPU", "A processor of the host.", granted_cpu_rows);
+static const struct schema_field granted_device_rows[] = {
+	{ STRING("name", struct granted_device, name), .doc = "Name of the GPU or host device." },
+	{ STRING("bus", struct granted_device, bus), .doc = "Its kind: pci, mdev or usb." },
+	{ STRING("address", struct granted_device, address), .doc = "Where it is on the host." },
+	{ 0 },
+};
+SCHEMA(granted_device_schema, struct granted_device, "GrantedDevice", "A device of the host.", granted_device_rows);
+static const struct schema_field grant_rows[] = {
+	{ LIST("cpus", struct grant, cpus, &granted_cpu_schema), .doc = "Processors: one a virtual CPU, then those of threads." },
+	{ LIST("devices", struct grant, devices, &granted_device_schema), .doc = "GPUs and host devices." },
+	{ 0 },
+};
+SCHEMA(grant_schema, struct grant, "Grant", "What the host gave to an instance alone.", grant_rows);
 
 static const struct schema_field vmi_status_rows[] = {
 	{ STRING("nodeName", struct vmi_status, node_name), .doc = "Host on which it runs." },
@@ -149,6 +168,7 @@ static const struct schema_field vmi_status_rows[] = {
 	{ INT("VSOCKCID", struct vmi_status, vsock_cid), .doc = "Its address on AF_VSOCK." },
 	{ INT("runtimeUser", struct vmi_status, runtime_user), .doc = "User that QEMU runs as." },
 	{ MAP("activePods", struct vmi_status, active_pods), .doc = "Hosts on which there is something of it." },
+	{ OBJECT("grant", struct vmi_status, grant, struct grant, &grant_schema), .doc = "What its host gave to it alone, until nothing of it is there." },
 	{ 0 },
 };
 SCHEMA(vmi_status_schema, struct vmi_status, "VirtualMachineInstanceStatus", "What is known of an instance.", vmi_status_rows);

@@ -500,6 +500,18 @@ struct cpu_topology {
 struct memory_status {
 	int64_t guest_at_boot, guest_current, guest_requested, memory_overhead; /* bytes */
 };
+struct granted_cpu {
+	int64_t id, node; /* number on the host, memory node */
+};
+struct granted_device {
+	char *name;    /* of the GPU or host device */
+	char *bus;     /* "pci", "mdev", "usb" */
+	char *address; /* "0000:3b:00.0", a uuid, "1:4" or several of these with "+" between them */
+};
+/* What the host gave to the instance alone, until nothing of it is there any more. */
+struct grant {
+	struct schema_list cpus, devices; /* struct granted_cpu, in the order of domain_pins(); granted_device */
+};
 struct vmi_status {
 	char *node_name, *reason;
 	int phase; /* enum vmi_phase */
@@ -511,6 +523,7 @@ struct vmi_status {
 	char *migration_method, *migration_transport, *qos_class, *virtual_machine_revision_name, *fs_freeze_status;
 	int64_t vsock_cid, runtime_user;
 	struct schema_map active_pods; /* uid -> host, while something of the instance is there */
+	struct grant *grant;           /* of that host; NULL: nothing */
 };
 
 struct vmi {
@@ -519,7 +532,8 @@ struct vmi {
 	struct vmi_status *status; /* never NULL */
 };
 
-extern const struct schema vmi_schema, vmi_spec_schema, vmi_status_schema, volume_schema;
+extern const struct schema vmi_schema, vmi_spec_schema, vmi_status_schema, volume_schema, grant_schema, granted_cpu_schema,
+    granted_device_schema;
 
 /* Number of virtual CPUs: sockets x cores x threads, unset ones 1; without a topology the CPU limit or request decides. */
 int64_t vmi_vcpus(const struct vmi_spec *spec);

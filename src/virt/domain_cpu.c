@@ -52,9 +52,11 @@ static void
 add_vcpus(struct domain_build *b, const struct topology *t)
 {
 	int64_t enabled = vmi_vcpus(b->spec);
-	xmlNodePtr list;
+	xmlNodePtr list, count = xml_add_text(b->xml, b->domain, "vcpu", domain_number(b, t->most));
 
-	xml_set(b->xml, xml_add_text(b->xml, b->domain, "vcpu", domain_number(b, t->most)), "placement", "static");
+	xml_set(b->xml, count, "placement", "static");
+	if (b->input->cpuset != NULL)
+		xml_set(b->xml, count, "cpuset", b->input->cpuset);
 	if (cpu_of(b->spec)->max_sockets == 0 || !(b->pc || b->s390x))
 		return;
 	list = xml_add(b->xml, b->domain, "vcpus", NULL);
@@ -292,7 +294,7 @@ add_tune(struct domain_build *b, struct error *err)
 	if (wanted == 0)
 		return 0;
 	if (b->input->pin_count < wanted)
-		return error_set(err, EAGAIN, "the instance needs %zu processors for itself, and the host gave it %zu", wanted,
+		return error_set(err, ENOENT, "the instance needs %zu processors for itself, and the host gave it %zu", wanted,
 		    b->input->pin_count);
 	tune = xml_add(b->xml, b->domain, "cputune", NULL);
 	for (size_t i = 0; i < p.vcpus; i++)

@@ -1,7 +1,8 @@
-/* What a domain has of its host: PCI devices, virtual functions, mediated devices, directories. */
+/* What a domain has of its host: PCI and USB devices, virtual functions, mediated devices, directories. */
 #include "config.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "src/base/error.h"
 #include "src/virt/domain_build.h"
@@ -31,6 +32,33 @@ add_display(struct domain_build *b, xmlNodePtr node, const struct virtual_gpu_op
 		xml_set(b->xml, node, "ramfb", "on");
 }
 
+/* The numbers of "1:4". */
+static void
+add_usb_source(struct domain_build *b, xmlNodePtr source, const char *address)
+{
+	const char *device = strchr(address, ':');
+
+	xml_add(b->xml, source, "address", "bus", xml_text(b->xml, "%.*s", device == NULL ? 0 : (int)(device - address), address), "device",
+	    device == NULL ? "" : xml_text(b->xml, "%s", device + 1), NULL);
+}
+
+/* One or several, which the configuration takes for one. */
+static void
+add_usb_devices(struct domain_build *b, const struct wish *wish, const char *addresses)
+{
+	g_auto(GStrv) all = g_strsplit(addresses, "+", -1);
+
+	for (size_t i = 0; all[i] != NULL; i++) {
+		xmlNodePtr node = xml_add(b->xml, b->devices, "hostdev", "mode", "subsystem", "type", "usb", NULL);
+
+		add_usb_source(b, xml_add(b->xml, node, "source", NULL), all[i]);
+		if (i == 0)
+			domain_add_boot_order(b, node, wish->boot_order);
+		domain_add_alias(b, node, wish->prefix, i == 0 ? wish->name : xml_text(b->xml, "%s-%zu", wish->name, i));
+	}
+	b->usb = true;
+}
+
 static int
 add_host_device(struct domain_build *b, const struct wish *wish, struct error *err)
 {
@@ -40,6 +68,10 @@ add_host_device(struct domain_build *b, const struct wish *wish, struct error *e
 	if (device == NULL)
 		return error_set(err, ENOENT, "%s %s: the host has no free device \"%s\" in its configuration", wish->kind, wish->name,
 		    wish->device_name == NULL ? "" : wish->device_name);
+	if (device->usb != NULL) {
+		add_usb_devices(b, wish, device->usb);
+		return 0;
+	}
 	node = xml_add(b->xml, b->devices, "hostdev", "mode", "subsystem", "type", device->address != NULL ? "pci" : "mdev", NULL);
 	xml_set(b->xml, node, device->address != NULL ? "managed" : "model", device->address != NULL ? "yes" : "vfio-pci");
 	source = xml_add(b->xml, node, "source", NULL);

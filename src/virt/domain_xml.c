@@ -119,6 +119,13 @@ add_metadata(struct domain_build *b)
 		const struct domain_interface *port = &input->interfaces[i];
 		xml_add(b->xml, instance, "interface", "name", port->name, "network", port->network, "mac", port->mac, "ip", port->ip, NULL);
 	}
+	for (size_t i = 0; i < input->pin_count; i++)
+		xml_add(b->xml, instance, "cpu", "id", domain_number(b, input->pins[i].cpu), "node", domain_number(b, input->pins[i].node), NULL);
+	for (size_t i = 0; i < input->host_device_count; i++) {
+		const struct domain_host_device *d = &input->host_devices[i];
+		xml_add(b->xml, instance, "device", "name", d->name, "bus", d->usb != NULL ? "usb" : d->mdev != NULL ? "mdev" : "pci",
+		    "address", d->usb != NULL ? d->usb : d->mdev != NULL ? d->mdev : d->address, NULL);
+	}
 }
 
 /* Shutting down and crashing end the domain by libvirt's own default; a reboot does what the policy says. */

@@ -10,6 +10,7 @@ struct error;
  * is lost can go on with it:
  * <solovirt:instance xmlns:solovirt="..." uid="" namespace="" name="" epoch="" store="" pool="">
  *   <solovirt:claim name="" path="" capacity=""/>  <solovirt:interface name="" network="" mac="" ip=""/>
+ *   <solovirt:cpu id="" node=""/>  <solovirt:device name="" bus="" address=""/>
  * </solovirt:instance> */
 #define DOMAIN_METADATA_URI "https://solovirt.io/domain/1"
 
@@ -35,8 +36,9 @@ struct domain_interface {
 /* A device of the host that the guest gets. */
 struct domain_host_device {
 	const char *name;    /* of the VMI's GPU, host device or interface with SR-IOV */
-	const char *address; /* on the host's PCI bus; NULL: it is a mediated device */
+	const char *address; /* on the host's PCI bus; or NULL */
 	const char *mdev;    /* uuid of a mediated device */
+	const char *usb;     /* "bus:device" of a USB device; several with "+" between them */
 };
 /* A processor of the host that the guest has for itself. */
 struct domain_pin {
@@ -57,6 +59,7 @@ struct domain_input {
 	size_t host_device_count;
 	const struct domain_pin *pins; /* domain_pins() of them, for an instance that has processors of its own */
 	size_t pin_count;
+	const char *cpuset;            /* processors of the host that its threads stay on but for pins, "0-3"; NULL: all */
 	const char *const *loaders;    /* UEFI code on the host, NULL-terminated; NULL: whatever is asked for is there */
 	const char *nvram;             /* file that keeps UEFI's variables; NULL: libvirt's own, gone with the domain */
 	const char *kernel, *initrd;   /* files that kernelBoot's container brought */

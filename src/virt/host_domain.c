@@ -93,8 +93,9 @@ host_owner_read(xmlDoc *doc, struct host_owner *owner)
 	owner->name = host_xml_attribute(nodes->pdata[0], "name");
 	owner->store = host_xml_attribute(nodes->pdata[0], "store");
 	g_autofree char *pool = host_xml_attribute(nodes->pdata[0], "pool");
-	owner->uses = json_pack("{s:s*,s:o,s:o}", "pool", pool, "claims", read_all(nodes->pdata[0], "claim"), "interfaces",
-	    read_all(nodes->pdata[0], "interface"));
+	owner->uses = json_pack("{s:s*,s:o,s:o,s:o,s:o}", "pool", pool, "claims", read_all(nodes->pdata[0], "claim"), "interfaces",
+	    read_all(nodes->pdata[0], "interface"), "cpus", read_all(nodes->pdata[0], "cpu"), "devices",
+	    read_all(nodes->pdata[0], "device"));
 	owner->epoch = epoch == NULL ? 0 : g_ascii_strtoll(epoch, NULL, 10);
 }
 

@@ -109,6 +109,25 @@ add_local(json_t *result)
 	json_object_set_new(result, "addresses", list_addresses());
 }
 
+/* The processors that are online, with their memory nodes and cores. */
+static json_t *
+list_processors(xmlDoc *doc)
+{
+	g_autoptr(GPtrArray) nodes = host_xml_nodes(doc, "/capabilities/host/topology/cells/cell/cpus/cpu[@siblings]");
+	json_t *list = json_array();
+
+	for (guint i = 0; i < nodes->len; i++) {
+		const xmlNode *cpu = nodes->pdata[i];
+		g_autofree char *id = host_xml_attribute(cpu, "id"), *siblings = host_xml_attribute(cpu, "siblings");
+		g_autofree char *cell = host_xml_attribute(cpu->parent->parent, "id");
+		json_t *item = json_pack("{s:I,s:I,s:I}", "id", (json_int_t)g_ascii_strtoll(id == NULL ? "" : id, NULL, 10), "node",
+		    (json_int_t)g_ascii_strtoll(cell == NULL ? "" : cell, NULL, 10), "core", (json_int_t)g_ascii_strtoll(siblings, NULL, 10));
+
+		json_array_append_new(list, item);
+	}
+	return list;
+}
+
 static json_t *
 run_info(struct host_call *call, struct error *err)
 {
@@ -128,11 +147,11 @@ run_info(struct host_call *call, struct error *err)
 	g_autofree char *uuid = host_xml_text(doc, "/capabilities/host/uuid");
 	g_autofree char *architecture = host_xml_text(doc, "/capabilities/host/cpu/arch");
 	hostname = virConnectGetHostname(call->connection);
-	result = json_pack("{s:s,s:s,s:s,s:I,s:I,s:o,s:o}", "hostname", hostname != NULL ? hostname : "", "uuid",
+	result = json_pack("{s:s,s:s,s:s,s:I,s:I,s:o,s:o,s:o}", "hostname", hostname != NULL ? hostname : "", "uuid",
 	    uuid != NULL ? uuid : "", "architecture", architecture != NULL ? architecture : node.model, "cpus",
 	    (json_int_t)node.cpus, "memoryBytes", (json_int_t)node.memory * 1024, "libvirtVersion",
 	    version_text(call->connection, virConnectGetLibVersion), "qemuVersion",
-	    version_text(call->connection, virConnectGetVersion));
+	    version_text(call->connection, virConnectGetVersion), "processors", list_processors(doc));
 	free(hostname);
 	if (result != NULL && host_is_local())
 		add_local(result);

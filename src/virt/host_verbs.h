@@ -4,7 +4,8 @@
  *
  *  verb               args -> result
  *  host-info          {} -> {"hostname","uuid","architecture","cpus","memoryBytes","libvirtVersion","qemuVersion","kernelVersion",
- *                            "osImage","addresses":[]}  (kernelVersion, osImage, addresses: local hosts only;
+ *                            "osImage","addresses":[],"processors":[{"id","node","core"}]}  (processors: those online; core: the number of
+ *                            its first thread; kernelVersion, osImage, addresses: local hosts only;
  *                            first the address that this host speaks to the world with)
  *  kvm-probe          {} -> {"usable":bool,"reason":"..."}   runs guest code against the clock; for local hosts
  *  domain-list        {} -> {"domains":[DOMAIN]}   those with our metadata
@@ -26,6 +27,7 @@
  *                     domain_live_xml_format(); disks: all that it is to have; ENOENT when it does not run.  A disk that the
  *                     guest has yet to let go of is still told
  *  domain-xml         {"name","uid"} -> {"xml"}
+ *  cpus-share         {"cpus":"0-3"} -> {}          keeps every running domain of ours that has no processors for itself on these; "" is all
  *  domain-addresses   {"name","uid"} -> {"interfaces":[{"name","mac","ips":[]}]}   from the guest agent; ENOTCONN without one
  *  domain-guest-info  {"name","uid"} -> {"os":{...},"interfaces":[]}   (as domain-addresses; left out when not told) from the guest agent; members of KubeVirt's VirtualMachineInstanceGuestOSInfo
  *  domain-agent-ping  {"name","uid"} -> {}          the guest agent answers, within 5 s as with all that asks it; ENOTCONN without one
@@ -33,6 +35,9 @@
  *  domain-agent-exec-result {"name","uid","pid"} -> {"exited":bool,"exitCode"}   exitCode -1: a signal ended it
  *  domain-keys-set    {"name","uid","user","keys":[]} -> {}   replaces the SSH keys that let a user of the guest in
  *  domain-password-set {"name","uid","user","password"} -> {}   of a user of the guest
+ *  device-list        {"permitted":{...}} -> {"devices":[{"resource","bus":"pci"|"mdev"|"usb","address","group","node"}],"problems":["..."]}
+ *                     what permittedHostDevices of the configuration chooses of the host's devices (inventory.h); group: of the IOMMU, when it
+ *                     has one; node: memory node, when it is near to one; problems: a sentence for each that cannot be handed out
  *  pool-ensure        {"pool","path","refresh":bool} -> {"mended":"..."}   defines and starts it; looks at its volumes anew unless told
  *                     not to; mended, here and below: one sentence, when something did not run that has to
  *  volume-list        {"pool"} -> {"volumes":[VOLUME]}
@@ -54,7 +59,7 @@
  *  log-remove         {"path"} -> {}
  *
  *  DOMAIN {"name","uuid","uid","namespace","vmi","state","reason","id","epoch","uses":{"pool","claims":[{"name","path","capacity"}],
- *         "interfaces":[{"name","network","mac","ip"}]}}: uses as the metadata says it, all words; state and reason are libvirt's words in lower case:
+ *         "interfaces":[{"name","network","mac","ip"}],"cpus":[{"id","node"}],"devices":[{"name","bus","address"}]}}: uses as the metadata says it, all words; state and reason are libvirt's words in lower case:
  *         state running|blocked|paused|shutdown|shutoff|crashed|pmsuspended; reason e.g. booted|user|ioerror|destroyed|shutdown|crashed|failed
  *         (virDomainState and its reasons without their prefixes)
  *  VOLUME {"volume","path","capacity","allocation","format"}

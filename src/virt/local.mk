@@ -16,6 +16,8 @@ libsolovirt_a_SOURCES += \
 	src/virt/domain_xml.c \
 	src/virt/domain_xml.h \
 	src/virt/host_verbs.h \
+	src/virt/inventory.c \
+	src/virt/inventory.h \
 	src/virt/kvm_probe.c \
 	src/virt/kvm_probe.h \
 	src/virt/loaders.c \
@@ -31,6 +33,8 @@ solovirt_host_SOURCES = \
 	src/virt/host_agent.c \
 	src/virt/host_bridge.c \
 	src/virt/host_console.c \
+	src/virt/host_cpus.c \
+	src/virt/host_devices.c \
 	src/virt/host_dhcp.c \
 	src/virt/host_domain.c \
 	src/virt/host_events.c \

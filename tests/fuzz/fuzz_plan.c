@@ -158,7 +158,7 @@ fuzz_scheduler(struct bytes *input)
 {
 	struct scheduler_host hosts[HOSTS], turned[HOSTS];
 	struct scheduler_label labels[HOSTS + 1][LABELS];
-	struct scheduler_demand demand = { amount_of(input), amount_of(input), NULL, labels[HOSTS], 0 };
+	struct scheduler_demand demand = { .cpu = amount_of(input), .memory = amount_of(input), .selector = labels[HOSTS] };
 	size_t count = bytes_below(input, HOSTS + 1), fitting = 0, size = 1 + bytes_below(input, 200);
 	g_autofree char *why = g_malloc0(size);
 	int chosen, again;
@@ -166,8 +166,9 @@ fuzz_scheduler(struct bytes *input)
 	demand.selector_count = labels_of(input, labels[HOSTS]);
 	demand.pinned = bytes_below(input, 2) == 0 ? NULL : host_names[bytes_below(input, HOSTS)];
 	for (size_t i = 0; i < count; i++) {
-		hosts[i] = (struct scheduler_host){ host_names[i], bytes_below(input, 4) != 0, bytes_below(input, 4) != 0,
-			amount_of(input), amount_of(input), amount_of(input), amount_of(input), labels[i], 0 };
+		hosts[i] = (struct scheduler_host){ .name = host_names[i], .ready = bytes_below(input, 4) != 0,
+			.schedulable = bytes_below(input, 4) != 0, .cpu = amount_of(input), .memory = amount_of(input),
+			.cpu_used = amount_of(input), .memory_used = amount_of(input), .labels = labels[i] };
 		hosts[i].label_count = labels_of(input, labels[i]);
 		turned[count - 1 - i] = hosts[i];
 		fitting += host_fits(&hosts[i], &demand);

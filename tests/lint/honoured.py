@@ -12,7 +12,7 @@ SCHEMA = re.compile(r"^(?:static )?SCHEMA\((\w+), struct (\w+)", re.M)
 SHOWN = re.compile(r"(\w*status\w*|condition|owner_reference|meta|claim_info|memory_dump_volume|guest_os_info|cpu_topology|"
                    r"phase_transition|migration_transition|node_\w+|event_\w+|object_reference|priority_class)$")
 # Read from the tree by their path, or the same for every value.
-BY_PATH = {"stringData", "inferFromVolumeFailurePolicy", "apiVersion"}
+BY_PATH = {"stringData", "inferFromVolumeFailurePolicy", "apiVersion", "vendor", "product"}
 # Told as a whole by a rule, which says that the source is not built.
 TOLD = {"source_other"}
 

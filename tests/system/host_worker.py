@@ -64,6 +64,11 @@ def test_host(w):
     assert info["cpus"] > 0 and info["memoryBytes"] > 1 << 28 and info["architecture"] == "x86_64", info
     assert info["libvirtVersion"].count(".") == 2 and info["qemuVersion"].count(".") == 2, info
     assert len(info["uuid"]) == 36 and info["kernelVersion"] and info["osImage"] and info["addresses"], info
+    assert len(info["processors"]) == info["cpus"] and {"id", "node", "core"} == set(info["processors"][0]), info
+    everything = {"pciHostDevices": [{"pciVendorSelector": "ffff:ffff", "resourceName": "a.io/none"}]}
+    for _ in range(2):
+        assert w.call("device-list", permitted=everything) == {"devices": [], "problems": []}
+    refused(E.EINVAL, w.call, "device-list", {})
     probe = w.call("kvm-probe")
     assert probe["reason"], probe
     refused(E.ENOSYS, w.call, "no-such-verb")
@@ -294,6 +299,14 @@ def test_domain(w):
         w.call("domain-suspend", me)
     assert w.call("domain-list")["domains"][0]["state"] == "paused"
     w.call("domain-resume", me)
+    # where it may run; one that has processors for itself would be left alone
+    pins = lambda: {virsh(*what, NAME).split()[-1] for what in (("vcpupin",), ("emulatorpin",))}
+    everywhere = pins()
+    for _ in range(2):
+        assert w.call("cpus-share", cpus="0") == {}
+        assert pins() == {"0"}, pins()
+    refused(E.EINVAL, w.call, "cpus-share", cpus="0-")
+    assert w.call("cpus-share", cpus="") == {} and pins() == everywhere
     # not for others
     for verb in ON_DOMAINS:
         refused(E.ESTALE, w.call, verb, other)

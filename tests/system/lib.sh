@@ -30,6 +30,8 @@ http() { echo "http://10.98.0.254:8080/$1"; }
 defaults() {
   KVM=0 EMULATION=auto TRASH=0s CPU_OVERCOMMIT=10 MEMORY_OVERCOMMIT=1
   SCAN=2s SETTLE=100ms DELETE_DELAY=1s HOLD_COUNT=3 HOLD_PERCENT=20
+  PERMITTED=                # permittedHostDevices, as YAML
+  RESERVED_CPUS=            # that no machine gets for itself, e.g. 0
   STATE_TMPFS=              # size of a small file system for state and pool, e.g. 64m
   S=$WORK/s                 # everything of the scenario's daemon
 }
@@ -51,6 +53,7 @@ hosts:
   - name: ${P}1
     uri: qemu:///system
     emulation: $EMULATION
+${RESERVED_CPUS:+    reservedSystemCPUs: "$RESERVED_CPUS"}
 overcommit:
   cpu: $CPU_OVERCOMMIT
   memory: $MEMORY_OVERCOMMIT
@@ -63,6 +66,7 @@ network:
   name: solovirt
   cidr: 192.168.77.0/24
   bridge: solovirt0
+$PERMITTED
 EOC
 }
 

@@ -23,6 +23,7 @@ unit_programs = \
 	tests/unit/test_http \
 	tests/unit/test_image \
 	tests/unit/test_import \
+	tests/unit/test_inventory \
 	tests/unit/test_kvm_probe \
 	tests/unit/test_kinds \
 	tests/unit/test_layers \

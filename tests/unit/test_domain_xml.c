@@ -121,7 +121,9 @@ add_device(struct places *places, const struct vmi *vmi, const char *name)
 	bool mdev = is_listed(schema_map_get(&vmi->head.meta->annotations, "test/mdev"), name);
 	struct domain_host_device device = { .name = name };
 
-	if (mdev)
+	if (is_listed(schema_map_get(&vmi->head.meta->annotations, "test/usb"), name))
+		device.usb = "1:4+2:11";
+	else if (mdev)
 		device.mdev = "c2177883-f1bb-47f0-914d-32a22e3a8804";
 	else
 		device.address = g_string_chunk_insert(places->texts, places->devices->len == 0 ? "0000:81:00.1" : "0000:82:00.0");

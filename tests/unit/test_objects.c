@@ -18,6 +18,7 @@
 #include "src/base/log.h"
 #include "src/document/path.h"
 
+static struct config config;
 static struct daemon daemon_under_test, *d = &daemon_under_test;
 static struct diagnostics diagnostics;
 static struct error err;
@@ -37,7 +38,7 @@ setup(void)
 	log_open("test", LOG_LEVEL_ERROR - 1);
 	directory = g_dir_make_tmp("objects-XXXXXX", NULL);
 	now = clock_parse("2026-01-02T03:04:05Z");
-	daemon_under_test = (struct daemon){ .base = event_base_new() };
+	daemon_under_test = (struct daemon){ .base = event_base_new(), .config = &config };
 	event_base_priority_init(d->base, PRIORITY_COUNT);
 	d->answers = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
 	err = (struct error){ 0 };
@@ -233,6 +234,30 @@ START_TEST(refuses_what_is_wrong)
 	ck_assert_uint_eq(diagnostics.errors, 1);
 	assert_error(create_in(NULL, "{\"kind\":\"ConfigMap\"}", false), EINVAL, "the object \"\" is invalid: apiVersion: ");
 	ck_assert_uint_eq(store_count(d->store, KIND_CONFIG_MAP), 0);
+}
+END_TEST
+
+#define WITH_DEVICES(list, name)                                                                                           \
+	"{\"apiVersion\":\"kubevirt.io/v1\",\"kind\":\"VirtualMachine\",\"metadata\":{\"name\":\"web\"},\"spec\":{\"runStrategy\":\"Halted\"," \
+	"\"template\":{\"spec\":{\"domain\":{\"memory\":{\"guest\":\"1Gi\"},\"devices\":{\"" list "\":[{\"name\":\"a\",\"deviceName\":\"" name "\"}]}}}}}}"
+
+/* F14; with a word in the configuration its names count. */
+START_TEST(devices_are_those_that_the_configuration_permits)
+{
+	struct permitted_pci rules[] = { { (char *)"10de:1eb8", (char *)"a.io/t4" }, { (char *)"8086:10d3", (char *)"b.io/nic" } };
+	struct permitted_devices permitted = { .pci = { rules, 2 } };
+
+	assert_error(create_in(NULL, WITH_DEVICES("hostDevices", "a.io/t4"), false), EINVAL,
+	    "spec.template.spec.domain.devices.hostDevices[0].deviceName: \"a.io/t4\" is not permitted: the configuration permits no devices; "
+	    "name it under permittedHostDevices");
+	ck_assert_ptr_nonnull(create_in(NULL, WITH_DEVICES("gpus", "a.io/t4"), true));
+	config.permitted = &permitted;
+	assert_error(create_in(NULL, WITH_DEVICES("gpus", "a.io/t5"), false), EINVAL,
+	    "spec.template.spec.domain.devices.gpus[0].deviceName: \"a.io/t5\" is not permitted: permittedHostDevices of the configuration has "
+	    "a.io/t4, b.io/nic");
+	ck_assert_ptr_nonnull(create_in(NULL, WITH_DEVICES("hostDevices", "b.io/nic"), false));
+	config.permitted = NULL; /* what is there already may still be changed in all else */
+	ck_assert_ptr_nonnull(update(WITH_DEVICES("hostDevices", "b.io/nic")));
 }
 END_TEST
 
@@ -539,7 +564,8 @@ static Suite *
 suite(void)
 {
 	const TTest *const tests[] = { creates, creates_once, wants_one_namespace, makes_names_up, cuts_long_stems,
-		refuses_what_is_wrong, prepares, tries_without_doing, counts_generations, guards_changes, keeps_status_from_users,
+		refuses_what_is_wrong, devices_are_those_that_the_configuration_permits, prepares, tries_without_doing,
+		counts_generations, guards_changes, keeps_status_from_users,
 		changes_only_status, keeps_what_is_fixed, keeps_what_is_immutable, deletes_at_once, waits_for_finalizers,
 		a_user_may_end_the_waiting, checks_preconditions, orphans, sets_finalizers, patches,
 		events_are_limited_between_two_sweeps, admits_what_fits_its_instancetype, infers_from_a_volume,

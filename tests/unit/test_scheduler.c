@@ -71,6 +71,40 @@ START_TEST(the_refusal_tells_numbers)
 }
 END_TEST
 
+START_TEST(what_an_instance_has_for_itself_is_counted_apart)
+{
+	struct scheduler_host hosts[] = {host("a", 8 * GIB, 0), host("b", 8 * GIB, 0)};
+	struct scheduler_demand demand = {.memory = GIB, .whole = 4};
+
+	hosts[0].whole = 7;
+	hosts[0].whole_free = 4;
+	ck_assert_int_eq(choose(hosts, 2, &demand), 0);
+	demand.whole = 5;
+	ck_assert_int_eq(choose(hosts, 2, &demand), -1);
+	ck_assert_str_eq(why, "0/2 nodes are available: 2 Insufficient cpu for itself alone (wanted 5, at most free 4 of 7)");
+}
+END_TEST
+
+START_TEST(devices_are_counted_by_their_names)
+{
+	const struct scheduler_resource some[] = {{"a.io/gpu", 2, 1}, {"a.io/nic", 4, 4}}, one = {"a.io/gpu", 1, 0};
+	struct scheduler_resource wanted[] = {{"a.io/nic", 2, 0}, {"a.io/gpu", 1, 0}};
+	struct scheduler_host hosts[] = {host("a", 8 * GIB, 0), host("b", 8 * GIB, 0)};
+	struct scheduler_demand demand = {.memory = GIB, .resources = wanted, .resource_count = 2};
+
+	hosts[0].resources = &one;
+	hosts[1].resources = some;
+	hosts[0].resource_count = 1;
+	hosts[1].resource_count = 2;
+	ck_assert_int_eq(choose(hosts, 2, &demand), 1);
+	wanted[1].amount = 2;
+	ck_assert_int_eq(choose(hosts, 1, &demand), -1);
+	ck_assert_str_eq(why, "0/1 nodes are available: 1 Insufficient a.io/nic (wanted 2, free 0 of 0)");
+	ck_assert_int_eq(choose(hosts + 1, 1, &demand), -1);
+	ck_assert_str_eq(why, "0/1 nodes are available: 1 Insufficient a.io/gpu (wanted 2, free 1 of 2)");
+}
+END_TEST
+
 /* Of several that lack the same, the one that has most is told; what lacks two things is told of both. */
 START_TEST(the_nearest_is_told)
 {
@@ -154,6 +188,8 @@ suite(void)
 	TCase *t = tcase_create("choose");
 
 	tcase_add_test(t, the_emptiest_wins);
+	tcase_add_test(t, what_an_instance_has_for_itself_is_counted_apart);
+	tcase_add_test(t, devices_are_counted_by_their_names);
 	tcase_add_test(t, equal_ones_go_by_name);
 	tcase_add_test(t, exactly_enough_is_enough);
 	tcase_add_test(t, the_refusal_tells_numbers);

@@ -24,6 +24,7 @@
 #include "src/document/document.h"
 #include "src/document/path.h"
 
+static struct config config;
 static struct daemon it;
 static char *top;
 static struct config_spool times;
@@ -68,7 +69,7 @@ setup(void)
 	log_open("test", -1);
 	top = g_dir_make_tmp("spool-XXXXXX", NULL);
 	times = (struct config_spool) { .scan_interval = 150, .settle = 60, .delete_delay = 200, .hold_count = 3, .hold_percent = 20 };
-	it = (struct daemon) { .base = event_base_new(), .answers = g_ptr_array_new_with_free_func(free_answer) };
+	it = (struct daemon) { .base = event_base_new(), .config = &config, .answers = g_ptr_array_new_with_free_func(free_answer) };
 	event_base_priority_init(it.base, PRIORITY_COUNT);
 	it.config = g_new0(struct config, 1);
 	it.config->spool_directory = g_build_filename(top, "spool", NULL);
