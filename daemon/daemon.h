@@ -20,6 +20,7 @@ struct daemon {
 	struct queue *queue;    /* of objects to reconcile */
 	struct controllers *controllers;
 	struct credentials *credentials; /* that guests have; NULL as probes */
+	struct folders *folders; /* that guests share; NULL as probes */
 	struct probes *probes;   /* of guests; NULL while there are no controllers */
 	struct imports *imports; /* under way */
 	struct images *images;   /* of containers, that could not be unpacked */

@@ -79,6 +79,7 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/vmi.c daemon/controllers/vmi.h \
 	daemon/controllers/vmi_live.c daemon/controllers/vmi_live.h \
 	daemon/controllers/vmi_log.c \
+	daemon/controllers/vmi_media.c daemon/controllers/vmi_media.h \
 	daemon/controllers/vmi_report.c \
 	daemon/controllers/vmi_start.c \
 	daemon/controllers/vmi_status.c

@@ -28,6 +28,12 @@ seed_is_needed(const struct volume *volume)
 	       volume->downward_api != NULL || volume->service_account != NULL;
 }
 
+bool
+seed_is_folder(const struct volume *volume)
+{
+	return volume->secret != NULL || volume->config_map != NULL || volume->downward_api != NULL || volume->service_account != NULL;
+}
+
 static void
 clear_file(void *item)
 {
@@ -470,4 +476,28 @@ seed_build(const struct vmi *vmi, const struct volume *volume, const struct seed
 	if (image == NULL)
 		error_wrap(err, "volume \"%s\": ", volume->name);
 	return image;
+}
+
+static json_t *
+file_tree(const struct iso_file *file)
+{
+	g_autofree char *data = file->length == 0 ? g_strdup("") : g_base64_encode(file->data, file->length);
+
+	return json_pack("{s:s,s:i,s:s}", "path", file->path, "mode", (int)file->mode, "data", data);
+}
+
+json_t *
+seed_files(const struct vmi *vmi, const struct volume *volume, const struct seed_lookup *lookup, struct error *err)
+{
+	g_autoptr(GArray) files = g_array_new(FALSE, FALSE, sizeof(struct iso_file));
+	struct seed seed = {.vmi = vmi, .volume = volume, .lookup = lookup, .files = files};
+	json_t *list;
+
+	g_array_set_clear_func(files, clear_file);
+	if (collect(&seed, err) == NULL)
+		return NULL;
+	list = json_array();
+	for (guint i = 0; i < files->len; i++)
+		json_array_append_new(list, file_tree(&g_array_index(files, struct iso_file, i)));
+	return list;
 }

@@ -3,6 +3,7 @@
 #define SOLOVIRT_STORAGE_SEED_H
 
 #include <glib.h>
+#include <jansson.h>
 
 #include "src/api/core.h"
 #include "src/api/vmi.h"
@@ -26,6 +27,11 @@ bool seed_is_needed(const struct volume *volume);
  * sysprep: label unattendCD, one key must be autounattend.xml or unattend.xml (EINVAL); downwardAPI: files as the kubelet
  * writes them, of the instance's metadata only (EINVAL for another field); serviceAccount: empty; source: cloudinit.readthedocs.io, KubeVirt's fact sheet 3.6. */
 GByteArray *seed_build(const struct vmi *vmi, const struct volume *volume, const struct seed_lookup *lookup, struct error *err);
+
+/* True for seed media that can be shared as a directory, too (configMap, secret, downwardAPI, serviceAccount). */
+bool seed_is_folder(const struct volume *volume);
+/* What a medium holds, for a directory: [{"path","mode","data"}], data in base64; new reference.  Errors as seed_build(). */
+json_t *seed_files(const struct vmi *vmi, const struct volume *volume, const struct seed_lookup *lookup, struct error *err);
 
 /* The SSH keys (char *) of accessCredentials that go by a medium of this kind: they are in its metadata.  NULL with err. */
 GPtrArray *seed_keys(const struct vmi *vmi, bool config_drive, const struct seed_lookup *lookup, struct error *err);

@@ -9,6 +9,7 @@
 #include "daemon/controllers/adopt.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/credentials.h"
+#include "daemon/controllers/vmi_media.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/controllers/probe.h"
 #include "daemon/controllers/grants.h"
@@ -437,6 +438,7 @@ on_change(void *arg, const struct change *change)
 		controllers_pace_clear(daemon, object);
 		probes_forget(daemon->probes, object->uid);
 		credentials_forget(daemon->credentials, object->uid);
+		folders_forget(daemon->folders, object->uid);
 		import_cancel(daemon, object->uid);
 		g_autoptr(GPtrArray) owned = store_owned(daemon->store, object->uid);
 		for (guint i = 0; i < owned->len; i++)
@@ -636,6 +638,7 @@ controllers_start(struct daemon *daemon)
 	daemon->queue = queue_new(daemon->base, reconcile, daemon);
 	daemon->probes = probes_new(daemon);
 	daemon->credentials = credentials_new(daemon);
+	daemon->folders = folders_new(daemon);
 	c->resync = timer_every(daemon, RESYNC_MS, on_resync);
 	c->trash = timer_every(daemon, MIN(TRASH_MS, MAX(daemon->config->trash / 4, 1000)), on_trash);
 	c->look = timer_every(daemon, LOOK_MS, on_look);
@@ -662,6 +665,7 @@ controllers_stop(struct daemon *daemon)
 	daemon->controllers = NULL;
 	g_clear_pointer(&daemon->probes, probes_free);
 	g_clear_pointer(&daemon->credentials, credentials_free);
+	g_clear_pointer(&daemon->folders, folders_free);
 	event_free(c->resync);
 	event_free(c->trash);
 	event_free(c->look);

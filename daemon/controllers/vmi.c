@@ -23,6 +23,7 @@
 #include "daemon/controllers/promises.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/controllers/vmi_live.h"
+#include "daemon/controllers/vmi_media.h"
 #include "daemon/objects.h"
 #include "scheduler/scheduler.h"
 #include "src/api/core.h"
@@ -575,8 +576,10 @@ follow(struct daemon *daemon, const struct object *object, struct host *host)
 
 	if (condition_is_true(&vmi->status->conditions, "AgentConnected"))
 		credentials_follow(daemon->credentials, object, host);
-	if (now != NULL)
-		vmi_live_sync(daemon, now, host);
+	if (now == NULL)
+		return;
+	folders_follow(daemon->folders, now, host);
+	vmi_live_sync(daemon, now, host);
 }
 
 static int

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/grants.h"
 #include "daemon/controllers/vmi.h"
+#include "daemon/controllers/vmi_media.h"
 #include "daemon/images.h"
 #include "daemon/job.h"
 #include "daemon/objects.h"
@@ -43,9 +43,10 @@ static const char *const extra_words[] = { "kernel", "initrd", "slic", "msdm" };
 struct life {
 	struct daemon *daemon;
 	char *namespace, *name, *uid, *host;
-	size_t interface, volume; /* how far it is */
+	size_t interface, volume, folder; /* how far it is */
 	bool last;                /* the last step was sent */
 	GPtrArray *paths;         /* char *, one a volume, in their order */
+	GPtrArray *folders;       /* char *: directories, one a file system */
 	GPtrArray *files;         /* char *: in the pool, to be removed; what overlays lie over */
 	char *path;               /* of the volume under way, as the host told it */
 	size_t extra;             /* how far it is with them */
@@ -64,6 +65,7 @@ life_new(struct daemon *daemon, const struct object *object, struct host *host)
 	l->uid = g_strdup(object->uid);
 	l->host = g_strdup(host->name);
 	l->paths = g_ptr_array_new_with_free_func(g_free);
+	l->folders = g_ptr_array_new_with_free_func(g_free);
 	l->files = g_ptr_array_new_with_free_func(g_free);
 	return l;
 }
@@ -72,6 +74,7 @@ static void
 life_free(struct life *l)
 {
 	g_ptr_array_unref(l->paths);
+	g_ptr_array_unref(l->folders);
 	g_ptr_array_unref(l->files);
 	for (size_t i = 0; i < EXTRA_COUNT; i++)
 		g_free(l->extras[i]);
@@ -152,46 +155,6 @@ extra_source(const struct vmi *vmi, enum extra extra)
 
 /* --- start --------------------------------------------------------------------------------------------------------- */
 
-static const struct secret *
-lookup_secret(void *arg, const char *name)
-{
-	const struct life *l = arg;
-	const struct object *object = store_get(l->daemon->store, KIND_SECRET, l->namespace, name);
-
-	return object == NULL ? NULL : object->value;
-}
-
-static const struct config_map *
-lookup_config_map(void *arg, const char *name)
-{
-	const struct life *l = arg;
-	const struct object *object = store_get(l->daemon->store, KIND_CONFIG_MAP, l->namespace, name);
-
-	return object == NULL ? NULL : object->value;
-}
-
-/* The bytes as a file that nobody else can open. */
-static int
-anonymous_file(const GByteArray *bytes, struct error *err)
-{
-	int fd = memfd_create("seed", MFD_CLOEXEC);
-	size_t done = 0;
-
-	if (fd < 0)
-		return error_errno(err, "cannot make a seed image");
-	while (done < bytes->len) {
-		ssize_t n = write(fd, bytes->data + done, bytes->len - done);
-		if (n <= 0) {
-			error_errno(err, "cannot make a seed image");
-			close(fd);
-			return -1;
-		}
-		done += (size_t)n;
-	}
-	lseek(fd, 0, SEEK_SET);
-	return fd;
-}
-
 /* 0: the DHCP server has the entry already. */
 static int
 step_interface(struct life *l, const struct interface *i, struct job_step *step, struct error *err)
@@ -215,23 +178,27 @@ step_interface(struct life *l, const struct interface *i, struct job_step *step,
 	return 1;
 }
 
+/* One that is nothing but a directory has no image. */
+static bool
+is_disk(const struct vmi *vmi, const struct volume *v)
+{
+	const struct devices *devices = vmi->spec->domain->devices;
+
+	SCHEMA_EACH (struct disk, d, &devices->disks)
+		if (g_strcmp0(d->name, v->name) == 0)
+			return true;
+	SCHEMA_EACH (struct filesystem, f, &devices->filesystems)
+		if (g_strcmp0(f->name, v->name) == 0)
+			return false;
+	return true;
+}
+
 static int
 step_seed(struct life *l, const struct vmi *vmi, const struct volume *v, struct job_step *step, struct error *err)
 {
-	const struct seed_lookup lookup = { lookup_secret, lookup_config_map, l };
 	g_autofree char *file = volume_file(l->uid, v);
-	GByteArray *bytes = seed_build(vmi, v, &lookup, err);
 
-	if (bytes == NULL)
-		return error_wrap(err, "volume %s: ", v->name);
-	step->fd = anonymous_file(bytes, err);
-	g_byte_array_unref(bytes);
-	if (step->fd < 0)
-		return -1;
-	step->verb = "volume-upload";
-	step->args = json_pack("{s:s,s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", file, "format", "raw");
-	step->deadline = HOST_DEADLINE_ACTION;
-	return 1;
+	return media_step(l->daemon, vmi, v, file, step, err);
 }
 
 static int
@@ -304,7 +271,7 @@ static int
 step_acpi(struct life *l, const struct vmi *vmi, enum extra extra, struct job_step *step, struct error *err)
 {
 	const struct volume *v = vmi_volume(vmi->spec, extra_source(vmi, extra));
-	const struct secret *secret = v == NULL || v->secret == NULL ? NULL : lookup_secret(l, v->secret->secret_name);
+	const struct secret *secret = v == NULL || v->secret == NULL ? NULL : media_secret(l->daemon, l->namespace, v->secret->secret_name);
 	g_autofree char *key = g_strdup_printf("%s.bin", extra_words[extra]), *file = extra_file(l->uid, extra);
 	g_autoptr(GByteArray) bytes = g_byte_array_new();
 	size_t length = 0;
@@ -313,7 +280,7 @@ step_acpi(struct life *l, const struct vmi *vmi, enum extra extra, struct job_st
 	if (value == NULL)
 		return 0;
 	g_byte_array_append(bytes, (const guint8 *)value, (guint)length);
-	step->fd = anonymous_file(bytes, err);
+	step->fd = media_file(bytes, err);
 	if (step->fd < 0)
 		return -1;
 	step->verb = "volume-upload";
@@ -393,11 +360,63 @@ volume_path(struct life *l, const struct volume *v, struct error *err)
 	return 0;
 }
 
+static const struct filesystem *
+filesystem_at(const struct vmi *vmi, size_t index)
+{
+	const struct schema_list *all = &vmi->spec->domain->devices->filesystems;
+
+	return index < all->count ? (const struct filesystem *)all->items + index : NULL;
+}
+
+/* A directory of the operator's own.  Only where its host shares our files. */
+static int
+host_folder_ready(struct life *l, const struct host_disk *h, struct error *err)
+{
+	struct host *host = host_find(l->daemon, l->host);
+	struct stat st;
+
+	if (host == NULL || !host->local)
+		return error_set(err, EOPNOTSUPP, "hostDisk %s: only this machine's directories can be shared", h->path);
+	if (lstat(h->path, &st) != 0)
+		return error_errno(err, "hostDisk %s", h->path);
+	return S_ISDIR(st.st_mode) ? 0 : error_set(err, ENOTDIR, "hostDisk %s is no directory that could be shared", h->path);
+}
+
+/* 0: it needs no step on the host. */
+static int
+step_folder(struct life *l, const struct vmi *vmi, const struct filesystem *f, struct job_step *step, struct error *err)
+{
+	const struct volume *v = vmi_volume(vmi->spec, f->name);
+
+	if (v != NULL && seed_is_folder(v))
+		return folder_step(l->daemon, vmi, v, step, err);
+	if (v == NULL || v->host_disk == NULL)
+		return error_set(err, EOPNOTSUPP, "filesystem %s: %s", f->name, v == NULL
+		    ? "there is no volume of this name"
+		    : "a volume of this kind is no directory that could be shared; attach it as a disk");
+	if (host_folder_ready(l, v->host_disk, err) != 0)
+		return error_wrap(err, "filesystem %s: ", f->name);
+	g_ptr_array_add(l->folders, g_strdup(v->host_disk->path));
+	return 0;
+}
+
+/* The directory of a volume that is shared, or NULL. */
+static const char *
+folder_path(const struct life *l, const struct vmi *vmi, const struct volume *v)
+{
+	const struct filesystem *f;
+
+	for (size_t i = 0; (f = filesystem_at(vmi, i)) != NULL && i < l->folders->len; i++)
+		if (g_strcmp0(f->name, v->name) == 0)
+			return l->folders->pdata[i];
+	return NULL;
+}
+
 /* Where a volume is, as the domain is to be told. */
 static struct domain_volume
-placed(struct life *l, const struct volume *v, const char *path)
+placed(struct life *l, const struct vmi *vmi, const struct volume *v, const char *path)
 {
-	struct domain_volume place = { .name = v->name, .path = path, .claim = volume_claim(v), .format = "raw",
+	struct domain_volume place = { .name = v->name, .path = path, .folder = folder_path(l, vmi, v), .claim = volume_claim(v), .format = "raw",
 		.capacity = claim_capacity(l->daemon, l->namespace, volume_claim(v)),
 		.readonly = v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only };
 
@@ -437,7 +456,7 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 		grants_fill(l->daemon, host, vmi, &places, &input);
 
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes) {
-		volumes[input.volume_count] = placed(l, v, l->paths->pdata[input.volume_count]);
+		volumes[input.volume_count] = placed(l, vmi, v, l->paths->pdata[input.volume_count]);
 		input.volume_count++;
 	}
 	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
@@ -457,13 +476,14 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 	return 1;
 }
 
-/* What KubeVirt would do and this cannot: told before anything is made. */
-static int
-check_abilities(const struct vmi *vmi, struct error *err)
+/* Where the step before put something. */
+static void
+take_path(struct life *l)
 {
-	SCHEMA_EACH (struct filesystem, f, &vmi->spec->domain->devices->filesystems)
-		return error_set(err, EOPNOTSUPP, "filesystem %s: directories cannot be shared with a guest; attach the volume as a disk", f->name);
-	return 0;
+	if (l->path != NULL && l->extra > 0)
+		l->extras[l->extra - 1] = g_steal_pointer(&l->path);
+	else if (l->path != NULL)
+		g_ptr_array_add(l->folder > 0 ? l->folders : l->paths, g_steal_pointer(&l->path));
 }
 
 static int
@@ -477,14 +497,9 @@ start_next(void *context, struct job_step *step, struct error *err)
 		return 0;
 	if (vmi == NULL || vmi->head.meta->deletion_timestamp != 0)
 		return error_set(err, ECANCELED, "the instance is being deleted");
-	if (l->path != NULL && l->extra > 0)
-		l->extras[l->extra - 1] = g_steal_pointer(&l->path);
-	else if (l->path != NULL)
-		g_ptr_array_add(l->paths, g_steal_pointer(&l->path));
+	take_path(l);
 	if (l->paths->len < l->volume)
 		return error_set(err, EPROTO, "host %s did not tell where it put volume number %u", l->host, l->paths->len + 1);
-	if (check_abilities(vmi, err) != 0)
-		return -1;
 	while (l->interface < vmi->spec->domain->devices->interfaces.count) {
 		const struct interface *i = (const struct interface *)vmi->spec->domain->devices->interfaces.items + l->interface++;
 		int r = step_interface(l, i, step, err);
@@ -493,6 +508,10 @@ start_next(void *context, struct job_step *step, struct error *err)
 	}
 	for (const struct volume *v; (v = volume_at(vmi, l->volume)) != NULL;) {
 		l->volume++;
+		if (!is_disk(vmi, v)) {
+			g_ptr_array_add(l->paths, g_strdup(""));
+			continue;
+		}
 		if (seed_is_needed(v))
 			return step_seed(l, vmi, v, step, err);
 		if (v->empty_disk != NULL)
@@ -503,6 +522,14 @@ start_next(void *context, struct job_step *step, struct error *err)
 			return step_container_disk(l, vmi, v, step, err);
 		if (volume_path(l, v, err) != 0)
 			return -1;
+	}
+	for (const struct filesystem *f; (f = filesystem_at(vmi, l->folder)) != NULL;) {
+		int r;
+
+		l->folder++;
+		r = step_folder(l, vmi, f, step, err);
+		if (r != 0)
+			return r;
 	}
 	while (l->extra < EXTRA_COUNT) {
 		int r = step_extra(l, vmi, (enum extra)l->extra++, step, err);
@@ -520,7 +547,7 @@ start_took(void *context, const char *verb, json_t *result)
 
 	if (strcmp(verb, "network-host-set") == 0 && host != NULL)
 		addresses_dhcp_note(host, l->mac, l->ip);
-	if (g_str_has_prefix(verb, "volume-"))
+	if (g_str_has_prefix(verb, "volume-") || strcmp(verb, "folder-fill") == 0)
 		l->path = g_strdup(path_string(result, "path"));
 	if (strcmp(verb, "domain-start") == 0 && host != NULL)
 		host_domain_note(host, result);
@@ -585,8 +612,13 @@ vmi_start(struct daemon *daemon, const struct object *object, struct host *host)
 
 /* What was made for an instance in the pool. */
 static void
-collect_files(const struct vmi *vmi, const char *uid, GPtrArray *files)
+collect_files(const struct vmi *vmi, const char *uid, GPtrArray *files, GPtrArray *folders)
 {
+	SCHEMA_EACH (struct filesystem, f, &vmi->spec->domain->devices->filesystems) {
+		const struct volume *v = vmi_volume(vmi->spec, f->name);
+		if (v != NULL && seed_is_folder(v))
+			g_ptr_array_add(folders, folder_name(uid, v));
+	}
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes) {
 		char *own[] = { volume_file(uid, v), base_file(uid, v) };
 
@@ -612,9 +644,14 @@ clean_next(void *context, struct job_step *step, struct error *err)
 	if (!l->last) {
 		l->last = true;
 		if (vmi != NULL)
-			collect_files(vmi, l->uid, l->files);
+			collect_files(vmi, l->uid, l->files, l->folders);
 		step->verb = "domain-remove";
 		step->args = json_pack("{s:s,s:s}", "name", name, "uid", l->uid);
+		return 1;
+	}
+	if (l->folder < l->folders->len) {
+		step->verb = "folder-remove";
+		step->args = json_pack("{s:s,s:s}", "pool", l->daemon->config->pool->name, "folder", l->folders->pdata[l->folder++]);
 		return 1;
 	}
 	if (l->volume == l->files->len)

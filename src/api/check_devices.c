@@ -151,6 +151,9 @@ check_filesystem(const struct checking *c, const struct filesystem *f, const str
 	else if (v->data_volume != NULL || v->persistent_volume_claim != NULL)
 		complain(whole, CAUSE_NOT_SUPPORTED, "domain.devices.filesystems",
 		    "the volume \"%s\" is a disk: it cannot be shared as a directory", f->name);
+	else if (v->config_map == NULL && v->secret == NULL && v->downward_api == NULL && v->service_account == NULL && v->host_disk == NULL &&
+	         v->container_path == NULL)
+		advise(c, "name", "the volume \"%s\" is no directory: the machine cannot start; attach it as a disk", f->name);
 }
 
 void

@@ -111,7 +111,7 @@ static const struct schema_field devices_rows[] = {
 	{ LIST("panicDevices", struct devices, panic_devices, &panic_device_schema), .doc = "Devices that tell the host of a crash." },
 	{ LIST("gpus", struct devices, gpus, &gpu_schema), .doc = "Graphics cards of the host." },
 	{ LIST("hostDevices", struct devices, host_devices, &host_device_schema), .doc = "Devices of the host." },
-	{ LIST("filesystems", struct devices, filesystems, &filesystem_schema), .doc = "Directories that the guest mounts: a machine with one cannot start yet.", .warn = "Directories cannot be shared with a guest: the machine cannot start; attach the volume as a disk." },
+	{ LIST("filesystems", struct devices, filesystems, &filesystem_schema), .doc = "Directories that the guest mounts by virtiofs: what a configMap, secret, downwardAPI or serviceAccount volume holds, read-only and kept up to date, or the directory that a hostDisk names." },
 	{ OBJECT("clientPassthrough", struct devices, client_passthrough, struct empty, &empty_schema), .doc = "USB devices of whoever looks at the display can be plugged in." },
 	{ REFUSED("downwardMetrics", "Metrics are not handed to guests.") },
 	{ 0 },

@@ -120,11 +120,11 @@ domain_add_filesystems(struct domain_build *b, struct error *err)
 		const struct domain_volume *v = domain_volume(b, f->name);
 		xmlNodePtr node;
 
-		if (v == NULL)
-			return error_set(err, ENOENT, "file system %s has no volume on this host", f->name);
+		if (v == NULL || v->folder == NULL)
+			return error_set(err, ENOENT, "file system %s has no directory on this host", f->name);
 		node = xml_add(b->xml, b->devices, "filesystem", "type", "mount", "accessmode", "passthrough", NULL);
 		xml_add(b->xml, node, "driver", "type", "virtiofs", "queue", "1024", NULL);
-		xml_add(b->xml, node, "source", "dir", v->path, NULL);
+		xml_add(b->xml, node, "source", "dir", v->folder, NULL);
 		xml_add(b->xml, node, "target", "dir", f->name, NULL);
 		b->pcie++;
 	}

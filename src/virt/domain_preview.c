@@ -65,12 +65,13 @@ static void
 place_volume(struct places *p, const struct volume *v)
 {
 	const struct volume_claim *claim = v->ephemeral != NULL ? v->ephemeral->persistent_volume_claim : v->persistent_volume_claim;
-	struct domain_volume place = { .name = v->name, .format = "raw", .path = text(p, DISKS "/%s.img", v->name) };
+	struct domain_volume place = { .name = v->name, .format = "raw", .path = text(p, DISKS "/%s.img", v->name),
+		.folder = text(p, DISKS "/share-%s/files", v->name) };
 
 	place.claim = v->data_volume != NULL ? v->data_volume->name : claim != NULL ? claim->claim_name : NULL;
 	place.readonly = v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only;
 	if (v->host_disk != NULL)
-		place.path = v->host_disk->path;
+		place.path = place.folder = v->host_disk->path;
 	if (v->empty_disk != NULL)
 		place.format = "qcow2";
 	if (v->container_disk != NULL || v->ephemeral != NULL) {

@@ -17,7 +17,8 @@ struct error;
 /* Where storage put a volume on the host. */
 struct domain_volume {
 	const char *name;   /* of the VMI's volume */
-	const char *path;   /* file or block device on the host; a directory for a file system */
+	const char *path;   /* file or block device on the host */
+	const char *folder; /* directory that is shared under this name, or NULL */
 	const char *format; /* "raw" or "qcow2", never probed */
 	bool block, readonly;
 	bool thick;         /* all its blocks were written once: the guest gives none back */

@@ -46,6 +46,10 @@
  *  volume-upload      {"pool","volume","format":"raw"} + descriptor of a regular file -> VOLUME   replaces what is there
  *  volume-resize      {"pool","volume","capacity"} -> VOLUME   only grows; a smaller capacity changes nothing
  *  volume-delete      {"pool","volume"} -> {}       no error when gone
+ *  folder-fill        {"pool","folder","files":[{"path","mode","data"}]} -> {"path"}   a directory that has these files afterwards and
+ *                     nothing else, data in base64; guests may read it only, where its file system knows immutable files.  Local
+ *                     hosts, else EOPNOTSUPP
+ *  folder-remove      {"pool","folder"} -> {}       no error when gone
  *  network-ensure     {"network","bridge","cidr"} -> {"mended":"..."}   a NAT network whose DHCP serves only the hosts it is told; where
  *                     libvirt is local also its DHCP server, and guests that a stop of the network cut off
  *  network-host-list  {"network"} -> {"hosts":[{"mac","ip","name"}]}

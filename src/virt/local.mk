@@ -39,6 +39,7 @@ solovirt_host_SOURCES = \
 	src/virt/host_domain.c \
 	src/virt/host_events.c \
 	src/virt/host_fit.c \
+	src/virt/host_folder.c \
 	src/virt/host_hotplug.c \
 	src/virt/host_info.c \
 	src/virt/host_log.c \

@@ -68,6 +68,7 @@ place_of(const struct volume *volume)
 	/* A LUN needs a block device; that a claim is one is decided elsewhere. */
 	place.block = place.claim != NULL;
 	place.path = place.block ? "/dev/mapper/disk" : "/var/lib/solovirt/disks/disk";
+	place.folder = "/var/lib/solovirt/disks/folder";
 	if (volume->container_disk != NULL || volume->ephemeral != NULL) {
 		place.backing_path = place.path;
 		place.backing_format = volume->ephemeral != NULL ? "raw" : "qcow2";

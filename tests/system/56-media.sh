@@ -177,11 +177,32 @@ test_acpi_tables_come_from_a_secret() {
   lift slic.yaml; gone vm/slic
   refute 'pool_files | grep -q slic-'
 }
-test_a_directory_that_cannot_be_shared_is_refused_at_start() {
-  { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shared}\ndata: {a: b}\n'; doc
-    vm fs volumes='        - {name: shared, configMap: {name: shared}}' |
+test_directories_are_shared_and_follow_what_they_are_made_of() {
+  shared() { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shared}\ndata: {greeting: %s, %s: b}\n' "$1" "$2"; }
+  host mkdir -p "$WORK/folder"; echo ours | host tee "$WORK/folder/file" >/dev/null
+  shared first a | drop shared.yaml
+  vm fs volumes="        - {name: shared, configMap: {name: shared}}
+        - {name: me, downwardAPI: {fields: [{path: id/name, fieldRef: {fieldPath: metadata.name}}]}}
+        - {name: own, hostDisk: {path: $WORK/folder, type: Disk}}" \
+    user='modprobe virtiofs; for t in shared me own; do mkdir -p /mnt/$t; mount -t virtiofs $t /mnt/$t; done' \
+    user='touch /mnt/shared/mine 2>/dev/null || echo TB-FS read only >/dev/console; touch /mnt/own/made' \
+    user='echo TB-FS $(cat /mnt/own/file) $(cat /mnt/me/id/name) $(ls /mnt/shared) >/dev/console' \
+    user='(while :; do echo TB-FS $(cat /mnt/shared/greeting) $(ls /mnt/shared) >/dev/console; sleep 1; done) &' |
+    sed 's|        devices:|        devices:\n          filesystems: [{name: shared, virtiofs: {}}, {name: me, virtiofs: {}}, {name: own, virtiofs: {}}]|' |
+    drop fs.yaml
+  shows fs 'TB-FS read only' 120
+  shows fs 'TB-FS ours fs a greeting'
+  expect 'host test -e "$WORK/folder/made"'
+  shared second c | drop shared.yaml
+  shows fs 'TB-FS second c greeting' 30
+  lift fs.yaml; gone vm/fs
+  refute 'host ls "$S/pool" | grep -q ^share-'
+  lift shared.yaml
+}
+test_what_is_no_directory_is_refused_at_start() {
+  { vm fs volumes='        - {name: shared, emptyDisk: {capacity: 8Mi}}' |
       sed 's|        devices:|        devices:\n          filesystems: [{name: shared, virtiofs: {}}]|'; } | drop fs.yaml
-  await 60 'sv describe vmi/fs | grep -q "directories cannot be shared with a guest"'
-  expect 'status_file fs.yaml | grep -q "Directories cannot be shared with a guest"'
+  await 60 'sv describe vmi/fs | grep -q "no directory that could be shared"'
+  expect 'status_file fs.yaml | grep -q "is no directory: the machine cannot start"'
   lift fs.yaml; gone vm/fs
 }

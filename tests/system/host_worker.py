@@ -4,6 +4,7 @@
 Every verb once and again, other uids, other people's domains, consoles, lost connections. Needs root; brings up a test
 bed of its own and takes it down. Example: tests/system/host_worker.py build/solovirt-host build/guest/guest.qcow2
 """
+import base64
 import errno as E
 import os
 import select
@@ -74,6 +75,52 @@ def test_host(w):
     refused(E.ENOSYS, w.call, "no-such-verb")
     refused(E.EINVAL, w.call, "domain-xml", {})
     return f"{info['hostname']} {info['addresses']} kvm {probe}"
+
+
+def folders(w, p):
+    """Directories that guests share: exactly what was asked for, whatever a guest may have left there."""
+    def fill(**files):
+        return w.call("folder-fill", p, folder="share", files=[
+            {"path": path.replace("__", "/"), "mode": 0o640, "data": base64.b64encode(text.encode()).decode()}
+            for path, text in files.items()])["path"]
+    for name in ("../x", ".x", "a/b", ""):
+        refused(E.EINVAL, w.call, "folder-fill", p, folder=name, files=[])
+        refused(E.EINVAL, w.call, "folder-remove", p, folder=name)
+    for path in ("../x", "/x", "a//b", "a/./b", "", ".part"):
+        refused(E.EINVAL, w.call, "folder-fill", p, folder="share", files=[{"path": path, "mode": 0o600, "data": ""}])
+    for _ in range(2):
+        path = fill(a="one", b="two", c__d__e="three")
+    assert path == f"{DIRECTORY}/share/files" and os.stat(f"{DIRECTORY}/share").st_mode & 0o777 == 0o700
+    assert open(f"{path}/c/d/e").read() == "three" and os.stat(f"{path}/a").st_mode & 0o777 == 0o640
+    immutable = "i" in subprocess.run(["lsattr", "-d", path], capture_output=True, text=True).stdout.split(" ")[0]
+    if immutable:
+        for name in ("a", "new", "c/new"):
+            try:
+                open(f"{path}/{name}", "w")
+                raise AssertionError(f"{name} can be written")
+            except PermissionError:
+                pass
+        subprocess.run(["chattr", "-R", "-i", path], check=True)
+    # what a guest could do
+    os.unlink(f"{path}/a"), os.symlink("/etc/hostname", f"{path}/a")
+    os.unlink(f"{path}/c/d/e"), os.rmdir(f"{path}/c/d"), os.symlink("/tmp", f"{path}/c/d")
+    os.makedirs(f"{path}/b.d/x/y"), os.mkdir(f"{path}/.part"), os.mkfifo(f"{path}/.part/fifo")
+    os.unlink(f"{path}/b"), os.makedirs(f"{path}/b/x")
+    deep = os.open(path, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d" * 200, dir_fd=deep)
+        below = os.open("d" * 200, os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = below
+    os.close(deep)
+    fill(a="four", b="five", c__d__e="six")
+    assert sorted(os.listdir(path)) == ["a", "b", "c"] and not os.path.islink(f"{path}/c/d")
+    assert [open(f"{path}/{name}").read() for name in ("a", "b", "c/d/e")] == ["four", "five", "six"]
+    fill(a="seven", c="eight")
+    assert sorted(os.listdir(path)) == ["a", "c"] and open(f"{path}/c").read() == "eight"
+    for _ in range(2):
+        w.call("folder-remove", p, folder="share")
+    assert not os.path.exists(f"{DIRECTORY}/share")
 
 
 def test_pool_and_volumes(w, guest):
@@ -147,6 +194,7 @@ def test_pool_and_volumes(w, guest):
     refused(E.EINVAL, w.call, "volume-upload", p, fd=r, volume="seed", format="raw")
     os.close(r), os.close(x)
     w.call("volume-delete", p, volume="seed")
+    folders(w, p)
     # the guest's disk for what follows
     subprocess.run(["cp", guest, f"{DIRECTORY}/root"], check=True)
     (v,) = w.call("volume-list", p)["volumes"]

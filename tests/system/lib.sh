@@ -73,7 +73,7 @@ EOC
 host_new() { testbed down; rm -rf "${WORK:?}/${P:?}"*; }
 
 scenario_up() {
-  rm -rf "$S"; mkdir -p "$S"; : >"$WORK/solovirtd.log"
+  chattr -Rf -i "$S"/pool/share-* || :; rm -rf "$S"; mkdir -p "$S"; : >"$WORK/solovirtd.log"
   # one host serves all scenarios; another only for another kind of /dev
   if [ "$(cat "$WORK/kvm" 2>/dev/null)" != "$KVM" ] || ! host true 2>/dev/null; then
     host_new

@@ -168,6 +168,7 @@ places_init(struct places *places, const struct vmi *vmi)
 		place.format = volume->empty_disk != NULL ? "qcow2" : "raw";
 		place.path =
 		    text_of(places, place.block ? "/dev/mapper/" : "/var/lib/solovirt/disks/", volume->name, "");
+		place.folder = place.path;
 		place.claim = volume->data_volume != NULL ? volume->data_volume->name : NULL;
 		if (volume->persistent_volume_claim != NULL)
 			place.claim = volume->persistent_volume_claim->claim_name;
