@@ -24,7 +24,9 @@ libsolovirt_a_SOURCES += \
 	daemon/rest.c daemon/rest.h daemon/rest_internal.h \
 	daemon/rest_body.c \
 	daemon/rest_discovery.c \
+	daemon/rest_expand.c \
 	daemon/rest_object.c \
+	daemon/rest_scale.c \
 	daemon/rest_spool.c \
 	daemon/rest_status.c \
 	daemon/rest_stream.c \

@@ -36,6 +36,8 @@ static const struct route fixed_routes[] = {
 
 static const struct route subresource_routes[] = {
 	{ "GET", "%p/%i/console", ACCESS_ADMIN, false, rest_console },
+	{ "GET", "%p/%i/expand-spec", ACCESS_VIEW, false, rest_expand },
+	{ "PUT", "expand-vm-spec", ACCESS_VIEW, false, rest_expand_body },
 	{ "GET", "%p/%i/log", ACCESS_VIEW, false, rest_log },
 	{ "GET", "%p/%i/domainxml", ACCESS_VIEW, false, rest_domain_xml },
 	{ "GET", "%p/%i/%*", ACCESS_VIEW, false, rest_verb },
@@ -53,6 +55,9 @@ static const struct route object_routes[] = {
 	{ "GET", "%p/%i/status", ACCESS_VIEW, true, rest_get },
 	{ "PUT", "%p/%i/status", ACCESS_ADMIN, false, rest_update_status },
 	{ "PATCH", "%p/%i/status", ACCESS_ADMIN, false, rest_patch_status },
+	{ "GET", "%p/%i/scale", ACCESS_VIEW, true, rest_get_scale },
+	{ "PUT", "%p/%i/scale", ACCESS_ADMIN, false, rest_update_scale },
+	{ "PATCH", "%p/%i/scale", ACCESS_ADMIN, false, rest_patch_scale },
 };
 
 static void on_request(void *arg, struct http_request *request);
@@ -232,7 +237,8 @@ find_kind(struct rest_call *call)
 		call->kind = kind_of_path(call->group, call->version, call->plural);
 	if (call->kind == NULL || (call->namespace != NULL && !call->kind->namespaced) ||
 	    (call->namespace == NULL && call->kind->namespaced && call->name != NULL) ||
-	    (g_str_has_suffix(route->pattern, "/status") && !call->kind->has_status)) {
+	    (g_str_has_suffix(route->pattern, "/status") && !call->kind->has_status) ||
+	    (g_str_has_suffix(route->pattern, "/scale") && !call->kind->has_scale)) {
 		rest_refuse(call, 404, "the server could not find the requested resource");
 		return false;
 	}

@@ -211,13 +211,12 @@ find_patch(struct rest_call *call)
 	return -1;
 }
 
-struct document *
-rest_body_patched(struct rest_call *call, const struct object *target)
+json_t *
+rest_body_patch(struct rest_call *call, const json_t *tree)
 {
 	int row = find_patch(call);
 	struct error err = { 0 };
-	struct document *document;
-	json_t *patch, *tree, *patched;
+	json_t *patch, *patched;
 	size_t length;
 
 	if (row < 0)
@@ -228,9 +227,7 @@ rest_body_patched(struct rest_call *call, const struct object *target)
 		rest_refuse(call, 400, "the patch is not JSON: %s", err.text);
 		return NULL;
 	}
-	tree = object_tree(target);
 	patched = patches[row].apply(tree, patch, &err);
-	json_decref(tree);
 	json_decref(patch);
 	if (patched == NULL) { /* a failed "test" too, as on a real server */
 		rest_refuse(call, err.code == ESTALE ? 422 : 400, "the patch cannot be applied: %s", err.text);
@@ -241,6 +238,18 @@ rest_body_patched(struct rest_call *call, const struct object *target)
 		rest_refuse(call, 400, "the patch does not leave an object");
 		return NULL;
 	}
+	return patched;
+}
+
+struct document *
+rest_body_patched(struct rest_call *call, const struct object *target)
+{
+	json_t *tree = object_tree(target), *patched = rest_body_patch(call, tree);
+	struct document *document;
+
+	json_decref(tree);
+	if (patched == NULL)
+		return NULL;
 	document = document_take(patched);
 	if (check_agrees(call, document))
 		return document;

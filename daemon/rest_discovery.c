@@ -113,6 +113,11 @@ add_kind(json_t *list, const struct kind *kind)
 	json_array_append_new(list, entry);
 	if (kind->has_status)
 		json_array_append_new(list, resource(kind, "status", status));
+	if (kind->has_scale) {
+		entry = resource(kind, "scale", status);
+		json_object_update_new(entry, json_pack("{s:s, s:s, s:s}", "group", "autoscaling", "version", "v1", "kind", "Scale"));
+		json_array_append_new(list, entry);
+	}
 }
 
 static void
@@ -124,6 +129,7 @@ add_verbs(json_t *list)
 		json_array_append_new(list,
 		    resource(&kinds[verb->kind], verb->name, strcmp(verb->method, "GET") == 0 ? get : update));
 	json_array_append_new(list, resource(&kinds[KIND_VMI], "console", get));
+	json_array_append_new(list, resource(&kinds[KIND_VM], "expand-spec", get));
 	json_array_append_new(list, resource(&kinds[KIND_VMI], "log", get));
 	json_array_append_new(list, resource(&kinds[KIND_VMI], "domainxml", get));
 }

@@ -102,6 +102,8 @@ void rest_warn(struct rest_call *call, const struct diagnostics *diagnostics);
 json_t *rest_body_tree(struct rest_call *call, bool *bad);
 /* The body as the one document of the path's kind; NULL after having answered.  Free with document_free(). */
 struct document *rest_body_document(struct rest_call *call);
+/* The body as a patch applied to a tree, an object again; new reference; NULL after having answered. */
+json_t *rest_body_patch(struct rest_call *call, const json_t *tree);
 /* The body as a patch applied to the target; NULL after having answered. */
 struct document *rest_body_patched(struct rest_call *call, const struct object *target);
 
@@ -127,6 +129,13 @@ void rest_patch(struct rest_call *call);
 void rest_patch_status(struct rest_call *call);
 void rest_delete(struct rest_call *call);
 void rest_delete_collection(struct rest_call *call);
+/* rest_scale.c: of kinds with has_scale */
+void rest_get_scale(struct rest_call *call);
+void rest_update_scale(struct rest_call *call);
+void rest_patch_scale(struct rest_call *call);
+/* rest_expand.c */
+void rest_expand(struct rest_call *call);
+void rest_expand_body(struct rest_call *call);
 /* rest_watch.c */
 void rest_watch(struct rest_call *call, struct selector *selector /* taken */);
 void rest_watch_change(struct rest *rest, const struct change *change);

@@ -26,6 +26,7 @@ struct kind {
 	const char *short_names[4];
 	bool namespaced;
 	bool has_status; /* a status subresource: status is dropped from what users write */
+	bool has_scale;  /* a scale subresource: spec.replicas, status.replicas, status.labelSelector */
 	bool in_all;     /* category "all" */
 	bool heartbeat;  /* not in the change log (Event) */
 	const struct schema *schema, *status_schema; /* status_schema: of the struct behind "status", or NULL */

@@ -15,6 +15,7 @@ const struct command *const commands[] = {
 	&command_delete,
 	&command_wait,
 	&command_events,
+	&command_scale,
 	&command_start,
 	&command_stop,
 	&command_restart,

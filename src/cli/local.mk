@@ -31,6 +31,7 @@ solovirt_SOURCES = \
 	src/cli/lifecycle.c \
 	src/cli/logs.c \
 	src/cli/manifest.c src/cli/manifest.h \
+	src/cli/scale.c \
 	src/cli/selection.c src/cli/selection.h \
 	src/cli/spool.c \
 	src/cli/terminal.c src/cli/terminal.h \

@@ -245,6 +245,61 @@ START_TEST(test_status_is_a_part_of_its_own)
 }
 END_TEST
 
+#define SETS "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstancereplicasets"
+#define SCALE SETS "/s/scale"
+
+START_TEST(test_replica_sets_and_pools_are_scaled)
+{
+	create(SETS, "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"replicas\":0,\"selector\":{\"matchLabels\":{\"a\":\"b\"}},"
+	    "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{" INSTANCE "}}}}");
+	ANSWER got = get(SCALE);
+	ANSWER patched = call("PATCH", SCALE, MERGE, "{\"spec\":{\"replicas\":2}}");
+	ANSWER put = call("PUT", SCALE, "", "{\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/v1\",\"metadata\":{\"name\":\"s\"},\"spec\":{\"replicas\":3}}");
+	ANSWER dry = call("PATCH", SCALE "?dryRun=All", MERGE, "{\"spec\":{\"replicas\":9}}");
+	ANSWER stale = call("PUT", SCALE, "", "{\"metadata\":{\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":4}}");
+	ANSWER bad = call("PATCH", SCALE, MERGE, "{\"spec\":{\"replicas\":-1}}");
+	ANSWER other = call("PUT", SCALE, "", "{\"kind\":\"ConfigMap\"}");
+	ANSWER set = get(SETS "/s");
+	ANSWER machine = get(VMS "/x/scale");
+
+	assert_at(&got, "kind", "Scale");
+	assert_at(&got, "apiVersion", "autoscaling/v1");
+	ck_assert_int_eq(json_integer_value(path_find(got.json, "spec.replicas")), 0);
+	assert_code(&patched, 200);
+	ck_assert_int_eq(json_integer_value(path_find(patched.json, "spec.replicas")), 2);
+	ck_assert_int_eq(json_integer_value(path_find(put.json, "spec.replicas")), 3);
+	ck_assert_int_eq(json_integer_value(path_find(dry.json, "spec.replicas")), 9);
+	assert_status(&stale, 409, "Conflict", "has been modified");
+	assert_status(&bad, 422, "Invalid", "spec.replicas");
+	assert_status(&other, 400, "BadRequest", "must be a Scale");
+	ck_assert_int_eq(json_integer_value(path_find(set.json, "spec.replicas")), 3);
+	assert_code(&machine, 404);
+}
+END_TEST
+
+START_TEST(test_expansion)
+{
+	create("/apis/instancetype.kubevirt.io/v1beta1/namespaces/default/virtualmachineinstancetypes",
+	    "{\"metadata\":{\"name\":\"small\"},\"spec\":{\"cpu\":{\"guest\":3},\"memory\":{\"guest\":\"64Mi\"}}}");
+	create(VMS, "{\"metadata\":{\"name\":\"e\"},\"spec\":{\"runStrategy\":\"Halted\",\"instancetype\":{\"name\":\"small\","
+	    "\"kind\":\"virtualmachineinstancetype\"},\"template\":{\"spec\":{\"domain\":{\"devices\":{}}}}}}");
+	ANSWER known = get(SUB "/virtualmachines/e/expand-spec");
+	ANSWER sent = call("PUT", SUB "/expand-vm-spec", "", "{\"metadata\":{\"name\":\"f\"},\"spec\":{\"runStrategy\":\"Halted\","
+	    "\"instancetype\":{\"name\":\"small\",\"kind\":\"virtualmachineinstancetype\"},\"template\":{\"spec\":{\"domain\":{\"devices\":{}}}}}}");
+	ANSWER missing = call("PUT", SUB "/expand-vm-spec", "", "{\"metadata\":{\"name\":\"f\"},\"spec\":{\"runStrategy\":\"Halted\","
+	    "\"instancetype\":{\"name\":\"none\"},\"template\":{\"spec\":{\"domain\":{\"devices\":{}}}}}}");
+	ANSWER bad = call("PUT", SUB "/expand-vm-spec", "", "{\"metadata\":{\"name\":\"f\"},\"spec\":{\"x\":1}}");
+
+	assert_code(&known, 200);
+	assert_at(&known, "spec.template.spec.domain.memory.guest", "64Mi");
+	ck_assert_ptr_null(path_find(known.json, "spec.instancetype"));
+	assert_code(&sent, 200);
+	assert_at(&sent, "spec.template.spec.domain.memory.guest", "64Mi");
+	ck_assert_int_eq(missing.code, 404);
+	ck_assert_int_eq(bad.code, 422);
+}
+END_TEST
+
 START_TEST(test_dry_run_changes_nothing)
 {
 	ANSWER made = call("POST", MAPS "?dryRun=All", "", "{\"metadata\":{\"name\":\"a\"}}");
@@ -499,7 +554,8 @@ main(void)
 	    (const TTest *const[]){ test_create_and_get, test_create_from_yaml, test_invalid_has_causes,
 		test_exists_and_not_found, test_unknown_paths_and_methods, test_lists, test_tables, test_update,
 		test_custom_kinds_need_a_version_to_update, test_patches, test_strategic_patch_is_for_core_kinds,
-		test_status_is_a_part_of_its_own, test_dry_run_changes_nothing, test_delete, test_delete_collection,
+		test_status_is_a_part_of_its_own, test_replica_sets_and_pools_are_scaled, test_expansion,
+		test_dry_run_changes_nothing, test_delete, test_delete_collection,
 		test_warnings_are_headers, test_a_write_that_cannot_be_stored_is_not_acknowledged, NULL });
 	add_tests(suite, "access", (const TTest *const[]){ test_access, test_a_viewers_watch_is_redacted, NULL });
 	add_tests(
