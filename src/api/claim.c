@@ -17,7 +17,7 @@ static const struct schema_field requests_rows[] = {
 SCHEMA(storage_requests_schema, struct storage_requests, "StorageRequests", "Size of a disk.", requests_rows);
 static const struct schema_field resources_rows[] = {
 	{ OBJECT("requests", struct storage_resources, requests, struct storage_requests, &storage_requests_schema), .doc = "What is asked for." },
-	{ IGNORED("limits", "A disk has the size that was asked for.") },
+	{ IGNORED("limits", OBJECT, "A disk has the size that was asked for.") },
 	{ 0 },
 };
 static SCHEMA(storage_resources_schema, struct storage_resources, "VolumeResourceRequirements", "Size of a disk.", resources_rows);
@@ -54,8 +54,8 @@ static const struct schema_field claim_spec_rows[] = {
 	{ ENUM("volumeMode", struct claim_spec, volume_mode, volume_mode_words), .flags = FIELD_FIXED, .doc = "Filesystem or Block; a guest sees a disk either way." },
 	{ OBJECT("dataSource", struct claim_spec, data_source, struct typed_reference, &local_reference_schema), .flags = FIELD_FIXED, .doc = "A claim or a snapshot of this namespace, of which it is to be a clone." },
 	{ OBJECT("dataSourceRef", struct claim_spec, data_source_ref, struct typed_reference, &typed_reference_schema), .flags = FIELD_FIXED, .doc = "The same, also of another namespace." },
-	{ IGNORED("selector", "Volumes are made for their claim.") },
-	{ IGNORED("volumeAttributesClassName", "Volumes have no attributes.") },
+	{ IGNORED("selector", OBJECT, "Volumes are made for their claim.") },
+	{ IGNORED("volumeAttributesClassName", STRING, "Volumes have no attributes.") },
 	{ 0 },
 };
 SCHEMA(claim_spec_schema, struct claim_spec, "PersistentVolumeClaimSpec", "A disk that is wanted.", claim_spec_rows);

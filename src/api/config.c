@@ -129,7 +129,7 @@ check_usb_id(const char *text, struct error *err)
 
 /* The name of an extended resource: KubeVirt takes it for a label. */
 #define RESOURCE_NAME(T) { STRING("resourceName", T, resource), .flags = FIELD_REQUIRED, .check = check_label_name, .max = 317, .doc = "What specs call it in deviceName, such as nvidia.com/TU104GL_Tesla_T4." }
-#define EXTERNAL { IGNORED("externalResourceProvider", "Devices are always found by this daemon's own workers.") }
+#define EXTERNAL { IGNORED("externalResourceProvider", BOOL, "Devices are always found by this daemon's own workers.") }
 static const struct schema_field permitted_pci_rows[] = {
 	{ STRING("pciVendorSelector", struct permitted_pci, selector), .flags = FIELD_REQUIRED, .check = check_pci_selector, .doc = "Vendor and product, such as 10de:1eb8." },
 	RESOURCE_NAME(struct permitted_pci),

@@ -73,8 +73,8 @@ SCHEMA(config_map_schema, struct config_map, "ConfigMap", "Data.", config_map_ro
 static const struct schema_field node_spec_rows[] = {
 	{ STRING("providerID", struct node_spec, provider_id), .doc = "The host's libvirt URI." },
 	{ BOOL("unschedulable", struct node_spec, unschedulable), .doc = "No new instances are placed here." },
-	{ IGNORED("taints", "Placement follows capacity and nodeSelector.") },
-	{ IGNORED("podCIDR", "There are no pods.") },
+	{ IGNORED("taints", LIST, "Placement follows capacity and nodeSelector.") },
+	{ IGNORED("podCIDR", STRING, "There are no pods.") },
 	{ 0 },
 };
 static SCHEMA(node_spec_schema, struct node_spec, "NodeSpec", "A host as it is wanted.", node_spec_rows, .nullable = true);

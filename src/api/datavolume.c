@@ -156,9 +156,9 @@ static const struct schema_field data_volume_spec_rows[] = {
 	{ ENUM("contentType", struct data_volume_spec, content_type, content_types), .min = 1, .doc = "Kind of content: kubevirt, a disk image, or archive, a tar file that is unpacked." },
 	{ BOOL("preallocation", struct data_volume_spec, preallocation), .doc = "Reserve the whole size at once." },
 	{ OBJECT("sourceRef", struct data_volume_spec, source_ref, struct source_reference, &source_reference_schema), .doc = "A DataSource that says where the data comes from." },
-	{ IGNORED("checkpoints", "There are no staged imports.") },
-	{ IGNORED("finalCheckpoint", "There are no staged imports.") },
-	{ IGNORED("priorityClassName", "Imports have the same priority.") },
+	{ IGNORED("checkpoints", LIST, "There are no staged imports.") },
+	{ IGNORED("finalCheckpoint", BOOL, "There are no staged imports.") },
+	{ IGNORED("priorityClassName", STRING, "Imports have the same priority.") },
 	{ 0 },
 };
 SCHEMA(data_volume_spec_schema, struct data_volume_spec, "DataVolumeSpec", "A disk and what fills it.", data_volume_spec_rows, .check = data_volume_spec_check);

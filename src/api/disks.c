@@ -34,7 +34,7 @@ SCHEMA(disk_target_schema, struct disk_target, "DiskTarget", "A disk as the gues
 static const struct schema_field lun_target_rows[] = {
 	{ ENUM("bus", struct disk_target, bus, disk_bus_words), .doc = "Bus on which the guest finds it; sata when not given." },
 	{ BOOL("readonly", struct disk_target, readonly), .doc = "The guest may not write." },
-	{ IGNORED("reservation", "Persistent reservations of SCSI are not handed on to the host.") },
+	{ IGNORED("reservation", BOOL, "Persistent reservations of SCSI are not handed on to the host.") },
 	{ 0 },
 };
 static SCHEMA(lun_target_schema, struct disk_target, "LunTarget", "A SCSI disk whose commands reach the host's.", lun_target_rows);
@@ -72,7 +72,7 @@ static const struct schema_field disk_rows[] = {
 	{ STRING("tag", struct disk, tag), .doc = "Word by which the guest finds the device in cloud-init's metadata." },
 	{ TRISTATE("dedicatedIOThread", struct disk, dedicated_io_thread), .doc = "The disk's I/O has a thread of its own." },
 	{ OBJECT("blockSize", struct disk, block_size, struct disk_block_size, &disk_block_size_schema), .doc = "Block sizes that the guest sees." },
-	{ IGNORED("changedBlockTracking", "There are no incremental backups yet.") },
+	{ IGNORED("changedBlockTracking", BOOL, "There are no incremental backups yet.") },
 	{ 0 },
 };
 SCHEMA(disk_schema, struct disk, "Disk", "A disk of the guest.", disk_rows);

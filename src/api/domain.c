@@ -16,8 +16,17 @@ static const struct schema_field empty_rows[] = { { 0 } };
 SCHEMA(empty_schema, struct empty, "Empty", "Says something by being there.", empty_rows);
 
 static const char *const cpu_feature_policies[] = { "", "force", "require", "optional", "disable", "forbid", NULL };
+/* libvirt's own rule for its names; which there are only it knows. */
+static int
+check_feature(const char *text, struct error *err)
+{
+	if (text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")] == '\0')
+		return 0;
+	return error_set(err, EINVAL, "\"%.40s\" is no CPU feature: letters, digits, -, _ and . only", text);
+}
+
 static const struct schema_field cpu_feature_rows[] = {
-	{ STRING("name", struct cpu_feature, name), .dflt = "", .max = 64, .doc = "Feature as libvirt names it, such as vmx." },
+	{ STRING("name", struct cpu_feature, name), .dflt = "", .max = 64, .flags = FIELD_LENIENT, .check = check_feature, .doc = "Feature as libvirt names it, such as vmx." },
 	{ ENUM("policy", struct cpu_feature, policy, cpu_feature_policies), .doc = "What to do about it; require when not given." },
 	{ 0 },
 };
@@ -65,7 +74,7 @@ SCHEMA(memory_schema, struct memory, "Memory", "Memory of the guest.", memory_ro
 static const struct schema_field resource_list_rows[] = {
 	{ QUANTITY("memory", struct resource_list, memory), .doc = "Bytes of memory." },
 	{ MILLI("cpu", struct resource_list, cpu), .doc = "Processors." },
-	{ IGNORED("ephemeral-storage", "Disks have sizes of their own.") },
+	{ IGNORED("ephemeral-storage", QUANTITY, "Disks have sizes of their own.") },
 	{ 0 },
 };
 SCHEMA(resource_list_schema, struct resource_list, "ResourceList", "Amounts by resource.", resource_list_rows, .open = true);
@@ -74,7 +83,7 @@ static const struct schema_field resources_rows[] = {
 	{ OBJECT("requests", struct resources, requests, struct resource_list, &resource_list_schema), .doc = "What is reserved on the host." },
 	{ OBJECT("limits", struct resources, limits, struct resource_list, &resource_list_schema), .doc = "What is the most." },
 	{ BOOL("overcommitGuestOverhead", struct resources, overcommit_guest_overhead), .doc = "Do not count QEMU's own memory.", .warn = "QEMU's own memory is not counted in any case." },
-	{ IGNORED("claims", "Dynamic resources need Kubernetes.") },
+	{ IGNORED("claims", LIST, "Dynamic resources need Kubernetes.") },
 	{ 0 },
 };
 SCHEMA(resources_schema, struct resources, "ResourceRequirements", "What the machine takes from its host.", resources_rows);
@@ -138,25 +147,47 @@ static const struct schema_field clock_utc_rows[] = {
 	{ 0 },
 };
 SCHEMA(clock_utc_schema, struct clock_utc, "ClockOffsetUTC", "The guest's clock starts at UTC.", clock_utc_rows);
-static const struct schema_field timer_rows[] = {
-	{ TRISTATE("present", struct timer, present), .doc = "The guest has the timer; true when not given." },
-	{ STRING("tickPolicy", struct timer, tick_policy), .doc = "What happens to ticks that the guest missed." },
-	{ STRING("track", struct timer, track), .doc = "Whether the RTC follows the guest's or the wall clock." },
+/* Words that libvirt refuses are KubeVirt's to take: they are warned of, and mean nothing. */
+static CHECK_WORD(check_hpet_policy, "delay", "catchup", "merge", "discard")
+static CHECK_WORD(check_pit_policy, "delay", "catchup", "discard")
+static CHECK_WORD(check_rtc_policy, "delay", "catchup")
+static CHECK_WORD(check_track, "guest", "wall")
+#define PRESENT_ROW { TRISTATE("present", struct timer, present), .doc = "The guest has the timer; true when not given." }
+#define POLICY_ROW(rule, words) \
+	{ STRING("tickPolicy", struct timer, tick_policy), .flags = FIELD_LENIENT, .check = rule, .doc = "What happens to ticks that the guest missed: " words "." }
+static const struct schema_field timer_rows[] = { PRESENT_ROW, { 0 } };
+static SCHEMA(timer_schema, struct timer, "Timer", "A clock that the guest reads.", timer_rows);
+static const struct schema_field hpet_rows[] = { PRESENT_ROW, POLICY_ROW(check_hpet_policy, "delay, catchup, merge, discard"), { 0 } };
+static SCHEMA(hpet_schema, struct timer, "HPETTimer", "High precision event timer of the guest.", hpet_rows);
+static const struct schema_field pit_rows[] = { PRESENT_ROW, POLICY_ROW(check_pit_policy, "delay, catchup, discard"), { 0 } };
+static SCHEMA(pit_schema, struct timer, "PITTimer", "Programmable interval timer of the guest.", pit_rows);
+static const struct schema_field rtc_rows[] = {
+	PRESENT_ROW,
+	POLICY_ROW(check_rtc_policy, "delay, catchup"),
+	{ STRING("track", struct timer, track), .flags = FIELD_LENIENT, .check = check_track, .doc = "Which clock it follows: guest or wall." },
 	{ 0 },
 };
-static SCHEMA(timer_schema, struct timer, "Timer", "A timer of the guest.", timer_rows);
+static SCHEMA(rtc_schema, struct timer, "RTCTimer", "Real time clock of the guest.", rtc_rows);
 static const struct schema_field timers_rows[] = {
-	{ OBJECT("hpet", struct timers, hpet, struct timer, &timer_schema), .doc = "High precision event timer." },
-	{ OBJECT("pit", struct timers, pit, struct timer, &timer_schema), .doc = "Programmable interval timer." },
-	{ OBJECT("rtc", struct timers, rtc, struct timer, &timer_schema), .doc = "Real time clock." },
+	{ OBJECT("hpet", struct timers, hpet, struct timer, &hpet_schema), .doc = "High precision event timer." },
+	{ OBJECT("pit", struct timers, pit, struct timer, &pit_schema), .doc = "Programmable interval timer." },
+	{ OBJECT("rtc", struct timers, rtc, struct timer, &rtc_schema), .doc = "Real time clock." },
 	{ OBJECT("kvm", struct timers, kvm, struct timer, &timer_schema), .doc = "KVM's clock." },
 	{ OBJECT("hyperv", struct timers, hyperv, struct timer, &timer_schema), .doc = "Hyper-V's clock." },
 	{ 0 },
 };
 SCHEMA(timers_schema, struct timers, "Timers", "Timers of the guest.", timers_rows);
+static int
+check_timezone(const char *text, struct error *err)
+{
+	if (text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-/")] == '\0')
+		return 0;
+	return error_set(err, EINVAL, "\"%.40s\" is no time zone: one such as Europe/Berlin", text);
+}
+
 static const struct schema_field guest_clock_rows[] = {
 	{ OBJECT("utc", struct guest_clock, utc, struct clock_utc, &clock_utc_schema), .doc = "Start at UTC." },
-	{ STRING("timezone", struct guest_clock, timezone), .doc = "Start at the time of a zone such as Europe/Berlin." },
+	{ STRING("timezone", struct guest_clock, timezone), .flags = FIELD_LENIENT, .check = check_timezone, .doc = "Start at the time of a zone such as Europe/Berlin." },
 	{ OBJECT("timer", struct guest_clock, timer, struct timers, &timers_schema), .doc = "Timers." },
 	{ 0 },
 };
@@ -169,7 +200,7 @@ static const struct schema_field feature_state_rows[] = {
 SCHEMA(feature_state_schema, struct feature_state, "FeatureState", "A feature of the hypervisor.", feature_state_rows);
 static const struct schema_field feature_apic_rows[] = {
 	{ TRISTATE("enabled", struct feature_state, enabled), .doc = "Whether the guest has it; true when not given." },
-	{ IGNORED("endOfInterrupt", "KubeVirt does not use it either.") },
+	{ IGNORED("endOfInterrupt", BOOL, "KubeVirt does not use it either.") },
 	{ 0 },
 };
 static SCHEMA(feature_apic_schema, struct feature_state, "FeatureAPIC", "The interrupt controller.", feature_apic_rows);

@@ -51,8 +51,8 @@ static const struct schema_field meta_rows[] = {
 	{ STRINGS("finalizers", struct meta, finalizers), .check = check_label_name, .doc = "Who still has work to do before the object may vanish." },
 	{ LIST("ownerReferences", struct meta, owner_references, &owner_reference_schema), .key = "uid",
 	  .doc = "Objects whose removal takes this one along." },
-	{ IGNORED("managedFields", "Ownership of single fields is not tracked.") },
-	{ IGNORED("selfLink", "Kubernetes dropped it, too.") },
+	{ IGNORED("managedFields", LIST, "Ownership of single fields is not tracked.") },
+	{ IGNORED("selfLink", STRING, "Kubernetes dropped it, too.") },
 	{ 0 },
 };
 SCHEMA(object_meta_schema, struct meta, "ObjectMeta", "What every object has.", meta_rows, .nullable = true);

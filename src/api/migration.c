@@ -53,7 +53,7 @@ static const struct schema_field policy_spec_rows[] = {
 	{ QUANTITY("bandwidthPerMigration", struct migration_policy_spec, bandwidth_per_migration), .max = INT64_MAX, .doc = "Bytes a second at most." },
 	{ INT("completionTimeoutPerGiB", struct migration_policy_spec, completion_timeout_per_gib), .max = INT64_MAX, .doc = "Seconds for each GiB." },
 	{ REFUSED("maxDowntimeMs", "It needs a feature gate that KubeVirt has switched off.") },
-	{ IGNORED("experimental", LATER) },
+	{ IGNORED("experimental", ANY, LATER) },
 	{ OBJECT("selectors", struct migration_policy_spec, selectors, struct migration_selectors, &selectors_schema), .doc = "Whose migrations." },
 	{ 0 },
 };

@@ -125,8 +125,8 @@ static const struct schema_field pod_term_rows[] = {
 	{ STRING("topologyKey", struct pod_affinity_term, topology_key), .flags = FIELD_REQUIRED, .check = check_label_name, .doc = "Label of hosts that makes two of them one place." },
 	{ STRINGS("namespaces", struct pod_affinity_term, namespaces), .check = check_dns_label, .doc = "Namespaces of the machines; its own when not given." },
 	{ OBJECT("namespaceSelector", struct pod_affinity_term, namespace_selector, struct label_selector, &label_selector_schema), .doc = "Namespaces by their labels." },
-	{ IGNORED("matchLabelKeys", "Write the labels into labelSelector.") },
-	{ IGNORED("mismatchLabelKeys", "Write the labels into labelSelector.") },
+	{ IGNORED("matchLabelKeys", STRINGS, "Write the labels into labelSelector.") },
+	{ IGNORED("mismatchLabelKeys", STRINGS, "Write the labels into labelSelector.") },
 	{ 0 },
 };
 static SCHEMA(pod_term_schema, struct pod_affinity_term, "PodAffinityTerm", "Machines that are near or far.", pod_term_rows);
@@ -167,10 +167,10 @@ static const struct schema_field topology_spread_rows[] = {
 	{ STRING("topologyKey", struct topology_spread, topology_key), .flags = FIELD_REQUIRED, .check = check_label_name, .doc = "Label of hosts that makes two of them one place." },
 	{ STRING("whenUnsatisfiable", struct topology_spread, when_unsatisfiable), .flags = FIELD_REQUIRED, .check = check_unsatisfiable, .doc = "DoNotSchedule or ScheduleAnyway." },
 	{ OBJECT("labelSelector", struct topology_spread, label_selector, struct label_selector, &label_selector_schema), .doc = "Which machines." },
-	{ IGNORED("minDomains", "Placement follows capacity and nodeSelector.") },
-	{ IGNORED("nodeAffinityPolicy", "Placement follows capacity and nodeSelector.") },
-	{ IGNORED("nodeTaintsPolicy", "Placement follows capacity and nodeSelector.") },
-	{ IGNORED("matchLabelKeys", "Placement follows capacity and nodeSelector.") },
+	{ IGNORED("minDomains", INT, "Placement follows capacity and nodeSelector.") },
+	{ IGNORED("nodeAffinityPolicy", STRING, "Placement follows capacity and nodeSelector.") },
+	{ IGNORED("nodeTaintsPolicy", STRING, "Placement follows capacity and nodeSelector.") },
+	{ IGNORED("matchLabelKeys", STRINGS, "Placement follows capacity and nodeSelector.") },
 	{ 0 },
 };
 SCHEMA(topology_spread_schema, struct topology_spread, "TopologySpreadConstraint", "Machines are spread evenly.", topology_spread_rows);

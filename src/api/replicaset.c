@@ -74,7 +74,7 @@ static SCHEMA(name_generation_schema, struct name_generation, "VirtualMachinePoo
 static const char *const sort_policies[] = { "", "Random", "Newest", "Oldest", "AscendingOrder", "DescendingOrder", NULL };
 static const struct schema_field pool_selectors_rows[] = {
 	{ OBJECT("labelSelector", struct pool_selectors, label_selector, struct label_selector, &label_selector_schema), .doc = "Machines with these labels go first." },
-	{ IGNORED("nodeSelectorRequirementMatcher", "Machines are chosen by their labels and their age.") },
+	{ IGNORED("nodeSelectorRequirementMatcher", LIST, "Machines are chosen by their labels and their age.") },
 	{ 0 },
 };
 static SCHEMA(pool_selectors_schema, struct pool_selectors, "VirtualMachinePoolSelectors", "Which machines go first.", pool_selectors_rows);

@@ -296,8 +296,8 @@ static const struct schema_field storage_class_rows[] = {
 	{ ENUM("reclaimPolicy", struct storage_class, reclaim_policy, reclaim_policy_words), .dflt = "Delete", .doc = "What happens to a volume when its claim is deleted." },
 	{ ENUM("volumeBindingMode", struct storage_class, volume_binding_mode, binding_modes), .dflt = "Immediate", .doc = "When a volume is made; Immediate in effect." },
 	{ BOOL("allowVolumeExpansion", struct storage_class, allow_volume_expansion), .dflt = "true", .doc = "Claims may grow." },
-	{ IGNORED("mountOptions", "Volumes are not mounted on the host.") },
-	{ IGNORED("allowedTopologies", "Placement follows capacity.") },
+	{ IGNORED("mountOptions", STRINGS, "Volumes are not mounted on the host.") },
+	{ IGNORED("allowedTopologies", LIST, "Placement follows capacity.") },
 	{ 0 },
 };
 SCHEMA(storage_class_schema, struct storage_class, "StorageClass", "A way to make disks.", storage_class_rows, .check = storage_class_check);

@@ -12,9 +12,9 @@ static const struct schema_field template_metadata_rows[] = {
 	{ MAP("labels", struct template_metadata, labels), .doc = "Labels of the instance." },
 	{ MAP("annotations", struct template_metadata, annotations), .doc = "Annotations of the instance." },
 	{ STRING("name", struct template_metadata, name), .doc = "Has no effect: the instance has the machine's name." },
-	{ IGNORED("namespace", "The instance is in the machine's namespace.") },
-	{ IGNORED("creationTimestamp", "It is set when the instance is made.") },
-	{ IGNORED("generateName", "The instance has the machine's name.") },
+	{ IGNORED("namespace", STRING, "The instance is in the machine's namespace.") },
+	{ IGNORED("creationTimestamp", TIME, "It is set when the instance is made.") },
+	{ IGNORED("generateName", STRING, "The instance has the machine's name.") },
 	{ 0 },
 };
 SCHEMA(template_metadata_schema, struct template_metadata, "TemplateMeta", "Labels and annotations of the instance.", template_metadata_rows, .open = true, .nullable = true);
@@ -38,9 +38,9 @@ static SCHEMA(data_volume_metadata_schema, struct meta, "DataVolumeMeta", "Name,
 static const struct schema_field data_volume_template_rows[] = {
 	{ OBJECT("metadata", struct data_volume_template, metadata, struct meta, &data_volume_metadata_schema), .flags = FIELD_PRESENT, .doc = "Name, labels and annotations of the DataVolume." },
 	{ OBJECT("spec", struct data_volume_template, spec, struct data_volume_spec, &data_volume_spec_schema), .flags = FIELD_PRESENT, .doc = "The DataVolume." },
-	{ IGNORED("apiVersion", "It is always cdi.kubevirt.io/v1beta1.") },
-	{ IGNORED("kind", "It is always DataVolume.") },
-	{ IGNORED("status", "It is made anew.") },
+	{ IGNORED("apiVersion", STRING, "It is always cdi.kubevirt.io/v1beta1.") },
+	{ IGNORED("kind", STRING, "It is always DataVolume.") },
+	{ IGNORED("status", OBJECT, "It is made anew.") },
 	{ 0 },
 };
 static SCHEMA(data_volume_template_schema, struct data_volume_template, "DataVolumeTemplateSpec", "A DataVolume that is made with the machine.", data_volume_template_rows);
@@ -54,7 +54,7 @@ static const struct schema_field vm_spec_rows[] = {
 	{ LIST("dataVolumeTemplates", struct vm_spec, data_volume_templates, &data_volume_template_schema), .max = 256, .doc = "DataVolumes that are made and deleted with the machine." },
 	{ OBJECT("instancetype", struct vm_spec, instancetype, struct matcher, &matcher_schema), .doc = "Size of the machine, from an instancetype." },
 	{ OBJECT("preference", struct vm_spec, preference, struct matcher, &matcher_schema), .doc = "What its guest would rather have, from a preference." },
-	{ IGNORED("updateVolumesStrategy", "A changed volume takes effect at the next start.") },
+	{ IGNORED("updateVolumesStrategy", STRING, "A changed volume takes effect at the next start.") },
 	{ 0 },
 };
 SCHEMA(vm_spec_schema, struct vm_spec, "VirtualMachineSpec", "The machine that is wanted.", vm_spec_rows, .check = vm_spec_check);

@@ -95,8 +95,8 @@ static SCHEMA(field_reference_schema, struct field_reference, "ObjectFieldSelect
 static const struct schema_field downward_field_rows[] = {
 	{ STRING("path", struct downward_field, path), .dflt = "", .max = 4096, .doc = "Path of the file." },
 	{ OBJECT("fieldRef", struct downward_field, field_ref, struct field_reference, &field_reference_schema), .doc = "What is in it." },
-	{ IGNORED("mode", "The files are on a read-only disk.") },
-	{ IGNORED("resourceFieldRef", "An instance has no containers: use fieldRef.") },
+	{ IGNORED("mode", INT, "The files are on a read-only disk.") },
+	{ IGNORED("resourceFieldRef", OBJECT, "An instance has no containers: use fieldRef.") },
 	{ 0 },
 };
 static SCHEMA(downward_field_schema, struct downward_field, "DownwardAPIVolumeFile", "A file with a field of the instance.", downward_field_rows);

@@ -339,6 +339,51 @@ value_decode(struct decoding *d, const struct schema_field *f, const json_t *val
 	}
 }
 
+static bool
+are_all(const json_t *list, json_type type)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach ((json_t *)(uintptr_t)list, i, item)
+		if (json_typeof(item) != type)
+			return false;
+	return json_is_array(list);
+}
+
+static bool
+has_shape(const struct schema_field *f, const json_t *value)
+{
+	char buffer[64];
+
+	switch ((int)f->type) {
+	case SCHEMA_ANY:
+		return true;
+	case SCHEMA_OBJECT:
+	case SCHEMA_MAP:
+		return json_is_object(value);
+	case SCHEMA_LIST:
+		return are_all(value, JSON_OBJECT);
+	case SCHEMA_STRINGS:
+		return are_all(value, JSON_STRING);
+	default:
+		return scalar_text(f, value, buffer) != NULL;
+	}
+}
+
+/* A value that nobody reads is still of its type, as KubeVirt's strict reading wants it. */
+static int
+ignored_decode(struct decoding *d, const struct schema_field *f, const json_t *value)
+{
+	struct schema_field as = *f;
+
+	as.type = f->shape;
+	if (!json_is_null(value) && !has_shape(&as, value))
+		return wrong_type(d, &as, value);
+	warn(d, CAUSE_NOT_SUPPORTED, "is ignored: %s", f->doc);
+	return 0;
+}
+
 /* A field that is not there. */
 static void
 field_default(const struct schema_field *f, void *at)
@@ -378,7 +423,7 @@ field_decode(struct decoding *d, const struct schema_field *f, const json_t *val
 	}
 	path_member(d->path, f->name);
 	if (f->policy == POLICY_WARN)
-		warn(d, CAUSE_NOT_SUPPORTED, "is ignored: %s", f->doc);
+		r = ignored_decode(d, f, value);
 	else if (f->policy == POLICY_REFUSE)
 		r = complain(d, CAUSE_NOT_SUPPORTED, "is not supported: %s", f->doc);
 	else

@@ -29,7 +29,7 @@ const struct schema_type_info schema_types[SCHEMA_TYPE_COUNT] = {
 const char *
 schema_type_name(const struct schema_field *field)
 {
-	return schema_types[field->type].name;
+	return schema_types[field->policy == POLICY_WARN ? field->shape : field->type].name;
 }
 
 const struct schema_field *

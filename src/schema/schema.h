@@ -70,6 +70,7 @@ struct schema_list {
 struct schema_field {
 	const char *name;            /* as the user writes it */
 	enum schema_type type;
+	enum schema_type shape;      /* of POLICY_WARN: what a value must look like although it is ignored; LIST: of objects */
 	size_t offset;               /* of the member */
 	unsigned flags;              /* FIELD_* */
 	enum field_policy policy;
@@ -114,7 +115,7 @@ struct schema {
 #define LIST(n, T, m, s) .name = n, .type = SCHEMA_LIST, .offset = SCHEMA_AT(T, m, struct schema_list), .sub = s
 #define ANY(n, T, m) .name = n, .type = SCHEMA_ANY, .offset = SCHEMA_AT(T, m, json_t *)
 /* Fields that are known but not honoured; they fill no member. */
-#define IGNORED(n, why) .name = n, .type = SCHEMA_ANY, .policy = POLICY_WARN, .doc = why
+#define IGNORED(n, s, why) .name = n, .type = SCHEMA_ANY, .shape = SCHEMA_##s, .policy = POLICY_WARN, .doc = why
 #define REFUSED(n, why) .name = n, .type = SCHEMA_ANY, .policy = POLICY_REFUSE, .doc = why
 
 /* Walks a list: SCHEMA_EACH (struct disk, disk, &devices->disks) { ... } */

@@ -82,6 +82,8 @@ add_cpu_features(struct domain_build *b, xmlNodePtr node, bool named)
 	bool mpx = false;
 
 	SCHEMA_EACH (struct cpu_feature, feature, &cpu_of(b->spec)->features) {
+		if (feature->name == NULL || *feature->name == '\0') /* nothing that libvirt could know: its row has warned */
+			continue;
 		xml_add(b->xml, node, "feature", "policy", policy_words[feature->policy], "name", feature->name, NULL);
 		mpx = mpx || g_strcmp0(feature->name, "mpx") == 0;
 	}

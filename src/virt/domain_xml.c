@@ -29,7 +29,8 @@ domain_number(struct domain_build *b, int64_t value)
 void
 domain_add_alias(struct domain_build *b, xmlNodePtr node, const char *prefix, const char *name)
 {
-	if (name != NULL)
+	/* libvirt drops an alias with other characters in it (virDomainDeviceAliasIsUserAlias). */
+	if (name != NULL && name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")] == '\0')
 		xml_add(b->xml, node, "alias", "name", xml_text(b->xml, "ua-%s%s", prefix, name), NULL);
 }
 

@@ -91,7 +91,7 @@ static const struct schema_field ship_rows[] = {
 	{ STRING("flagship", struct ship, flagship), .check = check_capital, .doc = "Whom it follows.", .warn = "There is no fleet." },
 	{ INT("lanterns", struct ship, lanterns), .flags = FIELD_LENIENT, .min = 1, .max = 3, .doc = "Lights." },
 	{ ANY("log", struct ship, log), .doc = "What was.\\" },
-	{ IGNORED("flag", "Flags are not looked at.") },
+	{ IGNORED("flag", STRING, "Flags are not looked at.") },
 	{ REFUSED("plank", "Nobody walks it."), .flags = FIELD_ONEOF },
 	{ 0 },
 };
@@ -270,6 +270,7 @@ END_TEST
 static const struct {
 	const char *text, *told; /* put behind a name; without its place */
 } complaints[] = {
+	{ "flag: 3", "flag: must be a string, but is the number 3; put it in quotes" },
 	{ "afloat: 1", "afloat: must be true or false, but is the number 1" },
 	{ "afloat: \"true\"", "afloat: must be true or false, but is the string \"true\"; remove the quotes" },
 	{ "armed: [true]", "armed: must be true or false, but is a list" },
@@ -492,7 +493,7 @@ START_TEST(explains)
 	assert_has(all, "  afloat\t<boolean>\n    Whether it floats. Default: true.\n");
 	assert_has(all, "  name\t<string> -required-\n");
 	assert_has(all, "  sails\t<[]Object>\n");
-	assert_has(all, "  flag\t<any> (accepted and ignored, with a warning)\n    Flags are not looked at.\n");
+	assert_has(all, "  flag\t<string> (accepted and ignored, with a warning)\n    Flags are not looked at.\n");
 	assert_has(all, "  plank\t<any> (refused)\n");
 	assert_has(all, "  built\t<Time>\n    When it was built. May not change after creation.\n");
 	ck_assert_ptr_null(strstr(all, "power"));
