@@ -62,6 +62,7 @@ host_domain_note(struct host *host, const json_t *domain)
 	d->state = g_strdup(path_string(domain, "state"));
 	d->reason = g_strdup(path_string(domain, "reason"));
 	d->machine = g_strdup(path_string(domain, "machine"));
+	d->user = json_is_integer(json_object_get(domain, "user")) ? json_integer_value(json_object_get(domain, "user")) : -1;
 	if (store_get_uid(host->daemon->store, d->uid) == NULL)
 		d->uses = json_deep_copy(json_object_get(domain, "uses"));
 	g_hash_table_replace(host->domains, d->name, d);

@@ -24,6 +24,7 @@ struct host_domain {
 	char *name, *uid, *namespace, *vmi;
 	char *state, *reason; /* libvirt's words: "running", "shutoff"; "booted", "destroyed" */
 	char *machine;        /* its machine type as libvirt has it, when it was just started; else NULL */
+	int64_t user;         /* that QEMU runs as, likewise; else -1 */
 	json_t *uses;         /* what it uses (host_verbs.h), if no instance of the store had its uid when it was told; else NULL */
 };
 

@@ -60,6 +60,7 @@ libsolovirt_a_SOURCES += \
 	daemon/steady.c \
 	daemon/verbs.c daemon/verbs.h \
 	daemon/controllers/adopt.c daemon/controllers/adopt.h \
+	daemon/controllers/agent_commands.c daemon/controllers/agent_commands.h \
 	daemon/controllers/claim.c daemon/controllers/claim.h \
 	daemon/controllers/claim_source.c \
 	daemon/controllers/trash.c daemon/controllers/trash.h \

@@ -16,6 +16,7 @@
 
 #include "daemon/addresses.h"
 #include "daemon/controllers/adopt.h"
+#include "daemon/controllers/agent_commands.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/credentials.h"
 #include "daemon/controllers/grants.h"
@@ -207,6 +208,21 @@ fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_s
 	}
 }
 
+/* What QEMU needs beside the guest's memory, as KubeVirt reckons it without the processes of its own pods. */
+static int64_t
+memory_overhead(const struct vmi_spec *spec)
+{
+	const struct devices *devices = spec->domain->devices;
+	bool vfio = devices->host_devices.count > 0 || devices->gpus.count > 0;
+	const int64_t mib = 1 << 20;
+
+	SCHEMA_EACH (struct interface, i, &devices->interfaces)
+		vfio |= i->sriov != NULL;
+	return vmi_memory(spec) / 512 /* page tables */ + 30 * mib + 8 * mib * vmi_vcpus(spec) + 8 * mib /* I/O thread */
+	    + (devices->autoattach_graphics_device == TRISTATE_FALSE ? 0 : 32 * mib)
+	    + (g_strcmp0(spec->architecture, "arm64") == 0 ? 128 * mib : 0) /* flash */ + (vfio ? 1024 * mib : 0);
+}
+
 /* What it started with; vmi_live.c tells what it has after that. */
 static void
 fill_size(const struct vmi *vmi, struct vmi_status *status)
@@ -221,7 +237,8 @@ fill_size(const struct vmi *vmi, struct vmi_status *status)
 	}
 	if (status->memory == NULL) {
 		status->memory = g_new0(struct memory_status, 1);
-		*status->memory = (struct memory_status){ vmi_memory(vmi->spec), vmi_memory(vmi->spec), vmi_memory(vmi->spec), 0 };
+		*status->memory = (struct memory_status){ vmi_memory(vmi->spec), vmi_memory(vmi->spec), vmi_memory(vmi->spec),
+			memory_overhead(vmi->spec) };
 	}
 }
 
@@ -235,6 +252,8 @@ fill_hardware(const struct vmi *vmi, const struct host_domain *domain, struct vm
 		status->machine = schema_new(sub);
 	}
 	/* Only who started it tells what libvirt made of the word in the spec. */
+	if (domain->user >= 0)
+		status->runtime_user = domain->user;
 	if (domain->machine != NULL)
 		replace(&status->machine->type, domain->machine);
 	else if (status->machine->type == NULL)
@@ -394,6 +413,7 @@ observe_stopped(struct daemon *daemon, const struct object *object, const struct
 	condition_set(&status->conditions, "Ready", false, "GuestNotRunning", "Guest VM is not reported as running", daemon_now(daemon));
 	condition_remove(&status->conditions, "Paused");
 	condition_remove(&status->conditions, "AgentConnected");
+	condition_remove(&status->conditions, "AgentVersionNotSupported");
 	controllers_pace_clear(daemon, object); /* that of the asking: cleaning up need not wait for it */
 	daemon_event(daemon, object, event, "Stopped", "%s", message);
 	return vmi_status_put(daemon, object, status, err);
@@ -744,6 +764,18 @@ take_guest_interfaces(struct vmi_status *status, const json_t *list)
 	}
 }
 
+/* NULL: nobody tells. */
+static void
+take_agent_commands(struct daemon *daemon, const struct vmi *vmi, struct vmi_status *status, const json_t *commands)
+{
+	const char *lacks = commands == NULL ? NULL : agent_lacks(vmi->spec, commands);
+
+	if (lacks != NULL)
+		condition_set(&status->conditions, "AgentVersionNotSupported", true, lacks, lacks, daemon_now(daemon));
+	else
+		condition_remove(&status->conditions, "AgentVersionNotSupported");
+}
+
 static void
 take_guest_info(const struct asking *a, const struct object *object, const json_t *info)
 {
@@ -752,7 +784,7 @@ take_guest_info(const struct asking *a, const struct object *object, const json_
 	struct error err = { 0 };
 
 	take_guest_interfaces(status, json_object_get(info, "interfaces"));
-
+	take_agent_commands(a->daemon, object->value, status, json_object_get(info, "commands"));
 	if (os != NULL) {
 		take_guest_os(status, os);
 		condition_set(&status->conditions, "AgentConnected", true, NULL, NULL, daemon_now(a->daemon));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/controllers/vmi.h"
+#include "daemon/controllers/vmi_media.h"
 #include "src/api/datavolume.h"
 #include "src/api/migratable.h"
 #include "src/base/quantity.h"
@@ -74,6 +75,8 @@ fill_volume(const struct report *r, const struct volume *v)
 
 	if (s->target == NULL)
 		s->target = domain_disk_target(r->vmi->spec, v->name);
+	if (s->size == 0 && s->target != NULL && seed_is_needed(v))
+		s->size = media_size(r->daemon, r->vmi, v);
 	schema_find(&vmi_status_schema, "volumeStatus.persistentVolumeClaimInfo", &sub);
 	schema_free(sub, s->claim_info);
 	s->claim_info = claim == NULL ? NULL : schema_new(sub);

@@ -166,7 +166,7 @@ static const struct schema_field vmi_status_rows[] = {
 	{ STRING("virtualMachineRevisionName", struct vmi_status, virtual_machine_revision_name), .doc = "Revision of the machine that it was made from." },
 	{ STRING("fsFreezeStatus", struct vmi_status, fs_freeze_status), .doc = "Word frozen, while its file systems are." },
 	{ INT("VSOCKCID", struct vmi_status, vsock_cid), .doc = "Its address on AF_VSOCK." },
-	{ INT("runtimeUser", struct vmi_status, runtime_user), .doc = "User that QEMU runs as." },
+	{ INT("runtimeUser", struct vmi_status, runtime_user), .flags = FIELD_ZERO, .doc = "User that QEMU runs as." },
 	{ MAP("activePods", struct vmi_status, active_pods), .doc = "Hosts on which there is something of it." },
 	{ OBJECT("grant", struct vmi_status, grant, struct grant, &grant_schema), .doc = "What its host gave to it alone, until nothing of it is there." },
 	{ 0 },

@@ -98,6 +98,26 @@ static const struct {
 	{ "os.machine", "machine" },
 };
 
+static json_t *agent_command(virDomainPtr domain, json_t *command, struct error *err);
+
+/* Names of the commands that the agent obeys; NULL when it does not say so. */
+static json_t *
+describe_commands(virDomainPtr domain)
+{
+	struct error ignored = { 0 };
+	json_t *answer = agent_command(domain, json_pack("{s:s}", "execute", "guest-info"), &ignored), *names, *item;
+	size_t i;
+
+	if (answer == NULL)
+		return NULL;
+	names = json_array();
+	json_array_foreach (json_object_get(answer, "supported_commands"), i, item)
+		if (json_is_true(json_object_get(item, "enabled")))
+			json_array_append(names, json_object_get(item, "name"));
+	json_decref(answer);
+	return names;
+}
+
 static json_t *
 run_guest_info(struct host_call *call, struct error *err)
 {
@@ -122,7 +142,7 @@ run_guest_info(struct host_call *call, struct error *err)
 			json_object_set_new(os, os_members[i].member, json_string(value));
 	}
 	virTypedParamsFree(parameters, count);
-	return json_pack("{s:o,s:o*}", "os", os, "interfaces", describe_interfaces(domain));
+	return json_pack("{s:o,s:o*,s:o*}", "os", os, "interfaces", describe_interfaces(domain), "commands", describe_commands(domain));
 }
 
 /* --- what the agent is told to do ----------------------------------------------------------------------------------- */

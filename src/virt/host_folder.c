@@ -341,6 +341,8 @@ run_remove(struct host_call *call, struct error *err)
 
 	if (host_args(call, err, "{s:s,s:s}", "pool", &pool_name, "folder", &folder) < 0)
 		return NULL;
+	if (!host_is_local()) /* none was made */
+		return json_object();
 	AUTO_CLOSE int pool = open_pool(call, pool_name, folder, &path, err);
 	if (pool < 0)
 		return NULL;

@@ -88,7 +88,7 @@ take_back(virDomainPtr domain)
 	host_domain_undefine(domain, &ignored);
 }
 
-/* What libvirt made of the machine type: "q35" stands for the newest of its kind. */
+/* What libvirt made of the machine type ("q35" stands for the newest of its kind), and the user that QEMU runs as ("+107:+107"). */
 static void
 tell_machine(virDomainPtr domain, json_t *result)
 {
@@ -96,9 +96,12 @@ tell_machine(virDomainPtr domain, json_t *result)
 	char *text = virDomainGetXMLDesc(domain, 0);
 	g_autoptr(xmlDoc) doc = text == NULL ? NULL : host_xml_take(text, &ignored);
 	g_autofree char *machine = doc == NULL ? NULL : host_xml_text(doc, "/domain/os/type/@machine");
+	g_autofree char *label = doc == NULL ? NULL : host_xml_text(doc, "/domain/seclabel[@model='dac']/label");
 
 	if (machine != NULL)
 		json_object_set_new(result, "machine", json_string(machine));
+	if (label != NULL)
+		json_object_set_new(result, "user", json_integer(g_ascii_strtoll(label, NULL, 10)));
 }
 
 /* DOMAIN of one that runs for us now. */

@@ -9,7 +9,7 @@
  *                            first the address that this host speaks to the world with)
  *  kvm-probe          {} -> {"usable":bool,"reason":"..."}   runs guest code against the clock; for local hosts
  *  domain-list        {} -> {"domains":[DOMAIN]}   those with our metadata
- *  domain-start       {"xml","name","uid","paused":bool} -> DOMAIN with "machine", its type as libvirt has it   defines and starts; a running one with the same uid is
+ *  domain-start       {"xml","name","uid","paused":bool} -> DOMAIN with "machine", its type as libvirt has it, and "user", that QEMU runs as   defines and starts; a running one with the same uid is
  *                     left alone (and answered); a stopped one of ours is defined anew; a running one of another uid, or one
  *                     that is not ours: EEXIST; one of the same store and a higher epoch: ESTALE.  When it cannot start it is undefined again
  *  All below that take a uid: a domain of another uid is refused with ESTALE, one that is not ours with EACCES.
@@ -29,7 +29,8 @@
  *  domain-xml         {"name","uid"} -> {"xml"}
  *  cpus-share         {"cpus":"0-3"} -> {}          keeps every running domain of ours that has no processors for itself on these; "" is all
  *  domain-addresses   {"name","uid"} -> {"interfaces":[{"name","mac","ips":[]}]}   from the guest agent; ENOTCONN without one
- *  domain-guest-info  {"name","uid"} -> {"os":{...},"interfaces":[]}   (as domain-addresses; left out when not told) from the guest agent; members of KubeVirt's VirtualMachineInstanceGuestOSInfo
+ *  domain-guest-info  {"name","uid"} -> {"os":{...},"interfaces":[],"commands":[]}   (interfaces as domain-addresses; commands: names of those
+ *                     that it obeys; either is left out when not told) from the guest agent; members of KubeVirt's VirtualMachineInstanceGuestOSInfo
  *  domain-agent-ping  {"name","uid"} -> {}          the guest agent answers, within 5 s as with all that asks it; ENOTCONN without one
  *  domain-agent-exec  {"name","uid","command":[]} -> {"pid"}   begins a program in the guest
  *  domain-agent-exec-result {"name","uid","pid"} -> {"exited":bool,"exitCode"}   exitCode -1: a signal ended it
