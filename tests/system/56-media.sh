@@ -40,6 +40,9 @@ test_downward_api_tells_the_instance_of_itself() {
   shows about 'TB-FILE me label=about labels=app="about"'
   shows about 'TB-FILE me label=about id/name=about'
   shows about 'TB-FILE me label=about id/app=about'
+  for member in size memoryOverhead runtimeUser; do expect 'sv get vmi/about -o json | grep -q "\"'$member'\":"'; done
+  await 60 'sv get vmi/about -o json | grep -q "\"AgentConnected\""'
+  refute 'sv get vmi/about -o json | grep -q AgentVersionNotSupported'
   lift about.yaml; gone vm/about
 }
 test_a_field_that_cannot_be_told_ends_the_start_with_the_reason() {

@@ -1,5 +1,6 @@
 # One program a source file; all link what ships.
 unit_programs = \
+	tests/unit/test_agent_commands \
 	tests/unit/test_channel \
 	tests/unit/test_cli_arguments \
 	tests/unit/test_cli_goal \
