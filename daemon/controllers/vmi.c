@@ -208,21 +208,6 @@ fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_s
 	}
 }
 
-/* What QEMU needs beside the guest's memory, as KubeVirt reckons it without the processes of its own pods. */
-static int64_t
-memory_overhead(const struct vmi_spec *spec)
-{
-	const struct devices *devices = spec->domain->devices;
-	bool vfio = devices->host_devices.count > 0 || devices->gpus.count > 0;
-	const int64_t mib = 1 << 20;
-
-	SCHEMA_EACH (struct interface, i, &devices->interfaces)
-		vfio |= i->sriov != NULL;
-	return vmi_memory(spec) / 512 /* page tables */ + 30 * mib + 8 * mib * vmi_vcpus(spec) + 8 * mib /* I/O thread */
-	    + (devices->autoattach_graphics_device == TRISTATE_FALSE ? 0 : 32 * mib)
-	    + (g_strcmp0(spec->architecture, "arm64") == 0 ? 128 * mib : 0) /* flash */ + (vfio ? 1024 * mib : 0);
-}
-
 /* What it started with; vmi_live.c tells what it has after that. */
 static void
 fill_size(const struct vmi *vmi, struct vmi_status *status)
@@ -238,7 +223,7 @@ fill_size(const struct vmi *vmi, struct vmi_status *status)
 	if (status->memory == NULL) {
 		status->memory = g_new0(struct memory_status, 1);
 		*status->memory = (struct memory_status){ vmi_memory(vmi->spec), vmi_memory(vmi->spec), vmi_memory(vmi->spec),
-			memory_overhead(vmi->spec) };
+			vmi_overhead(vmi->spec) };
 	}
 }
 

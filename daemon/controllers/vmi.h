@@ -18,6 +18,9 @@ bool vmi_phase_was(const struct vmi_status *status, enum vmi_phase phase);
 /* What can be told of an instance that runs without asking anybody: its volumes, whether it could move, its class of service. */
 void vmi_report(struct daemon *daemon, const struct object *object, struct vmi_status *status);
 
+/* Bytes that QEMU needs beside the guest's memory, as KubeVirt reckons them without the processes of its own pods. */
+int64_t vmi_overhead(const struct vmi_spec *spec);
+
 /* The disks of the instance are there and filled, its Secrets and ConfigMaps exist.  False with a reason and a sentence; the
  * object is looked at again when what is missing changes.  *node: the host that holds its disks, or NULL. */
 bool vmi_volumes_are_ready(struct daemon *daemon, const struct object *object, const char **node, const char **reason, char *why,

@@ -163,6 +163,20 @@ qos_class(const struct vmi_spec *spec)
 	return "Guaranteed";
 }
 
+int64_t
+vmi_overhead(const struct vmi_spec *spec)
+{
+	const struct devices *devices = spec->domain->devices;
+	bool vfio = devices->host_devices.count > 0 || devices->gpus.count > 0;
+	const int64_t mib = 1 << 20;
+
+	SCHEMA_EACH (struct interface, i, &devices->interfaces)
+		vfio |= i->sriov != NULL;
+	return vmi_memory(spec) / 512 /* page tables */ + 30 * mib + 8 * mib * vmi_vcpus(spec) + 8 * mib /* I/O thread */
+	    + (devices->autoattach_graphics_device == TRISTATE_FALSE ? 0 : 32 * mib)
+	    + (g_strcmp0(spec->architecture, "arm64") == 0 ? 128 * mib : 0) /* flash */ + (vfio ? 1024 * mib : 0);
+}
+
 void
 vmi_report(struct daemon *daemon, const struct object *object, struct vmi_status *status)
 {

@@ -120,6 +120,8 @@ domain_add_filesystems(struct domain_build *b, struct error *err)
 		const struct domain_volume *v = domain_volume(b, f->name);
 		xmlNodePtr node;
 
+		if (f->virtiofs == NULL) /* there is no other way */
+			return error_set(err, EINVAL, "file system %s is not shared by virtiofs", f->name);
 		if (v == NULL || v->folder == NULL)
 			return error_set(err, ENOENT, "file system %s has no directory on this host", f->name);
 		node = xml_add(b->xml, b->devices, "filesystem", "type", "mount", "accessmode", "passthrough", NULL);
