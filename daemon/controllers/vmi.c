@@ -208,25 +208,6 @@ fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_s
 	}
 }
 
-/* What it started with; vmi_live.c tells what it has after that. */
-static void
-fill_size(const struct vmi *vmi, struct vmi_status *status)
-{
-	const struct cpu *cpu = vmi->spec->domain->cpu;
-
-	if (status->current_cpu_topology == NULL) {
-		status->current_cpu_topology = g_new0(struct cpu_topology, 1);
-		*status->current_cpu_topology = (struct cpu_topology){ .cores = 1, .sockets = vmi_vcpus(vmi->spec), .threads = 1 };
-		if (cpu != NULL && (cpu->cores > 0 || cpu->threads > 0 || cpu->sockets > 0))
-			*status->current_cpu_topology = (struct cpu_topology){ MAX(cpu->cores, 1), MAX(cpu->sockets, 1), MAX(cpu->threads, 1) };
-	}
-	if (status->memory == NULL) {
-		status->memory = g_new0(struct memory_status, 1);
-		*status->memory = (struct memory_status){ vmi_memory(vmi->spec), vmi_memory(vmi->spec), vmi_memory(vmi->spec),
-			vmi_overhead(vmi->spec) };
-	}
-}
-
 static void
 fill_hardware(const struct vmi *vmi, const struct host_domain *domain, struct vmi_status *status)
 {
@@ -321,7 +302,7 @@ observe_running(struct daemon *daemon, const struct object *object, struct host 
 	}
 	vmi_phase_set(daemon, status, VMI_RUNNING);
 	fill_hardware(object->value, domain, status);
-	fill_size(object->value, status);
+	vmi_report_size(object->value, status);
 	fill_interfaces(daemon, object, status);
 	fill_paused(daemon, object, status, domain);
 	if (!vmi_live_note(daemon, object, status, first))

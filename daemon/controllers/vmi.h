@@ -18,8 +18,8 @@ bool vmi_phase_was(const struct vmi_status *status, enum vmi_phase phase);
 /* What can be told of an instance that runs without asking anybody: its volumes, whether it could move, its class of service. */
 void vmi_report(struct daemon *daemon, const struct object *object, struct vmi_status *status);
 
-/* Bytes that QEMU needs beside the guest's memory, as KubeVirt reckons them without the processes of its own pods. */
-int64_t vmi_overhead(const struct vmi_spec *spec);
+/* Processors and memory that an instance started with, unless they are told already; vmi_live.c tells what it has after that. */
+void vmi_report_size(const struct vmi *vmi, struct vmi_status *status);
 
 /* The disks of the instance are there and filled, its Secrets and ConfigMaps exist.  False with a reason and a sentence; the
  * object is looked at again when what is missing changes.  *node: the host that holds its disks, or NULL. */

@@ -163,8 +163,9 @@ qos_class(const struct vmi_spec *spec)
 	return "Guaranteed";
 }
 
-int64_t
-vmi_overhead(const struct vmi_spec *spec)
+/* Bytes that QEMU needs beside the guest's memory, as KubeVirt reckons them without the processes of its own pods. */
+static int64_t
+overhead(const struct vmi_spec *spec)
 {
 	const struct devices *devices = spec->domain->devices;
 	bool vfio = devices->host_devices.count > 0 || devices->gpus.count > 0;
@@ -175,6 +176,24 @@ vmi_overhead(const struct vmi_spec *spec)
 	return vmi_memory(spec) / 512 /* page tables */ + 30 * mib + 8 * mib * vmi_vcpus(spec) + 8 * mib /* I/O thread */
 	    + (devices->autoattach_graphics_device == TRISTATE_FALSE ? 0 : 32 * mib)
 	    + (g_strcmp0(spec->architecture, "arm64") == 0 ? 128 * mib : 0) /* flash */ + (vfio ? 1024 * mib : 0);
+}
+
+void
+vmi_report_size(const struct vmi *vmi, struct vmi_status *status)
+{
+	const struct cpu *cpu = vmi->spec->domain->cpu;
+
+	if (status->current_cpu_topology == NULL) {
+		status->current_cpu_topology = g_new0(struct cpu_topology, 1);
+		*status->current_cpu_topology = (struct cpu_topology){ .cores = 1, .sockets = vmi_vcpus(vmi->spec), .threads = 1 };
+		if (cpu != NULL && (cpu->cores > 0 || cpu->threads > 0 || cpu->sockets > 0))
+			*status->current_cpu_topology = (struct cpu_topology){ MAX(cpu->cores, 1), MAX(cpu->sockets, 1), MAX(cpu->threads, 1) };
+	}
+	if (status->memory == NULL) {
+		status->memory = g_new0(struct memory_status, 1);
+		*status->memory = (struct memory_status){ vmi_memory(vmi->spec), vmi_memory(vmi->spec), vmi_memory(vmi->spec),
+			overhead(vmi->spec) };
+	}
 }
 
 void
