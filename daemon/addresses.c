@@ -200,26 +200,41 @@ match_owner(void *arg, const struct address *a)
 		g_ptr_array_add(r->owners, g_strdup(a->owner));
 }
 
+static void
+release(struct daemon *daemon, const char *owner)
+{
+	const struct address *a = store_address_get(daemon->store, network_name(daemon), owner);
+	g_autofree char *ip = g_strdup(a->ip), *mac = g_strdup(a->mac);
+	struct error err = { 0 };
+
+	if (put(daemon, owner, ip, mac, daemon_now(daemon), &err) == NULL)
+		log_warning("releasing the address of %s: %s", owner, err.text);
+	/* The others are held against the ledger when they are READY. */
+	for (guint h = 0; h < daemon->hosts->len; h++)
+		if (((struct host *)daemon->hosts->pdata[h])->state == HOST_READY)
+			dhcp_call(daemon->hosts->pdata[h], "network-host-remove", mac, ip, NULL);
+}
+
 void
 addresses_release(struct daemon *daemon, const char *namespace, const char *name)
 {
 	g_autoptr(GPtrArray) owners = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *prefix = g_strdup_printf("%s/%s/", namespace, name);
 	struct releasing r = { daemon, prefix, owners };
-	struct error err = { 0 };
 
 	store_address_each(daemon->store, network_name(daemon), match_owner, &r);
-	for (guint i = 0; i < owners->len; i++) {
-		const struct address *a = store_address_get(daemon->store, network_name(daemon), owners->pdata[i]);
-		g_autofree char *ip = g_strdup(a->ip), *mac = g_strdup(a->mac);
+	for (guint i = 0; i < owners->len; i++)
+		release(daemon, owners->pdata[i]);
+}
 
-		if (put(daemon, owners->pdata[i], ip, mac, daemon_now(daemon), &err) == NULL)
-			log_warning("releasing the address of %s: %s", (const char *)owners->pdata[i], err.text);
-		/* The others are held against the ledger when they are READY. */
-		for (guint h = 0; h < daemon->hosts->len; h++)
-			if (((struct host *)daemon->hosts->pdata[h])->state == HOST_READY)
-				dhcp_call(daemon->hosts->pdata[h], "network-host-remove", mac, ip, NULL);
-	}
+void
+addresses_release_interface(struct daemon *daemon, const char *namespace, const char *name, const char *interface)
+{
+	g_autofree char *owner = owner_of(namespace, name, interface);
+	const struct address *a = store_address_get(daemon->store, network_name(daemon), owner);
+
+	if (a != NULL && a->released == 0)
+		release(daemon, owner);
 }
 
 struct syncing {

@@ -21,6 +21,9 @@ const struct address *address_find(struct daemon *daemon, const char *namespace,
  * returns before that. */
 void addresses_release(struct daemon *daemon, const char *namespace, const char *name);
 
+/* The same for one interface of it, which was plugged out. */
+void addresses_release_interface(struct daemon *daemon, const char *namespace, const char *name, const char *interface);
+
 /* What the DHCP server of a host is known to have, and is told to have from now on. */
 bool addresses_dhcp_has(const struct host *host, const char *mac, const char *ip);
 void addresses_dhcp_note(struct host *host, const char *mac, const char *ip);

@@ -166,22 +166,25 @@ queue_count(const struct vmi_spec *spec)
 	return spec->domain->devices->network_interface_multiqueue == TRISTATE_TRUE ? vmi_vcpus(spec) : 1;
 }
 
+/* NULL when it is not there and is not to be added. */
 static struct vmi_interface_status *
-interface_status(struct vmi_status *status, const struct schema *sub, const char *name)
+interface_status(struct vmi_status *status, const struct schema *sub, const char *name, bool add)
 {
 	struct vmi_interface_status *s;
 
 	SCHEMA_EACH (struct vmi_interface_status, there, &status->interfaces)
 		if (g_strcmp0(there->name, name) == 0)
 			return there;
+	if (!add)
+		return NULL;
 	s = schema_list_add(&status->interfaces, sub);
 	s->name = g_strdup(name);
 	return s;
 }
 
-/* Addresses by the ledger; the guest gets them by DHCP. */
+/* Addresses by the ledger; the guest gets them by DHCP.  What comes and goes after the start is vmi_live.c's to note. */
 static void
-fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_status *status)
+fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_status *status, bool first)
 {
 	const struct vmi *vmi = object->value;
 	const struct schema *sub = NULL;
@@ -194,7 +197,9 @@ fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_s
 
 		if (a == NULL)
 			continue;
-		s = interface_status(status, sub, i->name);
+		s = interface_status(status, sub, i->name, first && vmi_interface_is_present(i));
+		if (s == NULL)
+			continue;
 		replace(&s->ip_address, a->ip);
 		replace(&s->mac, a->mac);
 		if (s->link_state == NULL) /* then it stays as it was told */
@@ -303,7 +308,7 @@ observe_running(struct daemon *daemon, const struct object *object, struct host 
 	vmi_phase_set(daemon, status, VMI_RUNNING);
 	fill_hardware(object->value, domain, status);
 	vmi_report_size(object->value, status);
-	fill_interfaces(daemon, object, status);
+	fill_interfaces(daemon, object, status, first);
 	fill_paused(daemon, object, status, domain);
 	if (!vmi_live_note(daemon, object, status, first))
 		condition_remove(&status->conditions, "Synchronized");

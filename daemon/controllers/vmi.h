@@ -5,6 +5,7 @@
 #include "daemon/daemon.h"
 #include "daemon/host.h"
 #include "daemon/images.h"
+#include "daemon/job.h"
 #include "daemon/store.h"
 #include "src/api/vmi.h"
 
@@ -37,6 +38,13 @@ char *vmi_nvram(const struct vmi *vmi);
 
 /* The name of the claim that an ephemeral volume lies over, or NULL. */
 const char *volume_base_claim(const struct volume *v);
+
+/* True unless the interface's state is absent: then the guest is not to have it. */
+bool vmi_interface_is_present(const struct interface *interface);
+/* Enters the address of an interface into the ledger; 1: step tells it to the host's DHCP server (*mac and *ip, which are
+ * replaced, say which it is), 0: that has it already, or there is none to have, -1 err. */
+int vmi_address_step(struct daemon *daemon, const struct object *object, const struct interface *interface, const char *host,
+    struct job_step *step, char **mac, char **ip, struct error *err);
 
 /* Begins the job that prepares and starts the domain on its host. */
 void vmi_start(struct daemon *daemon, const struct object *object, struct host *host);

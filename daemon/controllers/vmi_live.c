@@ -129,14 +129,51 @@ is_up(const struct interface *i)
 	return g_strcmp0(i->state, "down") != 0;
 }
 
-static bool
-links_differ(const struct vmi *vmi, const struct vmi_status *status)
+static struct vmi_interface_status *
+find_card(const struct vmi_status *status, const char *name)
+{
+	SCHEMA_EACH (struct vmi_interface_status, s, &status->interfaces)
+		if (g_strcmp0(s->name, name) == 0)
+			return s;
+	return NULL;
+}
+
+static const struct interface *
+find_interface(const struct vmi *vmi, const char *name)
 {
 	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces)
-		SCHEMA_EACH (struct vmi_interface_status, s, &status->interfaces)
-			if (g_strcmp0(s->name, i->name) == 0 && (g_strcmp0(s->link_state, "down") != 0) != is_up(i))
-				return true;
-	return false;
+		if (g_strcmp0(i->name, name) == 0)
+			return i;
+	return NULL;
+}
+
+/* Whether the guest is to have it.  Parts of the host's cards are not changed while it runs. */
+static bool
+is_wanted(const struct interface *i)
+{
+	return i != NULL && (vmi_interface_is_present(i) || i->sriov != NULL);
+}
+
+static bool
+card_differs(const struct interface *i, const struct vmi_interface_status *s)
+{
+	if (i->sriov != NULL)
+		return false;
+	if (!is_wanted(i) || s == NULL)
+		return is_wanted(i) != (s != NULL);
+	return (g_strcmp0(s->link_state, "down") != 0) != is_up(i);
+}
+
+static bool
+cards_differ(const struct vmi *vmi, const struct vmi_status *status)
+{
+	bool differ = false;
+
+	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces)
+		differ = differ || card_differs(i, find_card(status, i->name));
+	SCHEMA_EACH (struct vmi_interface_status, s, &status->interfaces)
+		differ = differ || find_interface(vmi, s->name) == NULL;
+	return differ;
 }
 
 /* What waits for its disk has nothing to be done for it yet. */
@@ -152,7 +189,7 @@ volumes_differ(const struct vmi_status *status)
 static bool
 is_behind(const struct vmi *vmi, const struct vmi_status *status)
 {
-	return vcpus_differ(vmi, status) || memory_differs(vmi, status) || links_differ(vmi, status) || volumes_differ(status);
+	return vcpus_differ(vmi, status) || memory_differs(vmi, status) || cards_differ(vmi, status) || volumes_differ(status);
 }
 
 static void
@@ -181,6 +218,8 @@ vmi_live_note(struct daemon *daemon, const struct object *object, struct vmi_sta
 struct live {
 	struct daemon *daemon;
 	char *namespace, *name, *uid, *host;
+	size_t interface;  /* how far it is with telling the DHCP server */
+	char *mac, *ip;    /* that it is being told */
 	bool sent;
 	json_t *result;
 };
@@ -192,6 +231,8 @@ live_free(struct live *l)
 	g_free(l->name);
 	g_free(l->uid);
 	g_free(l->host);
+	g_free(l->mac);
+	g_free(l->ip);
 	json_decref(l->result);
 	g_free(l);
 }
@@ -225,16 +266,17 @@ live_xml(struct live *l, const struct object *object, struct error *err)
 	const struct vmi *vmi = object->value;
 	g_autofree struct domain_volume *volumes = g_new0(struct domain_volume, vmi->spec->volumes.count + 1);
 	g_autofree struct domain_interface *interfaces = g_new0(struct domain_interface, vmi->spec->domain->devices->interfaces.count + 1);
+	const struct host *host = host_find(l->daemon, l->host);
 	struct domain_input input = { .vmi = vmi, .epoch = store_epoch(l->daemon->store), .store = store_uuid(l->daemon->store),
-		.pool = l->daemon->config->pool->name, .volumes = volumes, .interfaces = interfaces };
+		.pool = l->daemon->config->pool->name, .volumes = volumes, .interfaces = interfaces,
+		.emulation = host != NULL && host->emulation };
 	struct grants_input places __attribute__((cleanup(grants_input_clear))) = { 0 };
-	const struct host *host = host_find(l->daemon, vmi->status->node_name);
 
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes)
 		input.volume_count += place(l, object, v, &volumes[input.volume_count]);
 	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
 		const struct address *a = address_find(l->daemon, l->namespace, l->name, i->name);
-		if (a != NULL)
+		if (a != NULL && vmi_interface_is_present(i))
 			interfaces[input.interface_count++] = (struct domain_interface){ i->name, a->network, a->mac, a->ip };
 	}
 	if (host != NULL)
@@ -243,42 +285,60 @@ live_xml(struct live *l, const struct object *object, struct error *err)
 }
 
 static int
+step_update(struct live *l, const struct object *object, struct job_step *step, struct error *err)
+{
+	const struct vmi *vmi = object->value;
+	g_autofree char *xml = live_xml(l, object, err), *name = domain_name(l->namespace, l->name);
+	json_t *disks, *interfaces;
+
+	if (xml == NULL)
+		return -1;
+	disks = json_array();
+	interfaces = json_array();
+	SCHEMA_EACH (struct disk, d, &vmi->spec->domain->devices->disks)
+		json_array_append_new(disks, json_string(d->name));
+	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces)
+		if (is_wanted(i))
+			json_array_append_new(interfaces, json_pack("{s:s,s:b}", "name", i->name, "up", is_up(i)));
+	step->verb = "domain-update";
+	step->args = json_pack("{s:s,s:s,s:s,s:I,s:I,s:o,s:o}", "name", name, "uid", l->uid, "xml", xml, "vcpus",
+	    (json_int_t)vmi_vcpus(vmi->spec), "memory", (json_int_t)vmi_memory(vmi->spec), "disks", disks, "interfaces", interfaces);
+	step->deadline = HOST_DEADLINE_ACTION;
+	l->sent = true;
+	return 1;
+}
+
+/* A card that comes has its address before the guest can ask for it. */
+static int
 live_next(void *context, struct job_step *step, struct error *err)
 {
 	struct live *l = context;
 	const struct object *object = live_object(l);
 	const struct vmi *vmi = object == NULL ? NULL : object->value;
-	g_autofree char *xml = NULL, *name = domain_name(l->namespace, l->name);
-	json_t *disks, *links;
 
 	if (l->sent)
 		return 0;
 	if (vmi == NULL || vmi->head.meta->deletion_timestamp != 0)
 		return error_set(err, ECANCELED, "the instance is being deleted");
-	xml = live_xml(l, object, err);
-	if (xml == NULL)
-		return -1;
-	disks = json_array();
-	links = json_array();
-	SCHEMA_EACH (struct disk, d, &vmi->spec->domain->devices->disks)
-		json_array_append_new(disks, json_string(d->name));
-	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces)
-		json_array_append_new(links, json_pack("{s:s,s:b}", "name", i->name, "up", is_up(i)));
-	step->verb = "domain-update";
-	step->args = json_pack("{s:s,s:s,s:s,s:I,s:I,s:o,s:o}", "name", name, "uid", l->uid, "xml", xml, "vcpus",
-	    (json_int_t)vmi_vcpus(vmi->spec), "memory", (json_int_t)vmi_memory(vmi->spec), "disks", disks, "interfaces", links);
-	step->deadline = HOST_DEADLINE_ACTION;
-	l->sent = true;
-	return 1;
+	while (l->interface < vmi->spec->domain->devices->interfaces.count) {
+		const struct interface *i = (const struct interface *)vmi->spec->domain->devices->interfaces.items + l->interface++;
+		int r = vmi_address_step(l->daemon, object, i, l->host, step, &l->mac, &l->ip, err);
+		if (r != 0)
+			return r;
+	}
+	return step_update(l, object, step, err);
 }
 
 static void
 live_took(void *context, const char *verb, json_t *result)
 {
 	struct live *l = context;
+	struct host *host = host_find(l->daemon, l->host);
 
-	(void)verb;
-	l->result = json_incref(result);
+	if (strcmp(verb, "domain-update") == 0)
+		l->result = json_incref(result);
+	else if (host != NULL)
+		addresses_dhcp_note(host, l->mac, l->ip);
 }
 
 /* --- its answer ----------------------------------------------------------------------------------------------------- */
@@ -317,17 +377,45 @@ take_sizes(const json_t *result, struct vmi_status *status)
 	m->guest_current = m->guest_at_boot + told_number(result, "memory.current") - boot;
 }
 
+/* A card that has gone gives its address back, unless it is to come again. */
 static void
-take_links(const json_t *result, struct vmi_status *status)
+take_gone(struct live *l, const struct vmi *vmi, struct vmi_status *status)
 {
-	SCHEMA_EACH (struct vmi_interface_status, s, &status->interfaces) {
-		const json_t *link = told(json_object_get(result, "interfaces"), s->name);
+	const struct schema *sub = NULL;
 
-		if (link == NULL)
+	schema_find(&vmi_status_schema, "interfaces", &sub);
+	for (size_t i = status->interfaces.count; i-- > 0;) {
+		const struct vmi_interface_status *s = (const struct vmi_interface_status *)status->interfaces.items + i;
+		const struct interface *wanted = find_interface(vmi, s->name);
+
+		if (told(json_object_get(l->result, "interfaces"), s->name) != NULL || (wanted != NULL && wanted->sriov != NULL))
 			continue;
-		g_free(s->link_state);
-		s->link_state = g_strdup(json_is_true(json_object_get(link, "up")) ? "up" : "down");
+		if (!is_wanted(wanted))
+			addresses_release_interface(l->daemon, l->namespace, l->name, s->name);
+		schema_list_remove(&status->interfaces, sub, i);
 	}
+}
+
+static void
+take_cards(struct live *l, const struct vmi *vmi, struct vmi_status *status)
+{
+	const struct schema *sub = NULL;
+	json_t *card;
+	size_t i;
+
+	schema_find(&vmi_status_schema, "interfaces", &sub);
+	json_array_foreach (json_object_get(l->result, "interfaces"), i, card) {
+		const char *name = path_string(card, "name");
+		struct vmi_interface_status *s = find_card(status, name);
+
+		if (s == NULL) {
+			s = schema_list_add(&status->interfaces, sub);
+			s->name = g_strdup(name);
+		}
+		g_free(s->link_state);
+		s->link_state = g_strdup(json_is_true(json_object_get(card, "up")) ? "up" : "down");
+	}
+	take_gone(l, vmi, status);
 }
 
 static void
@@ -402,7 +490,7 @@ take(struct live *l, const struct object *object, const struct error *error)
 
 	if (error == NULL) {
 		take_sizes(l->result, status);
-		take_links(l->result, status);
+		take_cards(l, object->value, status);
 		take_volumes(l, object, status);
 		take_problems(l, object, status);
 	} else {

@@ -155,25 +155,32 @@ extra_source(const struct vmi *vmi, enum extra extra)
 
 /* --- start --------------------------------------------------------------------------------------------------------- */
 
-/* 0: the DHCP server has the entry already. */
-static int
-step_interface(struct life *l, const struct interface *i, struct job_step *step, struct error *err)
+bool
+vmi_interface_is_present(const struct interface *interface)
 {
-	const struct address *a = address_ensure(l->daemon, l->namespace, l->name, i->name, i->mac_address, err);
+	return g_strcmp0(interface->state, "absent") != 0;
+}
 
-	struct host *host = host_find(l->daemon, l->host);
+int
+vmi_address_step(struct daemon *daemon, const struct object *object, const struct interface *interface, const char *host,
+    struct job_step *step, char **mac, char **ip, struct error *err)
+{
+	const struct address *a = vmi_interface_is_present(interface)
+	    ? address_ensure(daemon, object->namespace, object->name, interface->name, interface->mac_address, err)
+	    : NULL;
+	struct host *at = host_find(daemon, host);
 
 	if (a == NULL)
-		return -1;
-	if (host != NULL && addresses_dhcp_has(host, a->mac, a->ip))
+		return vmi_interface_is_present(interface) ? -1 : 0;
+	if (at != NULL && addresses_dhcp_has(at, a->mac, a->ip))
 		return 0;
-	g_free(l->mac);
-	g_free(l->ip);
-	l->mac = g_strdup(a->mac);
-	l->ip = g_strdup(a->ip);
+	g_free(*mac);
+	g_free(*ip);
+	*mac = g_strdup(a->mac);
+	*ip = g_strdup(a->ip);
 	step->verb = "network-host-set";
-	step->args = json_pack("{s:s,s:s,s:s,s:s}", "network", l->daemon->config->network->name, "mac", a->mac, "ip", a->ip, "name",
-	    l->name);
+	step->args = json_pack("{s:s,s:s,s:s,s:s}", "network", daemon->config->network->name, "mac", a->mac, "ip", a->ip, "name",
+	    object->name);
 	step->deadline = HOST_DEADLINE_ACTION;
 	return 1;
 }
@@ -461,6 +468,8 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 	}
 	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
 		const struct address *a = address_find(l->daemon, l->namespace, l->name, i->name);
+		if (!vmi_interface_is_present(i))
+			continue;
 		if (a == NULL)
 			return error_set(err, EAGAIN, "interface %s has no address yet", i->name);
 		interfaces[input.interface_count++] = (struct domain_interface){ i->name, a->network, a->mac, a->ip };
@@ -502,7 +511,7 @@ start_next(void *context, struct job_step *step, struct error *err)
 		return error_set(err, EPROTO, "host %s did not tell where it put volume number %u", l->host, l->paths->len + 1);
 	while (l->interface < vmi->spec->domain->devices->interfaces.count) {
 		const struct interface *i = (const struct interface *)vmi->spec->domain->devices->interfaces.items + l->interface++;
-		int r = step_interface(l, i, step, err);
+		int r = vmi_address_step(l->daemon, object, i, l->host, step, &l->mac, &l->ip, err);
 		if (r != 0)
 			return r;
 	}

@@ -11,6 +11,8 @@
 #define BLOCK (INT64_C(2) << 20)
 #define GIBIBYTE (INT64_C(1) << 30)
 
+#define INTERFACES "domain.devices.interfaces"
+
 /* One look at two specs. */
 struct comparison {
 	const json_t *running, *wanted;
@@ -98,6 +100,44 @@ take_over(json_t *under, const char *path, const json_t *from)
 		path_set(under, path, json_deep_copy(value));
 }
 
+static bool
+is_same_order(const json_t *a, const json_t *b)
+{
+	ssize_t last = -1;
+	json_t *item, *other;
+	size_t i, j;
+
+	json_array_foreach ((json_t *)(uintptr_t)a, i, item)
+		json_array_foreach ((json_t *)(uintptr_t)b, j, other)
+			if (g_strcmp0(name_of(item), name_of(other)) == 0) {
+				if ((ssize_t)j < last)
+					return false;
+				last = (ssize_t)j;
+			}
+	return true;
+}
+
+/* The template's order, unless it puts what was there before in another one: that is another machine. */
+static void
+arrange(struct comparison *c, const char *path)
+{
+	json_t *list = list_at(c->next, path), *wanted = list_at(c->wanted, path), *arranged, *item;
+	size_t i;
+
+	if (list == NULL)
+		return;
+	json_array_foreach (list, i, item)
+		if (named(wanted, name_of(item)) == NULL)
+			return;
+	if (!is_same_order(list_at(c->running, path), wanted))
+		return;
+	arranged = json_array();
+	json_array_foreach (wanted, i, item)
+		if (named(list, name_of(item)) != NULL)
+			json_array_append(arranged, named(list, name_of(item)));
+	path_set(c->next, path, arranged);
+}
+
 static void
 restart(struct comparison *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -111,7 +151,7 @@ restart(struct comparison *c, const char *format, ...)
 	va_end(ap);
 }
 
-/* --- where it may run, links ---------------------------------------------------------------------------------------- */
+/* --- where it may run, network cards -------------------------------------------------------------------------------- */
 
 /* They count when a host is chosen the next time. */
 static void
@@ -131,18 +171,81 @@ is_link_state(const json_t *interface)
 	return state == NULL || *state == '\0' || strcmp(state, "up") == 0 || strcmp(state, "down") == 0;
 }
 
-static void
-update_links(struct comparison *c)
+static bool
+is_absent(const json_t *interface)
 {
-	json_t *interfaces = list_at(c->next, "domain.devices.interfaces"), *interface;
+	return g_strcmp0(path_string(interface, "state"), "absent") == 0;
+}
+
+static const struct interface *
+find_interface(const struct vmi_spec *spec, const char *name)
+{
+	SCHEMA_EACH (struct interface, i, &spec->domain->devices->interfaces)
+		if (g_strcmp0(i->name, name) == 0)
+			return i;
+	return NULL;
+}
+
+/* A card that may come and go: not the one on the default network, and no part of a card of the host's. */
+static bool
+is_pluggable(const struct vmi_spec *spec, const char *name)
+{
+	const struct interface *i = find_interface(spec, name);
+	const struct network *network = i == NULL ? NULL : vmi_network(spec, name);
+
+	return network != NULL && network->multus != NULL && !network->multus->is_default && i->sriov == NULL;
+}
+
+/* The card with its network as the template has them; appended when it is not there yet. */
+static void
+put_card(struct comparison *c, const char *name)
+{
+	static const char *const paths[] = { INTERFACES, "networks" };
+
+	for (size_t p = 0; p < G_N_ELEMENTS(paths); p++) {
+		json_t *list = ensure_list(c->next, paths[p]), *wanted = named(list_at(c->wanted, paths[p]), name), *item;
+		size_t i;
+
+		json_array_foreach (list, i, item)
+			if (g_strcmp0(name_of(item), name) == 0)
+				break;
+		if (i < json_array_size(list))
+			json_array_set_new(list, i, json_deep_copy(wanted));
+		else
+			json_array_append_new(list, json_deep_copy(wanted));
+	}
+}
+
+/* A card that the instance has: its link may go down, it may go and come back; one that has gone may be forgotten. */
+static void
+update_card(struct comparison *c, json_t *interface, const char *name)
+{
+	const json_t *other = named(list_at(c->wanted, INTERFACES), name);
+
+	if (other == NULL && is_absent(interface)) {
+		remove_named(list_at(c->next, INTERFACES), name);
+		remove_named(list_at(c->next, "networks"), name);
+	} else if (other != NULL && is_absent(interface) && is_pluggable(c->to, name)) {
+		put_card(c, name);
+	} else if (other != NULL && ((is_link_state(interface) && is_link_state(other)) || (is_absent(other) && is_pluggable(c->is, name)))) {
+		take_over(interface, "state", other);
+	}
+}
+
+static void
+update_cards(struct comparison *c)
+{
+	const json_t *running = list_at(c->running, INTERFACES), *wanted = list_at(c->wanted, INTERFACES);
+	json_t *interface;
 	size_t i;
 
-	json_array_foreach (interfaces, i, interface) {
-		const json_t *other = named(list_at(c->wanted, "domain.devices.interfaces"), name_of(interface));
-
-		if (other != NULL && is_link_state(interface) && is_link_state(other))
-			take_over(interface, "state", other);
-	}
+	json_array_foreach ((json_t *)(uintptr_t)running, i, interface)
+		update_card(c, named(list_at(c->next, INTERFACES), name_of(interface)), name_of(interface));
+	json_array_foreach ((json_t *)(uintptr_t)wanted, i, interface)
+		if (named(running, name_of(interface)) == NULL && is_pluggable(c->to, name_of(interface)))
+			put_card(c, name_of(interface));
+	arrange(c, INTERFACES);
+	arrange(c, "networks");
 }
 
 /* --- disks ---------------------------------------------------------------------------------------------------------- */
@@ -181,12 +284,13 @@ find_disk(const struct vmi_spec *spec, const char *name)
 	return NULL;
 }
 
+/* What a memory dump is written to is no disk of the guest's. */
 static bool
 may_come_and_go(const struct vmi_spec *spec, const char *name)
 {
 	const struct volume *v = vmi_volume(spec, name);
 
-	return v != NULL && volume_is_hotpluggable(v);
+	return v != NULL && (v->memory_dump != NULL || volume_is_hotpluggable(v));
 }
 
 /* A drive whose medium may change; it may be empty. */
@@ -214,9 +318,9 @@ plug_in(struct comparison *c, const json_t *volume)
 	const struct disk *disk = find_disk(c->to, name);
 	g_autofree char *refusal = NULL;
 
-	if (disk == NULL)
+	if (disk == NULL && vmi_volume(c->to, name)->memory_dump == NULL)
 		return;
-	if (find_disk(c->is, name) == NULL) {
+	if (disk != NULL && find_disk(c->is, name) == NULL) {
 		refusal = disk_hotplug_refusal(disk);
 		if (refusal != NULL) {
 			restart(c, "%s", refusal);
@@ -244,42 +348,6 @@ swap_sources(struct comparison *c)
 	}
 }
 
-static bool
-is_same_order(const json_t *a, const json_t *b)
-{
-	ssize_t last = -1;
-	json_t *item, *other;
-	size_t i, j;
-
-	json_array_foreach ((json_t *)(uintptr_t)a, i, item)
-		json_array_foreach ((json_t *)(uintptr_t)b, j, other)
-			if (g_strcmp0(name_of(item), name_of(other)) == 0) {
-				if ((ssize_t)j < last)
-					return false;
-				last = (ssize_t)j;
-			}
-	return true;
-}
-
-/* The template's order, unless it puts what was there before in another one: that is another machine. */
-static void
-arrange(struct comparison *c, const char *path)
-{
-	json_t *list = list_at(c->next, path), *wanted = list_at(c->wanted, path), *arranged, *item;
-	size_t i;
-
-	json_array_foreach (list, i, item)
-		if (named(wanted, name_of(item)) == NULL)
-			return;
-	if (!is_same_order(list_at(c->running, path), wanted))
-		return;
-	arranged = json_array();
-	json_array_foreach (wanted, i, item)
-		if (named(list, name_of(item)) != NULL)
-			json_array_append(arranged, named(list, name_of(item)));
-	path_set(c->next, path, arranged);
-}
-
 static void
 update_disks(struct comparison *c)
 {
@@ -294,10 +362,8 @@ update_disks(struct comparison *c)
 	json_array_foreach ((json_t *)(uintptr_t)wanted, i, volume)
 		if (named(running, name_of(volume)) == NULL && may_come_and_go(c->to, name_of(volume)))
 			plug_in(c, volume);
-	if (list_at(c->next, "volumes") != NULL)
-		arrange(c, "volumes");
-	if (list_at(c->next, "domain.devices.disks") != NULL)
-		arrange(c, "domain.devices.disks");
+	arrange(c, "volumes");
+	arrange(c, "domain.devices.disks");
 }
 
 /* --- processors, memory --------------------------------------------------------------------------------------------- */
@@ -457,7 +523,7 @@ live_update_plan(const json_t *running, const json_t *wanted, int64_t boot_memor
 	if (c.boot_memory == 0)
 		c.boot_memory = vmi_memory(c.is);
 	update_placement(&c);
-	update_links(&c);
+	update_cards(&c);
 	update_disks(&c);
 	update_rest(&c);
 	schema_free(&vmi_spec_schema, c.is);

@@ -182,13 +182,13 @@ domain_is_pc(const struct vmi_spec *spec)
 	return g_strcmp0(spec->architecture, "s390x") != 0 && g_strcmp0(spec->architecture, "arm64") != 0;
 }
 
-/* The disks that may come and go, below nothing but what says whose they are. */
+/* The disks and network cards that may come and go, below nothing but what says whose they are. */
 static int
 build_live(struct domain_build *b, struct error *err)
 {
 	add_metadata(b);
 	b->devices = xml_add(b->xml, b->domain, "devices", NULL);
-	return domain_add_live_disks(b, err);
+	return domain_add_live_disks(b, err) < 0 || domain_add_interfaces(b, err) < 0 ? -1 : 0;
 }
 
 static char *

@@ -18,8 +18,9 @@ enum { KIBIBYTE = 1024, BLOCK_KIB = 2048 };
 /* One look at a domain and what is wanted of it. */
 struct update {
 	virDomainPtr domain;
-	xmlDoc *live, *wanted; /* wanted: only the disks that may come and go, and the metadata */
+	xmlDoc *live, *wanted; /* wanted: only the disks and network cards that may come and go, and the metadata */
 	const json_t *disks;   /* names of all that it is to have */
+	const json_t *interfaces; /* [{"name","up"}], all that it is to have */
 	json_t *problems;
 };
 
@@ -116,7 +117,7 @@ change_device(struct update *u, xmlNodePtr node)
 	return virDomainUpdateDeviceFlags(u->domain, text, VIR_DOMAIN_AFFECT_LIVE);
 }
 
-/* --- processors, memory, links -------------------------------------------------------------------------------------- */
+/* --- processors, memory --------------------------------------------------------------------------------------------- */
 
 static void
 update_vcpus(struct update *u, int vcpus)
@@ -194,6 +195,49 @@ update_memory(struct update *u, int64_t bytes)
 	}
 }
 
+/* --- devices that come and go --------------------------------------------------------------------------------------- */
+
+/* The guest may have let go of it since the XML was read. */
+static bool
+is_there(const struct update *u, const char *kind, const char *name)
+{
+	g_autoptr(xmlDoc) now = NULL;
+	char *text = virDomainGetXMLDesc(u->domain, 0);
+
+	now = text == NULL ? NULL : host_xml_take(text, NULL);
+	return now == NULL || find_device(now, kind, name) != NULL;
+}
+
+/* The guest has to let go of it, which takes its time; being asked twice is no harm. */
+static void
+unplug(struct update *u, const char *kind, const char *name)
+{
+	g_autofree char *alias = g_strdup_printf("ua-%s", name);
+	struct error err = { 0 };
+	int code;
+
+	if (virDomainDetachDeviceAlias(u->domain, alias, VIR_DOMAIN_AFFECT_LIVE) == 0)
+		return;
+	code = virGetLastErrorCode();
+	host_error(&err, "cannot unplug %s %s of domain %s", kind, name, virDomainGetName(u->domain));
+	if (code != VIR_ERR_DEVICE_MISSING && code != VIR_ERR_OPERATION_FAILED && is_there(u, kind, name))
+		problem(u, kind, name, &err);
+}
+
+static void
+plug(struct update *u, xmlNodePtr node, const char *kind, const char *name)
+{
+	g_autofree char *text = node_text(node);
+	struct error err = { 0 };
+
+	if (virDomainAttachDeviceFlags(u->domain, text, VIR_DOMAIN_AFFECT_LIVE) == 0)
+		return;
+	host_error(&err, "cannot plug %s %s into domain %s", kind, name, virDomainGetName(u->domain));
+	problem(u, kind, name, &err);
+}
+
+/* --- network cards -------------------------------------------------------------------------------------------------- */
+
 static bool
 is_up(xmlNodePtr interface)
 {
@@ -217,6 +261,44 @@ update_link(struct update *u, const char *name, bool up)
 	if (change_device(u, node) < 0) {
 		host_error(&err, "cannot set the link of interface %s of domain %s", name, virDomainGetName(u->domain));
 		problem(u, "interface", name, &err);
+	}
+}
+
+static const json_t *
+find_named(const json_t *list, const char *name)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach ((json_t *)(uintptr_t)list, i, item)
+		if (g_strcmp0(json_string_value(json_object_get(item, "name")), name) == 0)
+			return item;
+	return NULL;
+}
+
+static void
+unplug_interfaces(struct update *u)
+{
+	g_autoptr(GPtrArray) nodes = host_xml_nodes(u->live, "/domain/devices/interface");
+
+	for (guint i = 0; i < nodes->len; i++) {
+		g_autofree char *name = name_of(nodes->pdata[i]);
+
+		if (name != NULL && find_named(u->interfaces, name) == NULL)
+			unplug(u, "interface", name);
+	}
+}
+
+static void
+plug_interfaces(struct update *u)
+{
+	g_autoptr(GPtrArray) nodes = host_xml_nodes(u->wanted, "/domain/devices/interface");
+
+	for (guint i = 0; i < nodes->len; i++) {
+		g_autofree char *name = name_of(nodes->pdata[i]);
+
+		if (name != NULL && find_named(u->interfaces, name) != NULL && find_device(u->live, "interface", name) == NULL)
+			plug(u, nodes->pdata[i], "interface", name);
 	}
 }
 
@@ -258,22 +340,6 @@ is_listed(const json_t *names, const char *name)
 	return false;
 }
 
-/* The guest has to let go of it, which takes its time; being asked twice is no harm. */
-static void
-unplug(struct update *u, const char *name)
-{
-	g_autofree char *alias = g_strdup_printf("ua-%s", name);
-	struct error err = { 0 };
-	int code;
-
-	if (virDomainDetachDeviceAlias(u->domain, alias, VIR_DOMAIN_AFFECT_LIVE) == 0)
-		return;
-	code = virGetLastErrorCode();
-	host_error(&err, "cannot unplug disk %s of domain %s", name, virDomainGetName(u->domain));
-	if (code != VIR_ERR_DEVICE_MISSING && code != VIR_ERR_OPERATION_FAILED)
-		problem(u, "disk", name, &err);
-}
-
 /* The drive stays as it is, with its lock and its letter; only what lies in it changes. */
 static void
 change_medium(struct update *u, xmlNodePtr drive, xmlNodePtr wanted, const char *name)
@@ -308,11 +374,11 @@ unplug_disks(struct update *u)
 		if (name == NULL)
 			continue;
 		if (!is_listed(u->disks, name))
-			unplug(u, name);
+			unplug(u, "disk", name);
 		else if (wanted != NULL && !is_same_source(nodes->pdata[i], wanted) && is_drive(nodes->pdata[i]))
 			change_medium(u, nodes->pdata[i], wanted, name);
 		else if (wanted != NULL && !is_same_source(nodes->pdata[i], wanted))
-			unplug(u, name);
+			unplug(u, "disk", name);
 	}
 }
 
@@ -350,8 +416,7 @@ plug_disks(struct update *u, struct error *err)
 	g_autoptr(GPtrArray) nodes = host_xml_nodes(u->wanted, "/domain/devices/disk");
 
 	for (guint i = 0; i < nodes->len; i++) {
-		g_autofree char *name = name_of(nodes->pdata[i]), *text = NULL;
-		struct error why = { 0 };
+		g_autofree char *name = name_of(nodes->pdata[i]);
 
 		/* A drive cannot be plugged in; each disk may have taken a letter. */
 		if (read_live(u, err) < 0)
@@ -359,11 +424,7 @@ plug_disks(struct update *u, struct error *err)
 		if (name == NULL || is_drive(nodes->pdata[i]) || find_device(u->live, "disk", name) != NULL)
 			continue;
 		choose_target(u, nodes->pdata[i]);
-		text = node_text(nodes->pdata[i]);
-		if (virDomainAttachDeviceFlags(u->domain, text, VIR_DOMAIN_AFFECT_LIVE) < 0) {
-			host_error(&why, "cannot plug disk %s into domain %s", name, virDomainGetName(u->domain));
-			problem(u, "disk", name, &why);
-		}
+		plug(u, nodes->pdata[i], "disk", name);
 	}
 	return 0;
 }
@@ -379,7 +440,7 @@ strip_namespace(xmlNodePtr node)
 		strip_namespace(c);
 }
 
-/* Before a disk comes: a daemon that has lost its store must find out whose it is. */
+/* Before a disk or a card comes: a daemon that has lost its store must find out whose it is. */
 static int
 update_metadata(struct update *u, struct error *err)
 {
@@ -418,7 +479,7 @@ tell_disks(const struct update *u)
 }
 
 static json_t *
-tell_links(const struct update *u)
+tell_interfaces(const struct update *u)
 {
 	g_autoptr(GPtrArray) nodes = host_xml_nodes(u->live, "/domain/devices/interface");
 	json_t *list = json_array();
@@ -440,11 +501,11 @@ tell(const struct update *u)
 
 	return json_pack("{s:i,s:{s:I,s:I,s:I},s:o,s:o,s:O}", "vcpus", virDomainGetVcpusFlags(u->domain, VIR_DOMAIN_AFFECT_LIVE),
 	    "memory", "boot", (json_int_t)(boot * KIBIBYTE), "requested", (json_int_t)((boot + requested) * KIBIBYTE), "current",
-	    (json_int_t)((boot + current) * KIBIBYTE), "disks", tell_disks(u), "interfaces", tell_links(u), "problems", u->problems);
+	    (json_int_t)((boot + current) * KIBIBYTE), "disks", tell_disks(u), "interfaces", tell_interfaces(u), "problems", u->problems);
 }
 
 static int
-update_all(struct update *u, int vcpus, int64_t memory, const json_t *links, struct error *err)
+update_all(struct update *u, int vcpus, int64_t memory, struct error *err)
 {
 	json_t *link;
 	size_t i;
@@ -453,10 +514,14 @@ update_all(struct update *u, int vcpus, int64_t memory, const json_t *links, str
 		return -1;
 	update_vcpus(u, vcpus);
 	update_memory(u, memory);
-	json_array_foreach ((json_t *)(uintptr_t)links, i, link)
+	json_array_foreach ((json_t *)(uintptr_t)u->interfaces, i, link)
 		update_link(u, json_string_value(json_object_get(link, "name")), json_is_true(json_object_get(link, "up")));
+	unplug_interfaces(u);
 	unplug_disks(u);
-	if (update_metadata(u, err) < 0 || plug_disks(u, err) < 0)
+	if (update_metadata(u, err) < 0)
+		return -1;
+	plug_interfaces(u);
+	if (plug_disks(u, err) < 0)
 		return -1;
 	return read_live(u, err);
 }
@@ -465,13 +530,13 @@ static json_t *
 run_update(struct host_call *call, struct error *err)
 {
 	const char *name, *uid, *xml;
-	json_t *disks, *links, *answer = NULL;
+	json_t *disks, *interfaces, *answer = NULL;
 	json_int_t memory;
 	struct update u = { 0 };
 	int vcpus;
 
 	if (host_args(call, err, "{s:s,s:s,s:s,s:i,s:I,s:o,s:o}", "name", &name, "uid", &uid, "xml", &xml, "vcpus", &vcpus, "memory",
-	        &memory, "disks", &disks, "interfaces", &links) < 0)
+	        &memory, "disks", &disks, "interfaces", &interfaces) < 0)
 		return NULL;
 	g_autoptr(virDomain) domain = host_domain_get(call->connection, name, uid, err);
 	g_autofree char *fitted = domain == NULL ? NULL : host_fit(call->connection, xml, err);
@@ -481,8 +546,9 @@ run_update(struct host_call *call, struct error *err)
 		error_set(err, ENOENT, "domain %s does not run", name);
 		return NULL;
 	}
-	u = (struct update){ .domain = domain, .wanted = host_xml_parse(fitted, err), .disks = disks, .problems = json_array() };
-	if (u.wanted != NULL && update_all(&u, vcpus, memory, links, err) == 0)
+	u = (struct update){ .domain = domain, .wanted = host_xml_parse(fitted, err), .disks = disks, .interfaces = interfaces,
+		.problems = json_array() };
+	if (u.wanted != NULL && update_all(&u, vcpus, memory, err) == 0)
 		answer = tell(&u);
 	g_clear_pointer(&u.live, xmlFreeDoc);
 	g_clear_pointer(&u.wanted, xmlFreeDoc);

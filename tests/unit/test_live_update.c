@@ -61,6 +61,10 @@ edit(json_t *spec, const char *line)
 #define GROWN "a non-live-updatable field was changed in the template spec: "
 #define PVC(name, claim) "{name: " name ", persistentVolumeClaim: {claimName: " claim ", hotpluggable: true}}"
 
+#define CARD(n, name) "domain.devices.interfaces[" #n "] = {name: " name ", bridge: {}}"
+#define ABSENT(n, name) "domain.devices.interfaces[" #n "] = {name: " name ", bridge: {}, state: absent}"
+#define NETWORK(n, name) "networks[" #n "] = {name: " name ", multus: {networkName: " name "-net}}"
+
 /* What runs (edits to RUNNING), what is edited then; what is live of that (a path and its value, or NULL), and what is told. */
 static const struct {
 	const char *before[2], *edits[3];
@@ -107,6 +111,34 @@ static const struct {
 	{ .edits = { "domain.devices.interfaces[0].state = absent" }, .path = "domain.devices.interfaces[0].state",
 	    .restart = GROWN "domain.devices.interfaces[0].state" },
 	{ .edits = { "domain.devices.interfaces[0].model = e1000" }, .restart = GROWN "domain.devices.interfaces[0].model" },
+	/* Cards on other networks come and go. */
+	{ .edits = { CARD(1, "lan"), NETWORK(1, "lan") }, .path = "domain.devices.interfaces[1].name", .value = "lan" },
+	{ .edits = { CARD(1, "lan"), NETWORK(1, "lan") }, .path = "networks[1].multus.networkName", .value = "lan-net" },
+	{ .edits = { CARD(1, "lan"), NETWORK(1, "lan"), "hostname = other" }, .path = "domain.devices.interfaces[1].name", .value = "lan",
+	    .restart = GROWN "hostname" },
+	{ .edits = { "domain.devices.interfaces[1] = {name: vf, sriov: {}}", NETWORK(1, "vf") }, .path = "domain.devices.interfaces[1]",
+	    .restart = GROWN "domain.devices.interfaces[1]" },
+	{ .before = { "networks = [{name: other, multus: {networkName: o}}]", "domain.devices.interfaces = [{name: other, bridge: {}}]" },
+	    .edits = { "networks[1] = {name: default, pod: {}}", "domain.devices.interfaces[1] = {name: default, masquerade: {}}" },
+	    .path = "domain.devices.interfaces[1]", .restart = GROWN "domain.devices.interfaces[1]" },
+	{ .before = { CARD(1, "lan"), NETWORK(1, "lan") }, .edits = { "domain.devices.interfaces[1].state = absent" },
+	    .path = "domain.devices.interfaces[1].state", .value = "absent" },
+	{ .before = { CARD(1, "lan"), NETWORK(1, "lan") }, .edits = { "domain.devices.interfaces[1] -", "networks[1] -" },
+	    .path = "domain.devices.interfaces[1].name", .value = "lan", .restart = GROWN "domain.devices.interfaces[1]" },
+	{ .before = { ABSENT(1, "lan"), NETWORK(1, "lan") }, .edits = { "domain.devices.interfaces[1] -", "networks[1] -" },
+	    .path = "domain.devices.interfaces[1]" },
+	{ .before = { ABSENT(1, "lan"), NETWORK(1, "lan") }, .edits = { "domain.devices.interfaces[1] -", "networks[1] -" },
+	    .path = "networks[1]" },
+	{ .before = { ABSENT(1, "lan"), NETWORK(1, "lan") },
+	    .edits = { "domain.devices.interfaces[1] = {name: lan, bridge: {}, model: e1000}" },
+	    .path = "domain.devices.interfaces[1].model", .value = "e1000" },
+	{ .before = { CARD(1, "lan"), NETWORK(1, "lan") }, .edits = { "networks[1].multus.networkName = other" },
+	    .path = "networks[1].multus.networkName", .value = "lan-net", .restart = GROWN "networks[1].multus.networkName" },
+	/* What a memory dump is written to is none of the guest's. */
+	{ .edits = { "volumes[2] = {name: dump, memoryDump: {claimName: d, hotpluggable: true}}" },
+	    .path = "volumes[2].memoryDump.claimName", .value = "d" },
+	{ .before = { "volumes[2] = {name: dump, memoryDump: {claimName: d, hotpluggable: true}}" }, .edits = { "volumes[2] -" },
+	    .path = "volumes[2]" },
 	/* A link does not wait for what does. */
 	{ .edits = { "domain.devices.interfaces[0].state = down", "hostname = other" }, .path = "domain.devices.interfaces[0].state",
 	    .value = "down", .restart = GROWN "hostname" },
