@@ -58,6 +58,9 @@ libsolovirt_a_SOURCES += \
 	daemon/objects.c daemon/objects.h \
 	daemon/queue.c daemon/queue.h \
 	daemon/steady.c \
+	daemon/verb_memory_dump.c daemon/verb_memory_dump.h \
+	daemon/verb_options.c \
+	daemon/verb_volumes.c daemon/verb_volumes.h \
 	daemon/verbs.c daemon/verbs.h \
 	daemon/controllers/adopt.c daemon/controllers/adopt.h \
 	daemon/controllers/agent_commands.c daemon/controllers/agent_commands.h \
@@ -80,6 +83,7 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/vm.c \
 	daemon/controllers/vm_plan.c daemon/controllers/vm_plan.h \
 	daemon/controllers/vmi.c daemon/controllers/vmi.h \
+	daemon/controllers/memory_dump.c daemon/controllers/memory_dump.h \
 	daemon/controllers/vmi_live.c daemon/controllers/vmi_live.h \
 	daemon/controllers/vmi_log.c \
 	daemon/controllers/vmi_media.c daemon/controllers/vmi_media.h \

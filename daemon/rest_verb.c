@@ -71,11 +71,13 @@ rest_verb(struct rest_call *call)
 		return;
 	object = target(call);
 	if (object != NULL) {
+		if (rest_dry_run(call, body) && body == NULL)
+			body = json_pack("{s:[s]}", "dryRun", "All");
 		rc = verb->run(call->rest->daemon, object, body, &err);
 		if (rc < 0)
 			refuse(call, &err);
 		else
-			rest_answer_durable(call, kind_id(call->kind) == KIND_VMI ? 200 : 202, NULL);
+			rest_answer_durable(call, verb->code != 0 ? verb->code : kind_id(call->kind) == KIND_VMI ? 200 : 202, NULL);
 	}
 	json_decref(body);
 }

@@ -1,4 +1,4 @@
-/* Subresource verbs: start, stop, restart, pause, unpause (fact sheet, sections 2.2 and 8). */
+/* Subresource verbs: start, stop, restart, pause, unpause (fact sheet, sections 2.2 and 8), and the table of all. */
 #include "config.h"
 
 #include <errno.h>
@@ -12,6 +12,8 @@
 #include "daemon/controllers/vmi.h"
 #include "daemon/host.h"
 #include "daemon/objects.h"
+#include "daemon/verb_memory_dump.h"
+#include "daemon/verb_volumes.h"
 #include "daemon/verbs.h"
 #include "src/api/vm.h"
 #include "src/base/error.h"
@@ -35,9 +37,9 @@ is_live(const struct vmi *vmi)
 }
 
 static int
-patch(struct daemon *daemon, const struct object *object, json_t *change, struct error *err)
+patch(struct daemon *daemon, const struct object *object, json_t *change, const json_t *body, struct error *err)
 {
-	int r = objects_patch(daemon, object, change, err) == NULL ? -1 : 0;
+	int r = verb_is_dry_run(body) || objects_patch(daemon, object, change, err) != NULL ? 0 : -1;
 
 	json_decref(change);
 	return r;
@@ -45,13 +47,14 @@ patch(struct daemon *daemon, const struct object *object, json_t *change, struct
 
 /* The spec's own way to say it is kept: a machine with "running" keeps "running". */
 static int
-set_strategy(struct daemon *daemon, const struct object *object, bool run, struct error *err)
+set_strategy(struct daemon *daemon, const struct object *object, bool run, const json_t *body, struct error *err)
 {
 	const struct vm *vm = object->value;
 
 	if (vm->spec->running != TRISTATE_UNSET)
-		return patch(daemon, object, json_pack("{s:{s:b},s:{s:n}}", "spec", "running", run, "status", "startFailure"), err);
-	return patch(daemon, object, json_pack("{s:{s:s},s:{s:n}}", "spec", "runStrategy", run ? "Always" : "Halted", "status", "startFailure"), err);
+		return patch(daemon, object, json_pack("{s:{s:b},s:{s:n}}", "spec", "running", run, "status", "startFailure"), body, err);
+	return patch(daemon, object, json_pack("{s:{s:s},s:{s:n}}", "spec", "runStrategy", run ? "Always" : "Halted", "status", "startFailure"), body,
+	    err);
 }
 
 static json_t *
@@ -68,9 +71,9 @@ request(const char *action, const char *uid, bool paused)
 
 /* Replaces what was asked for before; a fresh request also ends the waiting after failed starts. */
 static int
-set_requests(struct daemon *daemon, const struct object *object, json_t *requests, struct error *err)
+set_requests(struct daemon *daemon, const struct object *object, json_t *requests, const json_t *body, struct error *err)
 {
-	return patch(daemon, object, json_pack("{s:{s:o,s:n}}", "status", "stateChangeRequests", requests, "startFailure"), err);
+	return patch(daemon, object, json_pack("{s:{s:o,s:n}}", "status", "stateChangeRequests", requests, "startFailure"), body, err);
 }
 
 /* --- machines ------------------------------------------------------------------------------------------------------ */
@@ -89,11 +92,11 @@ run_start(struct daemon *daemon, const struct object *object, const json_t *body
 		return error_set(err, EBUSY, "%s does not support manual start requests", run_strategy_words[strategy]);
 	if (strategy == RUN_RERUN_ON_FAILURE && vmi != NULL && vmi->status->phase == VMI_FAILED)
 		return error_set(err, EBUSY, "RerunOnFailure does not support starting VM from failed state");
-	if (strategy == RUN_HALTED && paused && set_requests(daemon, object, json_pack("[o]", request("Start", NULL, true)), err) != 0)
+	if (strategy == RUN_HALTED && paused && set_requests(daemon, object, json_pack("[o]", request("Start", NULL, true)), body, err) != 0)
 		return -1;
 	if (strategy == RUN_HALTED)
-		return set_strategy(daemon, store_get(daemon->store, KIND_VM, object->namespace, object->name), true, err);
-	return set_requests(daemon, object, json_pack("[o]", request("Start", NULL, paused)), err);
+		return set_strategy(daemon, store_get(daemon->store, KIND_VM, object->namespace, object->name), true, body, err);
+	return set_requests(daemon, object, json_pack("[o]", request("Start", NULL, paused)), body, err);
 }
 
 /* A grace that the request names counts for the instance that is being stopped. */
@@ -101,7 +104,7 @@ static int
 shorten_grace(struct daemon *daemon, const struct object *instance, const json_t *body, struct error *err)
 {
 	const json_t *grace = json_object_get(body, "gracePeriod");
-	const struct delete_options options = { .grace_period_seconds = json_integer_value(grace) };
+	const struct delete_options options = { .grace_period_seconds = json_integer_value(grace), .dry_run = verb_is_dry_run(body) };
 
 	return json_is_integer(grace) ? objects_delete(daemon, instance, &options, NULL, err) : 0;
 }
@@ -122,8 +125,8 @@ run_stop(struct daemon *daemon, const struct object *object, const json_t *body,
 	if (instance != NULL && shorten_grace(daemon, instance, body, err) != 0)
 		return -1;
 	if (strategy == RUN_ALWAYS || strategy == RUN_ONCE)
-		return set_strategy(daemon, object, false, err);
-	return strategy == RUN_HALTED ? 0 : set_requests(daemon, object, json_pack("[o]", request("Stop", instance->uid, false)), err);
+		return set_strategy(daemon, object, false, body, err);
+	return strategy == RUN_HALTED ? 0 : set_requests(daemon, object, json_pack("[o]", request("Stop", instance->uid, false)), body, err);
 }
 
 static int
@@ -133,13 +136,13 @@ run_restart(struct daemon *daemon, const struct object *object, const json_t *bo
 	const struct vmi *vmi = instance_of(daemon, object, &instance);
 	enum run_strategy strategy = vm_run_strategy(object->value);
 	const json_t *grace = json_object_get(body, "gracePeriodSeconds");
-	const struct delete_options options = { .grace_period_seconds = json_integer_value(grace) };
+	const struct delete_options options = { .grace_period_seconds = json_integer_value(grace), .dry_run = verb_is_dry_run(body) };
 
 	if (strategy == RUN_HALTED || strategy == RUN_ONCE)
 		return error_set(err, EBUSY, "%s does not support manual restart requests", run_strategy_words[strategy]);
 	if (!is_live(vmi))
 		return error_set(err, EBUSY, "VM is not running: %s", object->name);
-	if (set_requests(daemon, object, json_pack("[o,o]", request("Stop", instance->uid, false), request("Start", NULL, false)), err) != 0)
+	if (set_requests(daemon, object, json_pack("[o,o]", request("Stop", instance->uid, false), request("Start", NULL, false)), body, err) != 0)
 		return -1;
 	return json_is_integer(grace) ? objects_delete(daemon, instance, &options, NULL, err) : 0;
 }
@@ -184,14 +187,14 @@ running_host(struct daemon *daemon, const struct object *object, struct error *e
 }
 
 static int
-post(struct daemon *daemon, const struct object *object, const char *verb, struct error *err)
+post(struct daemon *daemon, const struct object *object, const char *verb, const json_t *body, struct error *err)
 {
 	struct host *host = running_host(daemon, object, err);
 	g_autofree char *domain = domain_name(object->namespace, object->name);
 	struct telling *t;
 
-	if (host == NULL)
-		return -1;
+	if (host == NULL || verb_is_dry_run(body))
+		return host == NULL ? -1 : 0;
 	t = g_new0(struct telling, 1);
 	*t = (struct telling){ daemon, g_strdup(object->namespace), g_strdup(object->name), verb };
 	host_call(host, verb, json_pack("{s:s,s:s}", "name", domain, "uid", object->uid), -1, HOST_DEADLINE_ACTION, on_verb, t);
@@ -206,46 +209,59 @@ is_paused(const struct object *object)
 	return condition_is_true(&vmi->status->conditions, "Paused");
 }
 
+static bool
+is_probed_from_outside(const struct vmi *vmi)
+{
+	const struct probe *probe = vmi->spec->liveness_probe;
+
+	return probe != NULL && probe->guest_agent_ping == NULL;
+}
+
 static int
 run_pause(struct daemon *daemon, const struct object *object, const json_t *body, struct error *err)
 {
-	(void)body;
+	if (is_probed_from_outside(object->value))
+		return error_set(err, EACCES, "a paused guest cannot answer its liveness probe, and one that does not is ended: only a machine "
+		    "whose probe is guestAgentPing, or that has none, can be paused");
 	if (is_paused(object))
 		return error_set(err, EBUSY, "VMI is already paused");
-	return post(daemon, object, "domain-suspend", err);
+	return post(daemon, object, "domain-suspend", body, err);
 }
 
 static int
 run_unpause(struct daemon *daemon, const struct object *object, const json_t *body, struct error *err)
 {
-	(void)body;
 	if (!is_paused(object))
 		return error_set(err, EBUSY, "VMI is not paused");
-	return post(daemon, object, "domain-resume", err);
+	return post(daemon, object, "domain-resume", body, err);
 }
 
 static int
 run_softreboot(struct daemon *daemon, const struct object *object, const json_t *body, struct error *err)
 {
-	(void)body;
-	return post(daemon, object, "domain-reboot", err);
+	return post(daemon, object, "domain-reboot", body, err);
 }
 
 static int
 run_reset(struct daemon *daemon, const struct object *object, const json_t *body, struct error *err)
 {
-	(void)body;
-	return post(daemon, object, "domain-reset", err);
+	return post(daemon, object, "domain-reset", body, err);
 }
 
 const struct verb verbs[] = {
 	{ KIND_VM, "start", "PUT", run_start },
 	{ KIND_VM, "stop", "PUT", run_stop },
 	{ KIND_VM, "restart", "PUT", run_restart },
+	{ KIND_VM, "addvolume", "PUT", verb_add_volume },
+	{ KIND_VM, "removevolume", "PUT", verb_remove_volume },
+	{ KIND_VM, "memorydump", "PUT", verb_memory_dump },
+	{ KIND_VM, "removememorydump", "PUT", verb_remove_memory_dump },
 	{ KIND_VMI, "pause", "PUT", run_pause },
 	{ KIND_VMI, "unpause", "PUT", run_unpause },
 	{ KIND_VMI, "softreboot", "PUT", run_softreboot },
 	{ KIND_VMI, "reset", "PUT", run_reset },
+	{ KIND_VMI, "addvolume", "PUT", verb_add_volume, .code = 202 },
+	{ KIND_VMI, "removevolume", "PUT", verb_remove_volume, .code = 202 },
 	{ 0 },
 };
 

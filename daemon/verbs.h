@@ -10,10 +10,15 @@ struct verb {
 	enum kind_id kind;
 	const char *name;   /* "start" */
 	const char *method; /* "PUT" */
-	/* body may be NULL.  0, or -1: ENOENT, EBUSY (409, not possible in this state), EINVAL. */
+	/* body may be NULL; with verb_is_dry_run() nothing is done.  0, or -1: ENOENT, EBUSY (409, not possible in this state),
+	 * EACCES (403, never possible with this one), EINVAL. */
 	int (*run)(struct daemon *daemon, const struct object *object, const json_t *body, struct error *err);
+	int code; /* HTTP status of success; 0: 202 for a machine, 200 for an instance */
 };
 extern const struct verb verbs[]; /* ends with a NULL name */
+
+/* The request only asks whether it could be done (dryRun: [All]). */
+bool verb_is_dry_run(const json_t *body);
 
 /* Opens the serial console of a running instance: done gets a connected, non-blocking stream socket (owned by it), or -1 and why.  Later,
  * never from inside. */

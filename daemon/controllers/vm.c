@@ -8,6 +8,7 @@
 #include "daemon/addresses.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/grants.h"
+#include "daemon/controllers/memory_dump.h"
 #include "daemon/controllers/promises.h"
 #include "daemon/controllers/vm_plan.h"
 #include "daemon/controllers/vmi.h"
@@ -618,6 +619,7 @@ put_status(struct vm_look *l, const struct disk_view *disks, struct error *err)
 	copy_conditions(l);
 	l->status->ready = condition_is_true(&l->status->conditions, "Ready");
 	r = check_restart(l, err);
+	memory_dump_follow(l->daemon, l->object, l->status, instance);
 	g_free(l->status->printable_status);
 	l->status->printable_status = g_strdup(printable_status(l, disks));
 	l->status->run_strategy = (int)vm_run_strategy(l->vm);

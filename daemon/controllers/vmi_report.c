@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/controllers/controllers.h"
+#include "daemon/controllers/memory_dump.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/controllers/vmi_media.h"
 #include "src/api/datavolume.h"
@@ -26,6 +28,13 @@ find_claim(const struct report *r, const char *name)
 	const struct object *object = store_get(r->daemon->store, KIND_CLAIM, r->object->namespace, name);
 
 	return object == NULL ? NULL : object->value;
+}
+
+static void
+set_text(char **text, const char *value)
+{
+	g_free(*text);
+	*text = g_strdup(value);
 }
 
 /* --- volumes -------------------------------------------------------------------------------------------------------- */
@@ -66,11 +75,35 @@ status_of(const struct report *r, const char *name)
 	return s;
 }
 
+/* How far the dump is that the machine was asked for. */
+static void
+fill_memory_dump(const struct report *r, struct volume_status *s, const char *claim)
+{
+	static const char *const phases[] = { [MEMORY_DUMP_ASSOCIATING] = "Pending", [MEMORY_DUMP_IN_PROGRESS] = "MemoryDumpInProgress",
+		[MEMORY_DUMP_UNMOUNTING] = "MemoryDumpCompleted", [MEMORY_DUMP_COMPLETED] = "MemoryDumpCompleted",
+		[MEMORY_DUMP_FAILED] = "MemoryDumpFailed", [MEMORY_DUMP_DISSOCIATING] = "Detaching" };
+	const struct memory_dump_request *request = memory_dump_of(r->daemon, r->object, claim);
+	const struct schema *sub = NULL;
+
+	controllers_await(r->daemon, r->object, KIND_VM, r->object->namespace, r->object->name);
+	schema_find(&vmi_status_schema, "volumeStatus.memoryDumpVolume", &sub);
+	schema_free(sub, s->memory_dump_volume);
+	s->memory_dump_volume = schema_new(sub);
+	s->memory_dump_volume->claim_name = g_strdup(claim);
+	set_text(&s->phase, request == NULL ? NULL : phases[request->phase]);
+	if (request == NULL)
+		return;
+	s->memory_dump_volume->target_file_name = g_strdup(request->file_name);
+	s->memory_dump_volume->start_timestamp = request->start_timestamp;
+	s->memory_dump_volume->end_timestamp = request->end_timestamp;
+	set_text(&s->message, request->message);
+}
+
 static void
 fill_volume(const struct report *r, const struct volume *v)
 {
 	struct volume_status *s = status_of(r, v->name);
-	const char *claim = volume_claim(v);
+	const char *claim = v->memory_dump != NULL ? v->memory_dump->claim_name : volume_claim(v);
 	const struct schema *sub = NULL;
 
 	if (s->target == NULL)
@@ -82,6 +115,8 @@ fill_volume(const struct report *r, const struct volume *v)
 	s->claim_info = claim == NULL ? NULL : schema_new(sub);
 	if (claim != NULL)
 		fill_claim(s->claim_info, claim, find_claim(r, claim));
+	if (v->memory_dump != NULL)
+		fill_memory_dump(r, s, claim);
 }
 
 static int
@@ -122,13 +157,6 @@ is_shared(void *arg, const char *name)
 	if (claim == NULL || claim->spec->access_modes == NULL)
 		return -1;
 	return g_strv_contains((const char *const *)claim->spec->access_modes, "ReadWriteMany");
-}
-
-static void
-set_text(char **text, const char *value)
-{
-	g_free(*text);
-	*text = g_strdup(value);
 }
 
 static void

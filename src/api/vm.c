@@ -75,6 +75,18 @@ static const struct schema_field start_failure_rows[] = {
 };
 static SCHEMA(start_failure_schema, struct start_failure, "VirtualMachineStartFailure", "Starts that failed.", start_failure_rows);
 
+const char *const memory_dump_phase_words[] = { "", "Associating", "InProgress", "Unmounting", "Completed", "Failed", "Dissociating", NULL };
+static const struct schema_field memory_dump_request_rows[] = {
+	{ STRING("claimName", struct memory_dump_request, claim_name), .doc = "Claim whose volume gets the guest's memory." },
+	{ ENUM("phase", struct memory_dump_request, phase, memory_dump_phase_words), .doc = "How far it is." },
+	{ TIME("startTimestamp", struct memory_dump_request, start_timestamp), .doc = "When it began." },
+	{ TIME("endTimestamp", struct memory_dump_request, end_timestamp), .doc = "When it ended." },
+	{ STRING("fileName", struct memory_dump_request, file_name), .doc = "File that holds it: the claim's volume on the host." },
+	{ STRING("message", struct memory_dump_request, message), .doc = "How much has been written, or why it failed." },
+	{ 0 },
+};
+static SCHEMA(memory_dump_request_schema, struct memory_dump_request, "VirtualMachineMemoryDumpRequest", "A memory dump that was asked for.", memory_dump_request_rows);
+
 static const struct schema_field vm_status_rows[] = {
 	{ BOOL("created", struct vm_status, created), .doc = "There is an instance." },
 	{ BOOL("ready", struct vm_status, ready), .doc = "The instance is ready." },
@@ -82,6 +94,7 @@ static const struct schema_field vm_status_rows[] = {
 	{ LIST("conditions", struct vm_status, conditions, &condition_schema), .doc = "Aspects of its state." },
 	{ LIST("stateChangeRequests", struct vm_status, state_change_requests, &state_change_schema), .doc = "Starts and stops that were asked for." },
 	{ OBJECT("startFailure", struct vm_status, start_failure, struct start_failure, &start_failure_schema), .doc = "Starts that failed." },
+	{ OBJECT("memoryDumpRequest", struct vm_status, memory_dump_request, struct memory_dump_request, &memory_dump_request_schema), .doc = "A memory dump that was asked for." },
 	{ OBJECT("instancetypeRef", struct vm_status, instancetype_ref, struct matcher_status, &matcher_status_schema), .doc = "The instancetype in use." },
 	{ OBJECT("preferenceRef", struct vm_status, preference_ref, struct matcher_status, &matcher_status_schema), .doc = "The preference in use." },
 	{ INT("observedGeneration", struct vm_status, observed_generation), .doc = "Generation that the running instance was made from." },

@@ -40,11 +40,20 @@ struct start_failure {
 	char *last_failed_vmi_uid;
 	int64_t retry_after_timestamp;
 };
+enum memory_dump_phase { MEMORY_DUMP_UNSET, MEMORY_DUMP_ASSOCIATING, MEMORY_DUMP_IN_PROGRESS, MEMORY_DUMP_UNMOUNTING, MEMORY_DUMP_COMPLETED,
+	MEMORY_DUMP_FAILED, MEMORY_DUMP_DISSOCIATING };
+extern const char *const memory_dump_phase_words[];
+struct memory_dump_request {
+	char *claim_name, *file_name, *message;
+	int phase; /* enum memory_dump_phase */
+	int64_t start_timestamp, end_timestamp;
+};
 struct vm_status {
 	bool created, ready;
 	char *printable_status;
 	struct schema_list conditions, state_change_requests;
 	struct start_failure *start_failure;
+	struct memory_dump_request *memory_dump_request;
 	struct matcher_status *instancetype_ref, *preference_ref;
 	int64_t observed_generation, desired_generation;
 	int run_strategy;

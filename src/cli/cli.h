@@ -34,6 +34,7 @@ struct command {
 	const struct option_row *options;  /* ends with a NULL name; NULL: only the global ones */
 	enum completion completion;        /* of the words behind the verb */
 	const char *const *words;          /* for COMPLETE_WORDS */
+	enum completion rest;              /* of the words behind the first; COMPLETE_NOTHING: as completion says */
 	bool hidden;                       /* not listed */
 	enum exit_code (*run)(struct cli *cli, const struct arguments *arguments);
 };

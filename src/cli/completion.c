@@ -139,7 +139,8 @@ run_complete(struct cli *cli, const struct arguments *arguments)
 	} else if (line.command == NULL) {
 		offer_verbs(&line);
 	} else {
-		offer_value(&line, line.command->completion, line.command->words);
+		bool rest = line.words->len > 0 && line.command->rest != COMPLETE_NOTHING;
+		offer_value(&line, rest ? line.command->rest : line.command->completion, line.command->words);
 	}
 	g_ptr_array_unref(line.words);
 	return EXIT_DONE;

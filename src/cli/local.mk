@@ -31,6 +31,7 @@ solovirt_SOURCES = \
 	src/cli/lifecycle.c \
 	src/cli/logs.c \
 	src/cli/manifest.c src/cli/manifest.h \
+	src/cli/memory_dump.c \
 	src/cli/scale.c \
 	src/cli/selection.c src/cli/selection.h \
 	src/cli/spool.c \
@@ -38,6 +39,7 @@ solovirt_SOURCES = \
 	src/cli/until.c src/cli/until.h \
 	src/cli/validate.c \
 	src/cli/version.c \
+	src/cli/volumes.c \
 	src/cli/wait.c
 
 # The program writes its own reference and completions.

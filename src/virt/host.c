@@ -16,7 +16,7 @@ static const char *host_uri;
 
 static const struct host_verb *const verb_tables[] = {
 	host_info_verbs,   host_domain_verbs,  host_start_verbs,   host_cpus_verbs,    host_hotplug_verbs,
-	host_devices_verbs, host_agent_verbs,
+	host_devices_verbs, host_agent_verbs, host_dump_verbs,
 	host_volume_verbs, host_folder_verbs, host_network_verbs, host_console_verbs, host_log_verbs,
 };
 
@@ -89,6 +89,13 @@ void
 host_keep_alive(virConnectPtr connection)
 {
 	virConnectSetKeepAlive(connection, KEEPALIVE_SECONDS, KEEPALIVE_COUNT); /* the test driver does not know it */
+}
+
+void
+host_disconnect(virConnectPtr connection)
+{
+	virConnectUnregisterCloseCallback(connection, on_close);
+	virConnectClose(connection);
 }
 
 /* libvirt quotes QEMU's stderr, which has lines. */

@@ -4,6 +4,7 @@
  *   lanes 0..3 of src/base/service.h ── a connection each; run verbs
  *   event loop thread ── libvirt's callbacks, keep-alive, consoles' bytes
  *   teller thread ── asks about the domains that events name, tells the daemon
+ *   a thread for each memory dump, with a connection of its own
  *
  * No connection has two threads calling at a time: libvirt 9.0 leaves the others stuck when one meets a hung libvirtd.
  * When a connection is lost the process ends; the daemon starts another, which lists everything again.
@@ -43,7 +44,7 @@ struct host_verb {
 
 /* Each ends with a NULL name. */
 extern const struct host_verb host_info_verbs[], host_domain_verbs[], host_start_verbs[],
-    host_cpus_verbs[], host_devices_verbs[], host_hotplug_verbs[], host_agent_verbs[],
+    host_cpus_verbs[], host_devices_verbs[], host_hotplug_verbs[], host_dump_verbs[], host_agent_verbs[],
     host_volume_verbs[], host_folder_verbs[], host_network_verbs[], host_console_verbs[], host_log_verbs[];
 
 /* --- host.c: connections, lanes, errors; any thread unless it says otherwise -------------------------------------- */
@@ -56,6 +57,8 @@ bool host_is_local(void);
 virConnectPtr host_connect(struct error *err);
 /* Has a libvirtd that is silent for long end the process, too.  One connection that asks for it is enough for all. */
 void host_keep_alive(virConnectPtr connection);
+/* Closes one whose loss is not to end the process. */
+void host_disconnect(virConnectPtr connection);
 /* Runs a verb for src/base/service.h; a connection that is found lost ends the process.  What verbs read about domains is told
  * in order (service_order()): "running" would else be the last word about a guest that has stopped. */
 json_t *host_run(struct service_call *request, struct error *err);

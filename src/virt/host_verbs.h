@@ -24,8 +24,11 @@
  *  domain-update      {"name","uid","xml","vcpus","memory","disks":[NAME],"interfaces":[{"name","up":bool}]} -> {"vcpus",
  *                     "memory":{"boot","requested","current"},"disks":[{"name","target","source"}],"interfaces":[{"name","up"}],
  *                     "problems":[{"what","why"}]}   changes what differs while the guest runs and tells what there is then; bytes.  xml:
- *                     domain_live_xml_format(); disks: all that it is to have; ENOENT when it does not run.  A disk that the
+ *                     domain_live_xml_format(); disks, interfaces: all that it is to have; ENOENT when it does not run.  What the
  *                     guest has yet to let go of is still told
+ *  domain-dump        {"name","uid","path","id"} -> {"state":"running"|"done","processed","total"}   begins to write the guest's memory
+ *                     into the file (as an ELF core) and tells of it, for an id that was given before only that; bytes; the error that
+ *                     ended it; EBUSY while another one is written, of this domain or of many
  *  domain-xml         {"name","uid"} -> {"xml"}
  *  cpus-share         {"cpus":"0-3"} -> {}          keeps every running domain of ours that has no processors for itself on these; "" is all
  *  domain-addresses   {"name","uid"} -> {"interfaces":[{"name","mac","ips":[]}]}   from the guest agent; ENOTCONN without one

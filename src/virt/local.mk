@@ -37,6 +37,7 @@ solovirt_host_SOURCES = \
 	src/virt/host_devices.c \
 	src/virt/host_dhcp.c \
 	src/virt/host_domain.c \
+	src/virt/host_dump.c \
 	src/virt/host_events.c \
 	src/virt/host_fit.c \
 	src/virt/host_folder.c \

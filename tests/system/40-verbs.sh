@@ -46,6 +46,8 @@ test_nor_by_a_restart_of_the_daemon() {
 }
 
 test_start_starts() {
+  sv start v --dry-run
+  same Halted "$(field vm/v .spec.runStrategy)"
   sv start v
   becomes v Running
   booted v 2

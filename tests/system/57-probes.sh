@@ -46,6 +46,7 @@ test_a_guest_that_is_not_alive_is_ended_and_begins_anew() {
     drop sick.yaml
   booted sick
   first=$(field vmi/sick .metadata.uid)
+  expect 'sv pause sick 2>&1 | grep -q "a paused guest cannot answer its liveness probe"'
   same True "$(condition vmi/sick Ready)"
   host rm "$S/www/alive"
   await 30 'happened "Unhealthy.*Liveness probe failed: HTTP probe failed with statuscode: 404"'

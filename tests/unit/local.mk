@@ -33,6 +33,7 @@ unit_programs = \
 	tests/unit/test_migratable \
 	tests/unit/test_patch \
 	tests/unit/test_objects \
+	tests/unit/test_verb_volumes \
 	tests/unit/test_path \
 	tests/unit/test_probe_plan \
 	tests/unit/test_quantity \
