@@ -143,8 +143,9 @@ test_kernel_boot_from_an_image() {
 }
 firmware() { sed "s|      domain:|      domain:\\n        firmware: $1|"; }
 kept() { host sh -c 'ls /var/lib/libvirt/qemu/nvram /var/lib/libvirt/swtpm 2>/dev/null' | grep -E "$1" || true; }
-# uefi VM WORDS: a machine that boots by UEFI
-uefi() { from_image "$1" quay.io/testbed/guest:v1 | sed 's/guest: 96Mi/guest: 256Mi/' |
+# uefi VM WORDS: a machine that boots by UEFI, tells what a variable of its own says, and sets it
+MARK='modprobe efivarfs; mount -t efivarfs none /sys/firmware/efi/efivars; f=/sys/firmware/efi/efivars/TbMark-5d307ca9-b3ef-428c-8861-06e72d69f223; echo TB-EFI says $(tail -c 4 $f) > /dev/console; printf "\007\000\000\000kept" > $f'
+uefi() { from_image "$1" quay.io/testbed/guest:v1 "$MARK" | sed 's/guest: 96Mi/guest: 256Mi/' |
   firmware "{bootloader: {efi: {secureBoot: false, ${*:2}}}}"; }
 
 test_uefi_variables_are_kept_only_when_they_are_persistent() {
@@ -156,6 +157,7 @@ test_uefi_variables_are_kept_only_when_they_are_persistent() {
   same default_nv_kept_VARS.fd "$(kept _VARS.fd)"
   sv start nv
   booted nv 2 240
+  same "says says kept" "$(console nv | sed -n 's/.*TB-EFI //p' | xargs)"
   lift nv.yaml; lift novars.yaml; gone vm/nv; gone vm/novars
   await 20 '[ -z "$(kept _VARS.fd)" ]'
 }

@@ -25,8 +25,10 @@ POOL, NET = "hwpool", "hwnet"
 DIRECTORY = "/var/lib/libvirt/images/hwpool"
 LOG = "/var/log/libvirt/qemu/hw-console.log"
 NAME = "default_hw"
+PLUGS = "<controller type='scsi' index='0' model='virtio-scsi'/>" + "".join(
+    f"<controller type='pci' index='{i}' model='pcie-root-port'/>" for i in range(1, 13))  # for what is plugged in
 ON_DOMAINS = ("domain-shutdown", "domain-destroy", "domain-remove", "domain-suspend", "domain-resume", "domain-reset",
-              "domain-reboot", "domain-xml", "domain-addresses", "domain-guest-info")
+              "domain-reboot", "domain-xml", "domain-addresses", "domain-guest-info", "domain-agent-ping")
 
 
 def Worker(program, uri=URI):
@@ -56,7 +58,7 @@ def domain(name=NAME, uid=UID, epoch=5, disks=(), memory=128, extra=""):
             "<features><acpi/><tcg><tb-cache unit='MiB'>32</tb-cache></tcg></features>"
             f"<devices>{rows}<interface type='network'><mac address='52:54:00:00:07:01'/><source network='{NET}'/>"
             f"<model type='virtio'/></interface><serial type='pty'><log file='{LOG}' append='on'/></serial>"
-            f"<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>{extra}</devices>"
+            f"<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>{PLUGS}{extra}</devices>"
             "</domain>")
 
 
@@ -373,6 +375,9 @@ def test_domain(w):
     text = w.call("log-read", path=LOG, limit=100000)["text"]
     assert "TB-IP eth0 192.168.78.11/24" in text, text
     assert w.call("log-read", path=LOG, limit=10)["text"] == w.call("log-read", path=LOG, limit=100000)["text"][-10:]
+    test_agent(w, me, other)
+    test_update(w, me, other)
+    test_dump(w, me, other)
     test_console(w)
     w.call("domain-reset", me)
     for _ in range(2):
@@ -380,6 +385,8 @@ def test_domain(w):
     assert w.event(name=NAME, event="stopped")["args"]["reason"] == "destroyed"
     for verb in ("domain-suspend", "domain-reset", "domain-reboot", "domain-addresses", "domain-resume"):
         refused(E.EBUSY, w.call, verb, me)
+    refused(E.ENOENT, w.call, "domain-update", me, **update(xml=live()))
+    refused(E.ENOENT, w.call, "domain-dump", me, path=f"{DIRECTORY}/dump", id="3")
     assert w.call("domain-shutdown", me) == {}
     # a stopped one is defined anew, by another uid and a newer epoch too, but not by an older one
     refused(E.ESTALE, w.call, "domain-start", other, xml=domain(uid=OTHER, epoch=4, disks=root), paused=False)
@@ -395,6 +402,89 @@ def test_domain(w):
     for _ in range(2):
         w.call("log-remove", path=LOG)
     assert not os.path.exists(LOG)
+
+
+def test_agent(w, me, other):
+    """What the guest's agent does when it is told to."""
+    for verb, args in (("domain-agent-exec", {"command": ["/bin/true"]}), ("domain-agent-exec-result", {"pid": 1}),
+                       ("domain-keys-set", {"user": "root", "keys": []}),
+                       ("domain-password-set", {"user": "root", "password": "secret"})):
+        refused(E.ESTALE, w.call, verb, other, **args)
+        refused(E.EINVAL, w.call, verb, me)
+    for _ in range(2):
+        assert w.call("domain-agent-ping", me) == {}
+    for command, code in ((["/bin/sh", "-c", "exit 7"], 7), (["/bin/true"], 0), (["/bin/sh", "-c", "kill -9 $$"], -1)):
+        pid = w.call("domain-agent-exec", me, command=command)["pid"]
+        ends = []
+        wait_for("the end of a program", 20, lambda: ends.append(w.call("domain-agent-exec-result", me, pid=pid)) or ends[-1]["exited"])
+        assert ends[-1]["exitCode"] == code, (command, ends[-1])
+    for keys in (["ssh-ed25519 AAAAfirst a@b"], ["ssh-ed25519 AAAAsecond a@b"], ["ssh-ed25519 AAAAsecond a@b"]):
+        w.call("domain-keys-set", me, user="root", keys=keys)
+    w.call("domain-password-set", me, user="root", password="secret")
+
+
+def live(disks=(), interfaces=()):
+    """What domain_live_xml_format() makes: disks and interfaces that may come and go."""
+    rows = "".join(f"<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='{path}'/>"
+                   f"<target dev='sda' bus='scsi'/><alias name='ua-{name}'/></disk>" for name, path in disks)
+    rows += "".join(f"<interface type='network'><mac address='{mac}'/><source network='{NET}'/><model type='virtio'/>"
+                    f"<alias name='ua-{name}'/></interface>" for name, mac in interfaces)
+    return (f"<domain type='qemu'><metadata><solovirt:instance xmlns:solovirt='https://solovirt.io/domain/1' uid='{UID}' "
+            f"namespace='default' name='hw' epoch='5'/></metadata><devices>{rows}</devices></domain>")
+
+
+def update(xml, disks=(), interfaces=()):
+    return {"xml": xml, "vcpus": 1, "memory": 128 << 20, "disks": list(disks), "interfaces": list(interfaces)}
+
+
+def test_update(w, me, other):
+    """Disks and cards come and go while the guest runs; what is there already is left alone."""
+    p, mac = {"pool": POOL}, "52:54:00:00:07:09"
+    path = w.call("volume-create", p, volume="plugged", capacity=8 << 20, format="raw")["path"]
+    nothing, both = update(live()), update(live([("more", path)], [("lan", mac)]), ["more"], [{"name": "lan", "up": True}])
+    refused(E.ESTALE, w.call, "domain-update", other, **nothing)
+    refused(E.EINVAL, w.call, "domain-update", me, xml=live())
+    before = w.call("domain-update", me, **nothing)
+    assert (before["vcpus"], before["memory"]["boot"], before["disks"], before["interfaces"], before["problems"]) == (1, 128 << 20, [], [], []), before
+    for _ in range(2):
+        told = w.call("domain-update", me, **both)
+        assert told["problems"] == [], told
+        assert told["disks"] == [{"name": "more", "target": "sda", "source": path}], told
+        assert told["interfaces"] == [{"name": "lan", "up": True}], told
+    assert mac in virsh("domiflist", NAME)
+    both["interfaces"][0]["up"] = False
+    assert w.call("domain-update", me, **both)["interfaces"] == [{"name": "lan", "up": False}]
+    told = w.call("domain-update", me, **{**both, "vcpus": 2})
+    assert [one["what"] for one in told["problems"]] == ["processors"] and told["vcpus"] == 1, told
+    absent = update(live([("more", path), ("never", f"{DIRECTORY}/never")], [("lan", mac)]), ["more", "never"], both["interfaces"])
+    told = w.call("domain-update", me, **absent)
+    assert [one["what"] for one in told["problems"]] == ["disk never"] and len(told["disks"]) == 1, told
+    def gone():
+        told = w.call("domain-update", me, **nothing)
+        return told["disks"] == [] and told["interfaces"] == []
+    wait_for("the guest to let go", 30, gone)
+    assert gone() and mac not in virsh("domiflist", NAME)
+    w.call("volume-delete", p, volume="plugged")
+
+
+def test_dump(w, me, other):
+    """The guest's memory in a file, while other calls are served."""
+    path = f"{DIRECTORY}/dump"
+    refused(E.ESTALE, w.call, "domain-dump", other, path=path, id="1")
+    refused(E.EINVAL, w.call, "domain-dump", me, path=path)
+    assert w.call("domain-dump", me, path=path, id="1")["state"] == "running"
+    wait_for("the dump", 60, lambda: w.call("domain-dump", me, path=path, id="1")["state"] == "done")
+    assert open(path, "rb").read(4) == b"\x7fELF" and os.stat(path).st_size > 128 << 20
+    os.unlink(path)
+    assert w.call("domain-dump", me, path=path, id="1")["state"] == "done" and not os.path.exists(path)
+    assert w.call("domain-dump", me, path="/nonexistent/dump", id="2")["state"] == "running"
+    def failed():
+        try:
+            return w.call("domain-dump", me, path="/nonexistent/dump", id="2")["state"] == "done"
+        except Refused as error:
+            return error.code == E.ENOENT and "/nonexistent/dump" in error.text
+    wait_for("the reason", 60, failed)
+    assert w.call("domain-list")["domains"][0]["state"] == "running"
 
 
 def test_what_is_kept(w):
