@@ -16,13 +16,18 @@
 #include "src/base/log.h"
 #include "src/document/path.h"
 
-enum { IMPORT_DEADLINE = 24 * 3600 * 1000, NOBODY = 65534 };
+enum {
+	IMPORT_DEADLINE = 24 * 3600 * 1000, /* ms */
+	IMPORT_STALL_SECONDS = 15 * 60,     /* without progress; the worker itself has less patience with a server */
+	NOBODY = 65534,
+};
 
 struct import {
 	struct daemon *daemon;
 	char *uid, *scratch;
 	struct worker *worker;
 	struct event *reap; /* frees it outside the worker's callbacks */
+	struct event *stall; /* ends it when nothing was heard for too long */
 	struct import_request request;
 	int target;
 	bool over;
@@ -72,6 +77,7 @@ import_free(struct import *i)
 	g_hash_table_remove(i->daemon->imports->by_uid, i->uid);
 	worker_free(i->worker);
 	event_free(i->reap);
+	event_free(i->stall);
 	close(i->target);
 	json_decref(i->request.args);
 	remove_directory(i->scratch);
@@ -118,12 +124,34 @@ on_state(void *owner, const char *reason)
 	worker_call(i->worker, "import", g_steal_pointer(&i->request.args), i->target, IMPORT_DEADLINE, on_answer, i);
 }
 
+/* A worker that hangs: in a storage that does not answer, in a name look-up.  What it did is begun anew or resumed. */
+static void
+on_stall(evutil_socket_t fd, short what, void *arg)
+{
+	struct error err = { 0 };
+
+	(void)fd;
+	(void)what;
+	error_set(&err, ETIMEDOUT, "the import made no progress for %d minutes: its worker hangs", IMPORT_STALL_SECONDS / 60);
+	import_over(arg, NULL, &err);
+}
+
+static void
+expect_progress(struct import *i)
+{
+	static const struct timeval patience = { .tv_sec = IMPORT_STALL_SECONDS };
+
+	event_add(i->stall, &patience);
+}
+
 static void
 on_event(void *owner, const char *event, json_t *args)
 {
 	struct import *i = owner;
 	const char *phase = path_string(args, "phase");
 
+	if (!i->over)
+		expect_progress(i);
 	if (!i->over && strcmp(event, "progress") == 0 && phase != NULL)
 		i->request.progress(i->request.arg, phase, json_integer_value(json_object_get(args, "done")),
 		    json_integer_value(json_object_get(args, "total")));
@@ -193,6 +221,8 @@ import_start(struct daemon *daemon, const struct import_request *request, struct
 	i->target = target;
 	json_object_set_new(i->request.args, "scratch", json_string(i->scratch));
 	i->reap = event_new(daemon->base, -1, 0, on_reap, i);
+	i->stall = evtimer_new(daemon->base, on_stall, i);
+	expect_progress(i);
 	g_hash_table_insert(all->by_uid, i->uid, i);
 	i->worker = worker_new(daemon->base, &import_class, no_arguments, i);
 	return 0;

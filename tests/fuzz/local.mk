@@ -6,6 +6,7 @@ fuzz_programs = \
 	tests/fuzz/fuzz_domain \
 	tests/fuzz/fuzz_frame \
 	tests/fuzz/fuzz_http \
+	tests/fuzz/fuzz_image \
 	tests/fuzz/fuzz_kinds \
 	tests/fuzz/fuzz_parsers \
 	tests/fuzz/fuzz_patch \
@@ -36,6 +37,8 @@ tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c $(fuzz_main)
 tests_fuzz_fuzz_frame_LDFLAGS = $(fuzz_link)
 tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz_http.c $(fuzz_main)
 tests_fuzz_fuzz_http_LDFLAGS = $(fuzz_link)
+tests_fuzz_fuzz_image_SOURCES = tests/fuzz/fuzz_image.c $(fuzz_main)
+tests_fuzz_fuzz_image_LDFLAGS = $(fuzz_link)
 tests_fuzz_fuzz_kinds_SOURCES = tests/fuzz/fuzz_kinds.c $(fuzz_documents_main)
 tests_fuzz_fuzz_kinds_LDFLAGS = $(fuzz_link)
 tests_fuzz_fuzz_parsers_SOURCES = tests/fuzz/fuzz_parsers.c $(fuzz_main)

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <check.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
@@ -20,6 +21,8 @@
 
 #include "src/base/channel.h"
 #include "src/base/error.h"
+#include "storage/import.h"
+#include "storage/nbd.h"
 
 #define MIB ((int64_t)1 << 20)
 #define DISK_SIZE (8 * MIB + 512)
@@ -145,6 +148,86 @@ serve_nameless_ranges(const struct asked *asked)
 	say_part(asked, "W/\"weak\"", G_MAXSIZE);
 }
 
+/* --- S3: the signature is computed anew ("Signature Version 4", AWS's reference) */
+
+#define S3_SECRET "wJalrXUtnFEMI"
+
+static char *
+header_of(const char *request, const char *name)
+{
+	g_auto(GStrv) lines = g_strsplit(request, "\r\n", -1);
+	size_t n = strlen(name);
+
+	for (char **line = lines + 1; *line != NULL; line++)
+		if (g_ascii_strncasecmp(*line, name, n) == 0 && (*line)[n] == ':')
+			return g_strdup(g_strstrip(*line + n + 1));
+	return g_strdup("");
+}
+
+static char *
+canonical_request(const struct asked *asked, const char *path, const char *signed_headers)
+{
+	GString *text = g_string_new(NULL);
+	g_auto(GStrv) names = g_strsplit(signed_headers, ";", -1);
+
+	g_string_append_printf(text, "GET\n%s\n\n", path);
+	for (char **name = names; *name != NULL; name++) {
+		g_autofree char *value = header_of(asked->request, *name);
+		g_string_append_printf(text, "%s:%s\n", *name, value);
+	}
+	g_string_append_printf(text, "\n%s\nUNSIGNED-PAYLOAD", signed_headers);
+	return g_string_free(text, FALSE);
+}
+
+static void
+hmac(const uint8_t *key, gsize key_length, const char *data, uint8_t out[32])
+{
+	GHmac *digest = g_hmac_new(G_CHECKSUM_SHA256, key, key_length);
+	gsize length = 32;
+
+	g_hmac_update(digest, (const guchar *)data, -1);
+	g_hmac_get_digest(digest, out, &length);
+	g_hmac_unref(digest);
+}
+
+static bool
+is_signed(const struct asked *asked, const char *path, const char *region)
+{
+	g_autofree char *authorization = header_of(asked->request, "Authorization"), *date = header_of(asked->request, "x-amz-date");
+	g_autofree char *day = g_strndup(date, 8), *secret = g_strdup_printf("AWS4%s", S3_SECRET);
+	g_autofree char *scope = g_strdup_printf("%s/%s/s3/aws4_request", day, region);
+	g_autofree char *begin = g_strdup_printf("AWS4-HMAC-SHA256 Credential=AKIA/%s, SignedHeaders=", scope);
+	const char *const steps[] = {day, region, "s3", "aws4_request"};
+	uint8_t key[32];
+
+	if (!g_str_has_prefix(authorization, begin))
+		return false;
+	char *names = authorization + strlen(begin), *signature = strstr(names, ", Signature=");
+	if (signature == NULL)
+		return false;
+	*signature = '\0';
+	signature += strlen(", Signature=");
+	g_autofree char *canonical = canonical_request(asked, path, names);
+	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, canonical, -1);
+	g_autofree char *text = g_strdup_printf("AWS4-HMAC-SHA256\n%s\n%s\n%s", date, scope, sum);
+	hmac((const uint8_t *)secret, strlen(secret), steps[0], key);
+	for (size_t i = 1; i < G_N_ELEMENTS(steps); i++)
+		hmac(key, 32, steps[i], key);
+	g_autofree char *wanted = g_compute_hmac_for_string(G_CHECKSUM_SHA256, key, 32, text, -1);
+	return strcmp(wanted, signature) == 0;
+}
+
+static void
+serve_s3(const struct asked *asked)
+{
+	g_autofree char *path = g_strdup_printf("/s3/%s", asked->name);
+
+	if (is_signed(asked, path, "us-east-1"))
+		serve_ranges(asked);
+	else
+		say_line(asked->fd, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+}
+
 static void
 serve_html(const struct asked *asked)
 {
@@ -252,7 +335,7 @@ static struct behaviour {
 	{"/broken/", serve_broken_ranges, 0}, {"/replaced/", serve_changing_ranges, 0},
 	{"/busy/", serve_busy_ranges, 0},  {"/long/", serve_long_ranges, 0},
 	{"/nameless/", serve_nameless_ranges, 0}, {"/html/", serve_html, 0},
-	{"/headers/", serve_endless_headers, 0},
+	{"/headers/", serve_endless_headers, 0}, {"/s3/", serve_s3, 0},
 };
 
 static void
@@ -453,6 +536,22 @@ exec_program(int socket)
 	_exit(127);
 }
 
+static int instead_of_target = -1;
+
+/* Bytes of the disk that the target holds from an earlier time. */
+static gsize written_before;
+
+static void
+write_before(int target)
+{
+	g_autofree char *path = g_build_filename(folder, "disk.raw", NULL), *disk = NULL;
+
+	if (written_before > 0) {
+		ck_assert(g_file_get_contents(path, &disk, NULL, NULL));
+		ck_assert_int_eq(pwrite(target, disk, written_before, 0), (ssize_t)written_before);
+	}
+}
+
 /* args is stolen; url and the rest are filled in when they are not there. */
 static void
 start_import(struct import *import, const char *path, int64_t capacity, json_t *args)
@@ -464,12 +563,13 @@ start_import(struct import *import, const char *path, int64_t capacity, json_t *
 	int sockets[2];
 
 	json_t *defaults = json_pack("{s:s, s:I, s:s, s:i, s:i}", "url", url, "capacity", (json_int_t)capacity, "scratch", scratch,
-	    "stallSeconds", 1, "attempts", 4);
+	    "stallSeconds", 30, "attempts", 4);
 	json_object_update_missing(args, defaults);
 	json_decref(defaults);
 	*import = (struct import){.phases = g_string_new(NULL)};
 	import->target = open(target, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	ck_assert_int_eq(ftruncate(import->target, capacity), 0);
+	write_before(import->target);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
 	import->pid = fork();
 	if (import->pid == 0)
@@ -477,7 +577,7 @@ start_import(struct import *import, const char *path, int64_t capacity, json_t *
 	close(sockets[1]);
 	import->socket = sockets[0];
 	json_t *call = json_pack("{s:i, s:s, s:o}", "id", 7, "verb", "import", "args", args);
-	ck_assert_int_eq(channel_write(import->socket, call, import->target, &err), 0);
+	ck_assert_int_eq(channel_write(import->socket, call, instead_of_target >= 0 ? instead_of_target : import->target, &err), 0);
 	json_decref(call);
 }
 
@@ -555,7 +655,7 @@ expect_disk(const struct import *import)
 		zeros++;
 	ck_assert_uint_eq(zeros, found_size);
 	ck_assert_int_eq(fstat(import->target, &st), 0);
-	ck_assert_int_lt(st.st_blocks * 512, 2 * MIB);
+	ck_assert_int_lt(st.st_blocks * 512, 2 * MIB + (int64_t)written_before);
 }
 
 /* --- what works ----------------------------------------------------------------------------------------------------------- */
@@ -728,6 +828,187 @@ START_TEST(credentials_and_headers)
 }
 END_TEST
 
+START_TEST(s3_is_signed)
+{
+	static const char *const paths[] = {"/s3/disk.raw", "/s3/disk.qcow2"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+		struct import import;
+		start_import(&import, paths[i], 9 * MIB, json_pack("{s:s, s:s, s:s}", "source", "s3", "user", "AKIA", "password", S3_SECRET));
+		finish_import(&import);
+		expect_disk(&import);
+		clear_import(&import);
+	}
+}
+END_TEST
+
+START_TEST(s3_regions)
+{
+	static const struct { const char *url, *region; } rows[] = {
+		{"https://s3.eu-central-1.amazonaws.com/bucket/object", "eu-central-1"}, {"https://s3-us-west-2.amazonaws.com/b/o", "us-west-2"},
+		{"https://s3.amazonaws.com/b/o", "us-east-1"}, {"http://127.0.0.1:9000/b/o", "us-east-1"}, {"http://minio:9000/b/o", "us-east-1"},
+		{"https://fra1.digitaloceanspaces.com/b/o", "fra1"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *region = import_s3_region(rows[i].url);
+		ck_assert_str_eq(region, rows[i].region);
+	}
+}
+END_TEST
+
+START_TEST(s3_without_or_with_a_wrong_secret)
+{
+	static const char *const args[] = {"{\"source\":\"s3\"}", "{\"source\":\"s3\",\"user\":\"AKIA\",\"password\":\"wrong\"}"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(args); i++) {
+		struct import import;
+		start_import(&import, "/s3/disk.raw", 9 * MIB, json_loads(args[i], 0, NULL));
+		finish_import(&import);
+		expect_error(&import, EIO, "HTTP status 403");
+		clear_import(&import);
+	}
+	struct import import;
+	start_import(&import, "/ranges/disk.raw", 9 * MIB, json_loads(args[0], 0, NULL)); /* a public one */
+	finish_import(&import);
+	expect_disk(&import);
+	clear_import(&import);
+}
+END_TEST
+
+/* --- a volume behind a socket --------------------------------------------------------------------------------------------------- */
+
+static struct volume {
+	int socket, file;
+	bool durable;
+	unsigned writes, fail_at; /* writes until the storage is full, 0: never */
+} volume;
+
+static void
+take_write(int64_t offset, size_t length)
+{
+	g_autofree char *data = g_malloc(length);
+
+	ck_assert_int_eq(recv(volume.socket, data, length, MSG_WAITALL), (ssize_t)length);
+	ck_assert_int_eq(pwrite(volume.file, data, length, offset), (ssize_t)length);
+	volume.writes++;
+	volume.durable = false;
+}
+
+static void *
+serve_volume(void *arg)
+{
+	struct nbd_request request;
+
+	while (recv(volume.socket, &request, sizeof(request), MSG_WAITALL) == sizeof(request) &&
+	       be16toh(request.command) != NBD_DISCONNECT) {
+		struct nbd_reply reply = {.magic = htobe32(NBD_REPLY_MAGIC), .cookie = request.cookie};
+		unsigned command = be16toh(request.command);
+		ck_assert(command == NBD_WRITE || command == NBD_FLUSH);
+		if (command == NBD_WRITE)
+			take_write((int64_t)be64toh(request.offset), be32toh(request.length));
+		else
+			volume.durable = true;
+		if (volume.fail_at != 0 && volume.writes >= volume.fail_at)
+			reply.error = htobe32(28);
+		if (send(volume.socket, &reply, sizeof(reply), MSG_NOSIGNAL) != sizeof(reply))
+			break;
+	}
+	return arg;
+}
+
+/* As start_import(), but what the worker gets of the target is a socket. */
+static pthread_t
+start_import_to_volume(struct import *import, const char *path, json_t *args)
+{
+	pthread_t thread;
+	int sockets[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+	instead_of_target = sockets[1];
+	start_import(import, path, 9 * MIB, args);
+	close(sockets[1]);
+	instead_of_target = -1;
+	volume.socket = sockets[0];
+	volume.file = import->target;
+	ck_assert_int_eq(pthread_create(&thread, NULL, serve_volume, NULL), 0);
+	return thread;
+}
+
+START_TEST(into_a_socket)
+{
+	static const char *const paths[] = {"/ranges/disk.raw", "/plain/disk.raw.gz", "/ranges/deflate.qcow2", "/ranges/disk.vhdx"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+		struct import import;
+		pthread_t thread = start_import_to_volume(&import, paths[i], json_object());
+		finish_import(&import);
+		pthread_join(thread, NULL);
+		expect_disk(&import);
+		ck_assert(volume.durable);
+		clear_import(&import);
+	}
+}
+END_TEST
+
+START_TEST(into_a_socket_of_a_full_storage)
+{
+	struct import import;
+
+	volume.fail_at = 1;
+	pthread_t thread = start_import_to_volume(&import, "/ranges/disk.raw", json_object());
+	finish_import(&import);
+	pthread_join(thread, NULL);
+	expect_error(&import, ENOSPC, "the storage is full");
+	clear_import(&import);
+}
+END_TEST
+
+/* --- resuming ---------------------------------------------------------------------------------------------------------------- */
+
+static json_t *
+resume_args(gsize offset, const char *validator)
+{
+	return json_pack("{s:{s:I, s:s}}", "resume", "offset", (json_int_t)offset, "validator", validator);
+}
+
+START_TEST(resumes_what_was_cut_off)
+{
+	g_autofree char *checksum = read_sum("sha512", "sum512");
+
+	written_before = 3 * MIB + 100000;
+	for (int with_checksum = 0; with_checksum < 2; with_checksum++) {
+		json_t *args = resume_args(written_before, "\"a\"");
+		struct import import;
+		if (with_checksum)
+			json_object_set_new(args, "checksum", json_string(checksum));
+		start_import(&import, "/ranges/disk.raw", 9 * MIB, args);
+		finish_import(&import);
+		expect_disk(&import);
+		ck_assert_int_eq(strstr(import.phases->str, "verify") != NULL, with_checksum);
+		clear_import(&import);
+	}
+}
+END_TEST
+
+START_TEST(resumes_nothing_that_was_replaced)
+{
+	static const struct { const char *path, *validator; } rows[] = {
+		{"/ranges/disk.raw", "\"before\""}, {"/once/disk.raw", "\"a\""}, {"/ranges/short.raw", "\"a\""},
+		{"/nameless/disk.raw", "W/\"weak\""},
+	};
+
+	written_before = 3 * MIB;
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct import import;
+		start_import(&import, rows[i].path, 9 * MIB, resume_args(written_before, rows[i].validator));
+		finish_import(&import);
+		expect_error(&import, ESTALE, "has to begin anew");
+		clear_import(&import);
+	}
+}
+END_TEST
+
 /* --- what is refused ------------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -791,7 +1072,7 @@ START_TEST(refuses)
 
 	/* libcurl needs some seconds to notice a stall: once is enough. */
 	start_import(&import, bad[_i].path, bad[_i].capacity,
-	    bad[_i].code == ETIMEDOUT ? json_pack("{s:i}", "attempts", 1) : json_object());
+	    bad[_i].code == ETIMEDOUT ? json_pack("{s:i, s:i}", "attempts", 1, "stallSeconds", 1) : json_object());
 	finish_import(&import);
 	expect_error(&import, bad[_i].code, bad[_i].text);
 	clear_import(&import);
@@ -818,6 +1099,12 @@ START_TEST(bad_arguments)
 		{"{\"checksum\":\"sha256:00\"}", "sha256 has 64 hexadecimal digits"},
 		{"{\"headers\":[\"X: 1\\r\\nHost: other\"]}", "extra header number 1"},
 		{"{\"capacity\":0}", "capacity"},
+		{"{\"source\":\"ftp\"}", "http, s3 and gcs are known"},
+		{"{\"source\":\"gcs\",\"user\":\"a\",\"password\":\"b\"}", "service account"},
+		{"{\"source\":\"gcs\",\"url\":\"gs://bucket\"}", "gs://BUCKET/OBJECT"},
+		{"{\"source\":\"s3\",\"url\":\"s3://bucket/object\"}", "https://ENDPOINT/BUCKET/OBJECT"},
+		{"{\"resume\":{\"offset\":5}}", "a validator"},
+		{"{\"resume\":{\"offset\":2000000,\"validator\":\"x\"}}", "within the capacity"},
 		{"{\"url\":7}", "malformed"},
 		{"{\"scratch\":\"/nowhere\"}", "cannot make a scratch file in /nowhere"},
 	};
@@ -909,6 +1196,13 @@ suite(void)
 	tcase_add_test(t, several_members);
 	tcase_add_test(t, right_checksums);
 	tcase_add_test(t, credentials_and_headers);
+	tcase_add_test(t, s3_is_signed);
+	tcase_add_test(t, s3_without_or_with_a_wrong_secret);
+	tcase_add_test(t, s3_regions);
+	tcase_add_test(t, into_a_socket);
+	tcase_add_test(t, into_a_socket_of_a_full_storage);
+	tcase_add_test(t, resumes_what_was_cut_off);
+	tcase_add_test(t, resumes_nothing_that_was_replaced);
 	tcase_add_loop_test(t, refuses, 0, G_N_ELEMENTS(bad));
 	tcase_add_test(t, wrong_checksum);
 	tcase_add_test(t, bad_arguments);
