@@ -9,28 +9,33 @@
  *  verb             args -> result
  *  volume-list      {WHERE} -> {"volumes":[VOLUME]}   rbd: without sizes, which would cost an open each
  *  volume-create    {WHERE,"volume","capacity","format"?:"raw"|"qcow2","preallocate"?,"owner"?,"options"?} -> VOLUME   reads as zeros.  One
- *                   that is there and as large, or has grown since: as it is; a smaller one EEXIST.  preallocate: EOPNOTSUPP with rbd.  owner: words that are kept with it, for people
- *                   and for a lost store.  options of rbd: {"dataPool","features":[WORD],"objectSize","stripeUnit","stripeCount"}
+ *                   that is there and as large, or has grown since: as it is; a smaller one EEXIST.  preallocate: EOPNOTSUPP with
+ *                   rbd.  owner: words that are kept with it, for people and for a lost store (local: not).
+ *                   options of rbd: {"dataPool","features":[WORD],"objectSize","stripeUnit","stripeCount"}
  *  volume-clone     {WHERE,"volume","from","snapshot"?,"fromPool"?,"fromNamespace"?,"capacity","protected"?,"owner"?,"options"?} -> VOLUME   what the
  *                   volume "from" held when it was asked for, or its snapshot; as large as capacity, never smaller than the
- *                   source (EINVAL).  EAGAIN: too many volumes lie under the source (VOLUME_DEPTH_HARD).  protected: from is never written to again (an image of the cache): local lays a qcow2 over it instead of copying.
+ *                   source (EINVAL).  EAGAIN: too many volumes lie under the source (VOLUME_DEPTH_HARD).  protected:
+ *                   from is never written to again (an image of the cache): local lays a qcow2 over it, as it is now,
+ *                   instead of copying: its snapshots may go before their clones.  EEXIST (rbd): a volume of that name is there that is none.
  *                   ENOENT: no such source.  A copy tells events: progress.
  *  volume-info      {WHERE,"volume"} -> VOLUME   ENOENT
  *  volume-resize    {WHERE,"volume","capacity","shrink"?:false} -> VOLUME   grows; a smaller capacity changes nothing unless shrink says so
  *  volume-delete    {WHERE,"volume"} -> {}   with everything that was left half made of it; no error when gone.  EBUSY while it is open
  *                   somewhere (the text names by whom); ENOTEMPTY while it has snapshots that are not removed, or
- *                   is needed by clones and cannot be put aside.  rbd puts a volume that clones need into Ceph's trash, where volume-sweep removes it
- *  volume-sweep     {WHERE} -> {"left":N}   removes what delete had to put aside and nobody needs any more, and what a kill left half made (rbd: of clones, at once when
- *                   this worker began them, else after ten minutes: another daemon may use the pool); left: what is still there
+ *                   is needed by clones and cannot be put aside (local: of what is protected).  rbd puts a volume
+ *                   that clones need into Ceph's trash, where volume-sweep removes it
+ *  volume-sweep     {WHERE} -> {"left":N}   removes what delete had to put aside and nobody needs any more, and what a kill left half made
+ *                   (rbd: of clones, at once when this worker began them, else after ten minutes: another daemon may use the pool); left: what is still there
  *  volume-flatten   {WHERE,"volume"} -> VOLUME   makes a clone independent of its source; events: progress.  No error when it is already
  *  snapshot-create  {WHERE,"volume","snapshot"} -> SNAPSHOT   while the volume is in use: as a power cut would leave it (local: EBUSY)
  *  snapshot-delete  {WHERE,"volume","snapshot"} -> {}   no error when gone; clones of it live on
- *  volume-serve     {WHERE,"volume","read"?:false} + a stream socket -> {}   speaks NBD's transmission phase on it (storage/nbd.h) until the other side ends; one
- *                   writer at a time, EBUSY.  Answers when open
+ *  volume-serve     {WHERE,"volume","read"?:false} + a stream socket -> {}   speaks NBD's transmission phase on it (storage/nbd.h)
+ *                   until the other side ends; one writer at a time, EBUSY.  Answers when open.  local: EOPNOTSUPP, volumes are files
  *
  *  VOLUME    {"volume","path","capacity","allocation","format","inUse"?:[WORD],"parent"?,"depth"?:N,"snapshots"?:[SNAPSHOT],"owner"?}
  *            bytes; path: a file or device on that host, or POOL[/NAMESPACE]/IMAGE.  volume-info tells all of it, the others what costs
- *            nothing; depth: how many volumes lie under it; inUse: who has it open, "10.0.0.5:0/123"
+ *            nothing; depth: how many volumes lie under it; inUse: who has it open, "10.0.0.5:0/123", or a
+ *            domain's name; libvirts on other machines cannot tell
  *  SNAPSHOT  {"snapshot","capacity","created"}   created: seconds since 1970
  *  events:   progress {"volume","done","total"}   at most 4 a second
  *

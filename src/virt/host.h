@@ -45,7 +45,7 @@ struct host_verb {
 /* Each ends with a NULL name. */
 extern const struct host_verb host_info_verbs[], host_domain_verbs[], host_start_verbs[],
     host_cpus_verbs[], host_devices_verbs[], host_hotplug_verbs[], host_dump_verbs[], host_agent_verbs[],
-    host_volume_verbs[], host_folder_verbs[], host_network_verbs[], host_console_verbs[], host_log_verbs[];
+    host_volume_verbs[], host_clone_verbs[], host_folder_verbs[], host_network_verbs[], host_console_verbs[], host_log_verbs[];
 
 /* --- host.c: connections, lanes, errors; any thread unless it says otherwise -------------------------------------- */
 
@@ -151,6 +151,28 @@ virDomainPtr host_domain_get(virConnectPtr connection, const char *name, const c
 int host_domain_undefine(virDomainPtr domain, struct error *err);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
+
+/* --- host_volume.c, host_clone.c: volumes of a pool ----------------------------------------------------------------- */
+
+/* A pool that runs.  NULL with err; ENOENT. */
+virStoragePoolPtr host_pool_get(virConnectPtr connection, const char *name, struct error *err);
+/* Looks at its directory anew. */
+int host_pool_refresh(virStoragePoolPtr pool, struct error *err);
+/* EINVAL for what is no name of a volume or a snapshot. */
+int host_volume_check_name(const char *name, struct error *err);
+/* NULL with ENOENT when the file is not there even after a fresh look at the directory. */
+virStorageVolPtr host_volume_find(virStoragePoolPtr pool, const char *name, struct error *err);
+/* VOLUME of volume_verbs.h, what costs nothing; parent is a path.  New reference. */
+json_t *host_volume_describe(virStorageVolPtr volume, struct error *err);
+/* 0 when it is gone. */
+int host_volume_remove(virStoragePoolPtr pool, const char *name, struct error *err);
+/* EBUSY while a QEMU has it open.  Only where libvirt is on this machine. */
+int host_volume_check_unused(virStorageVolPtr volume, struct error *err);
+/* EBUSY too, and ENOTEMPTY while it has snapshots or others lie over it.  Removes what was left half made of it. */
+int host_volume_check_unneeded(virStoragePoolPtr pool, const char *name, struct error *err);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virStoragePool, virStoragePoolFree)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(virStorageVol, virStorageVolFree)
 
 /* --- host_events.c, host_console.c -------------------------------------------------------------------------------- */
 

@@ -44,12 +44,9 @@
  *                     has one; node: memory node, when it is near to one; problems: a sentence for each that cannot be handed out
  *  pool-ensure        {"pool","path","refresh":bool} -> {"mended":"..."}   defines and starts it; looks at its volumes anew unless told
  *                     not to; mended, here and below: one sentence, when something did not run that has to
- *  volume-list        {"pool"} -> {"volumes":[VOLUME]}
- *  volume-create      {"pool","volume","capacity","format":"raw"|"qcow2","preallocate":bool} -> VOLUME   one that is there and as large: as it is;
- *                     instead of a capacity "backing":PATH, of a raw volume: a qcow2 of that size that lies over it
+ *  volume-*, snapshot-*   storage/volume_verbs.h, with WHERE {"pool"}; beyond it:
+ *  volume-create      ... "backing":PATH instead of a capacity: a qcow2 of the size of that raw volume, that lies over it
  *  volume-upload      {"pool","volume","format":"raw"} + descriptor of a regular file -> VOLUME   replaces what is there
- *  volume-resize      {"pool","volume","capacity"} -> VOLUME   only grows; a smaller capacity changes nothing
- *  volume-delete      {"pool","volume"} -> {}       no error when gone
  *  folder-fill        {"pool","folder","files":[{"path","mode","data"}]} -> {"path"}   a directory that has these files afterwards and
  *                     nothing else, data in base64; guests may read it only, where its file system knows immutable files.  Local
  *                     hosts, else EOPNOTSUPP
@@ -70,7 +67,6 @@
  *         "interfaces":[{"name","network","mac","ip"}],"cpus":[{"id","node"}],"devices":[{"name","bus","address"}]}}: uses as the metadata says it, all words; state and reason are libvirt's words in lower case:
  *         state running|blocked|paused|shutdown|shutoff|crashed|pmsuspended; reason e.g. booted|user|ioerror|destroyed|shutdown|crashed|failed
  *         (virDomainState and its reasons without their prefixes)
- *  VOLUME {"volume","path","capacity","allocation","format"}
  *
  *  events: domain {DOMAIN, "event":"started"|"stopped"|"suspended"|"resumed"|"crashed"|"defined"|"redefined"|"undefined"|...}  after each
  *                 lifecycle event; redefined, and undefined of one that runs, are never our doing

@@ -10,9 +10,6 @@
 
 #include "src/virt/host.h"
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(virStoragePool, virStoragePoolFree)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(virStorageVol, virStorageVolFree)
-
 enum { REFRESH_TRIES = 50, REFRESH_PAUSE = 100000 /* us */ };
 
 /* What volume-create is asked for. */
@@ -36,8 +33,8 @@ pool_activate(virStoragePoolPtr pool, struct error *err)
 }
 
 /* Looks at the directory anew.  libvirt refuses while it makes or fills a volume of the pool, which passes. */
-static int
-pool_refresh(virStoragePoolPtr pool, struct error *err)
+int
+host_pool_refresh(virStoragePoolPtr pool, struct error *err)
 {
 	for (int i = 0; i < REFRESH_TRIES; i++) {
 		if (virStoragePoolRefresh(pool, 0) == 0)
@@ -49,8 +46,8 @@ pool_refresh(virStoragePoolPtr pool, struct error *err)
 	return host_error(err, "cannot read storage pool %s", virStoragePoolGetName(pool));
 }
 
-static virStoragePoolPtr
-pool_get(virConnectPtr connection, const char *name, struct error *err)
+virStoragePoolPtr
+host_pool_get(virConnectPtr connection, const char *name, struct error *err)
 {
 	g_autoptr(virStoragePool) pool = virStoragePoolLookupByName(connection, name);
 
@@ -124,7 +121,7 @@ run_pool_ensure(struct host_call *call, struct error *err)
 		host_error(err, "cannot make storage pool %s start by itself", name);
 		return NULL;
 	}
-	if (refresh && pool_refresh(pool, err) < 0)
+	if (refresh && host_pool_refresh(pool, err) < 0)
 		return NULL;
 	return json_pack("{s:s*}", "mended", mended);
 }
@@ -132,23 +129,23 @@ run_pool_ensure(struct host_call *call, struct error *err)
 /* --- volumes ------------------------------------------------------------------------------------------------------ */
 
 /* Names are files in the pool's directory. */
-static int
-check_name(const char *name, struct error *err)
+int
+host_volume_check_name(const char *name, struct error *err)
 {
-	if (*name == '\0' || *name == '.' || strchr(name, '/') != NULL || strlen(name) > 250)
+	if (*name == '\0' || *name == '.' || strpbrk(name, "/@") != NULL || strlen(name) > 250)
 		return error_set(err, EINVAL,
-		    "\"%s\" is no name for a volume: a file name without a slash or a leading dot", name);
+		    "\"%s\" is no name for a volume or a snapshot: a file name without \"/\" and \"@\" and no leading dot", name);
 	return 0;
 }
 
 /* NULL with ENOENT when the file is not there even after a fresh look at the directory. */
-static virStorageVolPtr
-volume_find(virStoragePoolPtr pool, const char *name, struct error *err)
+virStorageVolPtr
+host_volume_find(virStoragePoolPtr pool, const char *name, struct error *err)
 {
 	virStorageVolPtr volume = virStorageVolLookupByName(pool, name);
 
 	if (volume == NULL && virGetLastErrorCode() == VIR_ERR_NO_STORAGE_VOL) {
-		if (pool_refresh(pool, err) < 0)
+		if (host_pool_refresh(pool, err) < 0)
 			return NULL;
 		volume = virStorageVolLookupByName(pool, name);
 	}
@@ -157,8 +154,8 @@ volume_find(virStoragePoolPtr pool, const char *name, struct error *err)
 	return volume;
 }
 
-static json_t *
-volume_describe(virStorageVolPtr volume, struct error *err)
+json_t *
+host_volume_describe(virStorageVolPtr volume, struct error *err)
 {
 	char *text = virStorageVolGetXMLDesc(volume, 0);
 
@@ -171,9 +168,11 @@ volume_describe(virStorageVolPtr volume, struct error *err)
 		return NULL;
 	g_autofree char *path = host_xml_text(doc, "/volume/target/path");
 	g_autofree char *format = host_xml_text(doc, "/volume/target/format/@type");
-	return json_pack("{s:s,s:s,s:I,s:I,s:s}", "volume", virStorageVolGetName(volume), "path",
+	g_autofree char *under = host_xml_text(doc, "/volume/backingStore/path");
+	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:s*}", "volume", virStorageVolGetName(volume), "path",
 	    path != NULL ? path : "", "capacity", (json_int_t)host_xml_number(doc, "/volume/capacity"), "allocation",
-	    (json_int_t)host_xml_number(doc, "/volume/allocation"), "format", format != NULL ? format : "");
+	    (json_int_t)host_xml_number(doc, "/volume/allocation"), "format", format != NULL ? format : "", "parent",
+	    under);
 }
 
 static virStorageVolPtr
@@ -201,7 +200,7 @@ volume_make(virStoragePoolPtr pool, const struct wish *wish, struct error *err)
 static json_t *
 volume_accept(virStorageVolPtr volume, const struct wish *wish, struct error *err)
 {
-	json_t *there = volume_describe(volume, err);
+	json_t *there = host_volume_describe(volume, err);
 	json_int_t capacity = json_integer_value(json_object_get(there, "capacity"));
 	const char *format = json_string_value(json_object_get(there, "format"));
 
@@ -216,9 +215,9 @@ volume_accept(virStorageVolPtr volume, const struct wish *wish, struct error *er
 static int
 wish_read(struct host_call *call, struct wish *wish, struct error *err)
 {
-	if (host_args(call, err, "{s:s,s:s,s?:I,s:s,s?:b,s?:s}", "pool", &wish->pool, "volume", &wish->volume, "capacity",
+	if (host_args(call, err, "{s:s,s:s,s?:I,s?:s,s?:b,s?:s}", "pool", &wish->pool, "volume", &wish->volume, "capacity",
 	        &wish->capacity, "format", &wish->format, "preallocate", &wish->preallocate, "backing", &wish->backing) < 0 ||
-	    check_name(wish->volume, err) < 0)
+	    host_volume_check_name(wish->volume, err) < 0)
 		return -1;
 	if (wish->backing != NULL && (strcmp(wish->format, "qcow2") != 0 || wish->capacity != 0 || wish->preallocate))
 		return error_set(err, EINVAL, "volume %s lies over another one: it is qcow2 and has that one's size", wish->volume);
@@ -233,12 +232,12 @@ wish_read(struct host_call *call, struct wish *wish, struct error *err)
 static json_t *
 run_create(struct host_call *call, struct error *err)
 {
-	struct wish wish = { 0 };
+	struct wish wish = { .format = "raw" };
 	struct error second = { 0 };
 
 	if (wish_read(call, &wish, err) < 0)
 		return NULL;
-	g_autoptr(virStoragePool) pool = pool_get(call->connection, wish.pool, err);
+	g_autoptr(virStoragePool) pool = host_pool_get(call->connection, wish.pool, err);
 	if (pool == NULL)
 		return NULL;
 	g_autoptr(virStorageVol) there = virStorageVolLookupByName(pool, wish.volume);
@@ -246,9 +245,9 @@ run_create(struct host_call *call, struct error *err)
 		return volume_accept(there, &wish, err);
 	g_autoptr(virStorageVol) made = volume_make(pool, &wish, err);
 	if (made != NULL)
-		return volume_describe(made, err);
+		return host_volume_describe(made, err);
 	/* Perhaps a file that libvirt had not seen; then its answer counts, else the first one. */
-	g_autoptr(virStorageVol) unseen = volume_find(pool, wish.volume, &second);
+	g_autoptr(virStorageVol) unseen = host_volume_find(pool, wish.volume, &second);
 	return unseen == NULL ? NULL : volume_accept(unseen, &wish, err);
 }
 
@@ -262,10 +261,10 @@ run_list(struct host_call *call, struct error *err)
 
 	if (host_args(call, err, "{s:s}", "pool", &name) < 0)
 		return NULL;
-	g_autoptr(virStoragePool) pool = pool_get(call->connection, name, err);
+	g_autoptr(virStoragePool) pool = host_pool_get(call->connection, name, err);
 	if (pool == NULL)
 		return NULL;
-	if (pool_refresh(pool, err) < 0)
+	if (host_pool_refresh(pool, err) < 0)
 		return NULL;
 	count = virStoragePoolListAllVolumes(pool, &all, 0);
 	if (count < 0) {
@@ -275,7 +274,8 @@ run_list(struct host_call *call, struct error *err)
 	list = json_array();
 	for (int i = 0; i < count; i++) {
 		struct error gone = { 0 };
-		json_t *volume = volume_describe(all[i], &gone); /* may be deleted meanwhile */
+		bool hidden = host_volume_check_name(virStorageVolGetName(all[i]), &gone) < 0; /* snapshots, what is half made */
+		json_t *volume = hidden ? NULL : host_volume_describe(all[i], &gone); /* may be deleted meanwhile */
 
 		if (volume != NULL)
 			json_array_append_new(list, volume);
@@ -285,35 +285,43 @@ run_list(struct host_call *call, struct error *err)
 	return json_pack("{s:o}", "volumes", list);
 }
 
+static int
+resize(virStorageVolPtr volume, uint64_t capacity, bool shrink, struct error *err)
+{
+	virStorageVolInfo info;
+	int rc = virStorageVolGetInfo(volume, &info);
+
+	if (rc == 0 && capacity < info.capacity && shrink && host_volume_check_unused(volume, err) < 0)
+		return -1;
+	if (rc == 0 && (capacity > info.capacity || (capacity < info.capacity && shrink)))
+		rc = virStorageVolResize(volume, capacity, capacity < info.capacity ? VIR_STORAGE_VOL_RESIZE_SHRINK : 0);
+	return rc == 0 ? 0 : host_error(err, "cannot resize volume %s", virStorageVolGetName(volume));
+}
+
 static json_t *
 run_resize(struct host_call *call, struct error *err)
 {
 	const char *pool_name, *name;
 	json_int_t capacity;
-	virStorageVolInfo info;
+	int shrink = 0;
 
-	if (host_args(call, err, "{s:s,s:s,s:I}", "pool", &pool_name, "volume", &name, "capacity", &capacity) < 0 ||
-	    check_name(name, err) < 0)
+	if (host_args(call, err, "{s:s,s:s,s:I,s?:b}", "pool", &pool_name, "volume", &name, "capacity", &capacity, "shrink", &shrink) < 0 ||
+	    host_volume_check_name(name, err) < 0)
 		return NULL;
-	g_autoptr(virStoragePool) pool = pool_get(call->connection, pool_name, err);
+	g_autoptr(virStoragePool) pool = host_pool_get(call->connection, pool_name, err);
 	if (pool == NULL)
 		return NULL;
-	g_autoptr(virStorageVol) volume = volume_find(pool, name, err);
-	if (volume == NULL)
+	g_autoptr(virStorageVol) volume = host_volume_find(pool, name, err);
+	if (volume == NULL || resize(volume, capacity > 0 ? (uint64_t)capacity : 0, shrink && capacity > 0, err) < 0)
 		return NULL;
-	if (virStorageVolGetInfo(volume, &info) < 0 || (capacity > 0 && (uint64_t)capacity > info.capacity &&
-	    virStorageVolResize(volume, (unsigned long long)capacity, 0) < 0)) {
-		host_error(err, "cannot resize volume %s", name);
-		return NULL;
-	}
-	return volume_describe(volume, err);
+	return host_volume_describe(volume, err);
 }
 
 /* 0 when it is gone. */
-static int
-volume_remove(virStoragePoolPtr pool, const char *name, struct error *err)
+int
+host_volume_remove(virStoragePoolPtr pool, const char *name, struct error *err)
 {
-	g_autoptr(virStorageVol) volume = volume_find(pool, name, err);
+	g_autoptr(virStorageVol) volume = host_volume_find(pool, name, err);
 
 	if (volume == NULL)
 		return err->code == ENOENT ? 0 : -1;
@@ -328,10 +336,12 @@ run_delete(struct host_call *call, struct error *err)
 {
 	const char *pool_name, *name;
 
-	if (host_args(call, err, "{s:s,s:s}", "pool", &pool_name, "volume", &name) < 0 || check_name(name, err) < 0)
+	if (host_args(call, err, "{s:s,s:s}", "pool", &pool_name, "volume", &name) < 0 || host_volume_check_name(name, err) < 0)
 		return NULL;
-	g_autoptr(virStoragePool) pool = pool_get(call->connection, pool_name, err);
-	return pool == NULL || volume_remove(pool, name, err) < 0 ? NULL : json_object();
+	g_autoptr(virStoragePool) pool = host_pool_get(call->connection, pool_name, err);
+	if (pool == NULL || host_volume_check_unneeded(pool, name, err) < 0 || host_volume_remove(pool, name, err) < 0)
+		return NULL;
+	return json_object();
 }
 
 /* --- upload ------------------------------------------------------------------------------------------------------- */
@@ -398,14 +408,14 @@ run_upload(struct host_call *call, struct error *err)
 
 	if (host_args(call, err, "{s:s,s:s,s:s}", "pool", &wish.pool, "volume", &wish.volume, "format",
 	        &wish.format) < 0 ||
-	    check_name(wish.volume, err) < 0)
+	    host_volume_check_name(wish.volume, err) < 0)
 		return NULL;
 	if (call->fd < 0 || fstat(call->fd, &st) < 0 || !S_ISREG(st.st_mode) || strcmp(wish.format, "raw") != 0) {
 		error_set(err, EINVAL, "volume-upload needs the descriptor of a regular file and the format raw");
 		return NULL;
 	}
-	g_autoptr(virStoragePool) pool = pool_get(call->connection, wish.pool, err);
-	if (pool == NULL || volume_remove(pool, wish.volume, err) < 0)
+	g_autoptr(virStoragePool) pool = host_pool_get(call->connection, wish.pool, err);
+	if (pool == NULL || host_volume_remove(pool, wish.volume, err) < 0)
 		return NULL;
 	wish.capacity = st.st_size;
 	g_autoptr(virStorageVol) volume = volume_make(pool, &wish, err);
@@ -415,7 +425,7 @@ run_upload(struct host_call *call, struct error *err)
 		virStorageVolDelete(volume, 0); /* half of it is worse than none */
 		return NULL;
 	}
-	return volume_describe(volume, err);
+	return host_volume_describe(volume, err);
 }
 
 const struct host_verb host_volume_verbs[] = {

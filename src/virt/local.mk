@@ -32,6 +32,7 @@ solovirt_host_SOURCES = \
 	src/virt/host.h \
 	src/virt/host_agent.c \
 	src/virt/host_bridge.c \
+	src/virt/host_clone.c \
 	src/virt/host_console.c \
 	src/virt/host_cpus.c \
 	src/virt/host_devices.c \

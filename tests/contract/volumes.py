@@ -106,10 +106,12 @@ class Rbd(Driver):
 
     def leftovers(self, worker):
         """Everything that is still there of all that was ever made."""
-        rados = ("rados", "--id", "vms", "-p", "vms")
-        notes = "solovirt.unfinished" in self.run(*rados, "ls").split() and self.run(*rados, "listomapkeys", "solovirt.unfinished").split()
-        return notes or [], [
-            o for o in self.run(*rados, "ls").split() if o.startswith(("rbd_data", "rbd_header", "rbd_id", "rbd_object_map"))]
+        def rados(*words, check=True):
+            return self.run("rados", "--id", "vms", "-p", "vms", *words, check=check)
+        objects = rados("ls").split()
+        notes = rados("listomapkeys", "solovirt.unfinished").split() if "solovirt.unfinished" in objects else []
+        # data that only removed snapshots hold is listed until Ceph has trimmed it, and cannot be looked at
+        return notes, [o for o in objects if o.startswith(("rbd_data", "rbd_header", "rbd_id", "rbd_object_map")) and rados("stat", o, check=False) == 0]
 
     def temporary(self, volume):
         """Snapshots of the volume that no user made and no clone needs."""
@@ -198,7 +200,8 @@ def test_clones(w, d):
     for _ in range(2):
         c = w.call("volume-clone", d.where, volume="c", **{"from": "base"}, capacity=SIZE + 4 * MiB, owner={"name": "c"})
         assert c["capacity"] == SIZE + 4 * MiB, c
-    refused(E.EEXIST, w.call, "volume-clone", d.where, volume="base", **{"from": "c"}, capacity=SIZE + 4 * MiB)
+    if d.name == "rbd":  # a file does not tell what it was copied from
+        refused(E.EEXIST, w.call, "volume-clone", d.where, volume="base", **{"from": "c"}, capacity=SIZE + 4 * MiB)
     # neither sees what is written to the other
     d.io(base, "write -P 2 0 1M", "flush")
     d.io(c, "read -P 1 0 2M", f"read -P 0 2M {SIZE + 2 * MiB}", "write -P 3 1M 1M", f"write -P 4 {SIZE} 4M")
@@ -244,11 +247,17 @@ def test_clones_of_what_is_protected(w, d):
         d.io(c, f"read -P {i + 5} 0 1M", "read -P 1 1M 1M")
     d.io(base, "read -P 1 0 2M")
     assert w.call("volume-info", d.where, volume="p0")["depth"] == 1
+    for _ in range(2):
+        w.call("volume-flatten", d.where, volume="p0")
+    assert w.call("volume-info", d.where, volume="p0")["depth"] == 0
+    d.io(clones[0], "read -P 5 0 1M", "read -P 1 1M 1M")
     refused(E.ENOTEMPTY, w.call, "volume-delete", d.where, volume="image")
-    for name in ("p0", "p1", "p2"):
-        w.call("volume-delete", d.where, volume=name)
+    # its snapshot may go before them
     w.call("snapshot-delete", d.where, volume="image", snapshot="base")
-    delete_all(w, d, "image")
+    d.io(clones[1], "read -P 6 0 1M", "read -P 1 1M 1M")
+    if d.name == "local":
+        assert "p" in refused(E.ENOTEMPTY, w.call, "volume-delete", d.where, volume="image")
+    delete_all(w, d, "p0", "p1", "p2", "image")
 
 
 def test_snapshots(w, d):
@@ -262,7 +271,7 @@ def test_snapshots(w, d):
     w.call("snapshot-create", d.where, volume="a", snapshot="s2")
     assert names(w, d) == ["a"]
     info = w.call("volume-info", d.where, volume="a")
-    assert [s["snapshot"] for s in info["snapshots"]] == ["s1", "s2"], info
+    assert sorted(s["snapshot"] for s in info["snapshots"]) == ["s1", "s2"], info
     d.io(a, "write -P 3 0 1M")
     refused(E.ENOENT, w.call, "volume-clone", d.where, volume="c", **{"from": "a"}, snapshot="s3", capacity=SIZE)
     for _ in range(2):
@@ -271,7 +280,7 @@ def test_snapshots(w, d):
     d.io(c1, "read -P 1 0 2M", "write -P 4 0 1M")
     d.io(c2, "read -P 2 0 1M", "read -P 1 1M 1M")
     d.io(a, "read -P 3 0 1M")
-    assert "s1" in refused(E.ENOTEMPTY, w.call, "volume-delete", d.where, volume="a")
+    assert "2 snapshots" in refused(E.ENOTEMPTY, w.call, "volume-delete", d.where, volume="a")
     for _ in range(2):
         w.call("snapshot-delete", d.where, volume="a", snapshot="s1")
     w.call("snapshot-delete", d.where, volume="a", snapshot="s2")
