@@ -20,6 +20,19 @@ test_raw_zst() { good guest.raw.zst; }
 test_qcow2() { good guest.qcow2; }
 test_qcow2_gz() { good guest.qcow2.gz; }
 
+# other IMAGE FORMAT [OPTION ...]: as qemu-img makes it of the guest's disk; made once, beside the others
+other() {
+  local image=$1 format=$2
+  shift 2
+  [ -e "$GUEST/images/$image" ] ||
+    { qemu-img convert -f raw -O "$format" "$@" "$GUEST/images/guest.raw" "$GUEST/images/.$image.$$" && mv "$GUEST/images/.$image.$$" "$GUEST/images/$image"; }
+  good "$image"
+}
+test_vmdk() { other guest.vmdk vmdk -o subformat=streamOptimized; }
+test_vdi() { other guest.vdi vdi; }
+test_vhd() { other guest.vhd vpc -o force_size=on; }
+test_vhdx() { other guest.vhdx vhdx; }
+
 # bad NAME IMAGE WORDS [SIZE] [MORE]: it does not become a volume; the reason holds WORDS; nothing stays in the pool
 bad() {
   local name=bad-$1 image=$2 words=$3
