@@ -52,6 +52,32 @@ check_hyperv(const struct checking *c, const struct hyperv *h)
 		advise(c, HYPERV ".spinlocks.spinlocks", "is less than %d: the machine cannot start", SPINLOCKS_LEAST);
 }
 
+/* What each timer does with missed ticks; KubeVirt leaves it to libvirt to refuse the rest. */
+static void
+check_timers(const struct checking *c, const struct timers *t)
+{
+	const struct {
+		const char *name;
+		const struct timer *timer;
+		const char *policies[5];
+	} rows[] = {
+		{ "hpet", t->hpet, { "delay", "catchup", "merge", "discard" } },
+		{ "pit", t->pit, { "delay", "catchup", "discard" } },
+		{ "rtc", t->rtc, { "delay", "catchup" } },
+	};
+	static const char *const tracks[] = { "guest", "wall", NULL };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *field = g_strdup_printf("domain.clock.timer.%s.tickPolicy", rows[i].name);
+		g_autofree char *words = g_strjoinv(", ", (char **)(uintptr_t)rows[i].policies);
+		const struct timer *timer = rows[i].timer;
+		if (timer != NULL && is_text(timer->tick_policy) && !is_one_of(timer->tick_policy, rows[i].policies))
+			advise(c, field, "\"%.40s\" is not one of %s: the machine cannot start", timer->tick_policy, words);
+	}
+	if (t->rtc != NULL && is_text(t->rtc->track) && !is_one_of(t->rtc->track, tracks))
+		advise(c, "domain.clock.timer.rtc.track", "\"%.40s\" is not one of guest, wall: the machine cannot start", t->rtc->track);
+}
+
 void
 check_features(const struct checking *c)
 {
@@ -59,6 +85,8 @@ check_features(const struct checking *c)
 
 	if (d->features != NULL && d->features->hyperv != NULL)
 		check_hyperv(c, d->features->hyperv);
+	if (d->clock != NULL && d->clock->timer != NULL)
+		check_timers(c, d->clock->timer);
 	if (d->clock != NULL && d->clock->utc != NULL && is_text(d->clock->timezone))
 		advise(c, "domain.clock", "utc and timezone exclude each other: the clock starts at UTC");
 	/* F10: KubeVirt calls it "count". */
