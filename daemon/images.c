@@ -98,15 +98,6 @@ note_failure(const struct unpacking *u, int code, const char *text)
 }
 
 static void
-on_progress(void *arg, const char *phase, int64_t done, int64_t total)
-{
-	(void)arg;
-	(void)phase;
-	(void)done;
-	(void)total;
-}
-
-static void
 on_unpacked(void *arg, json_t *result, const struct error *error)
 {
 	struct unpacking *u = arg;
@@ -148,7 +139,7 @@ static int
 begin(struct daemon *daemon, const struct oci_image *image, const struct image_wish *wish, const char *key, struct error *err)
 {
 	g_autofree char *part = image_path(daemon, key, PART);
-	struct import_request request = { .uid = key, .target = part, .progress = on_progress, .done = on_unpacked };
+	struct import_request request = { .uid = key, .done = on_unpacked };
 	struct unpacking *u;
 	int fd;
 
@@ -158,7 +149,7 @@ begin(struct daemon *daemon, const struct oci_image *image, const struct image_w
 	fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return error_errno(err, "cannot make %s", part);
-	close(fd);
+	request.target = fd;
 	u = g_new0(struct unpacking, 1);
 	*u = (struct unpacking){ daemon, g_strdup(key), g_strdup(wish->image) };
 	request.arg = u;

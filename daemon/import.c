@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -29,7 +28,6 @@ struct import {
 	struct event *reap; /* frees it outside the worker's callbacks */
 	struct event *stall; /* ends it when nothing was heard for too long */
 	struct import_request request;
-	int target;
 	bool over;
 };
 
@@ -78,7 +76,7 @@ import_free(struct import *i)
 	worker_free(i->worker);
 	event_free(i->reap);
 	event_free(i->stall);
-	close(i->target);
+	close(i->request.target);
 	json_decref(i->request.args);
 	remove_directory(i->scratch);
 	g_free(i->scratch);
@@ -121,7 +119,7 @@ on_state(void *owner, const char *reason)
 		import_over(i, NULL, &err);
 		return;
 	}
-	worker_call(i->worker, "import", g_steal_pointer(&i->request.args), i->target, IMPORT_DEADLINE, on_answer, i);
+	worker_call(i->worker, "import", g_steal_pointer(&i->request.args), i->request.target, IMPORT_DEADLINE, on_answer, i);
 }
 
 /* A worker that hangs: in a storage that does not answer, in a name look-up.  What it did is begun anew or resumed. */
@@ -148,13 +146,11 @@ static void
 on_event(void *owner, const char *event, json_t *args)
 {
 	struct import *i = owner;
-	const char *phase = path_string(args, "phase");
 
 	if (!i->over)
 		expect_progress(i);
-	if (!i->over && strcmp(event, "progress") == 0 && phase != NULL)
-		i->request.progress(i->request.arg, phase, json_integer_value(json_object_get(args, "done")),
-		    json_integer_value(json_object_get(args, "total")));
+	if (!i->over && strcmp(event, "progress") == 0 && path_string(args, "phase") != NULL && i->request.progress != NULL)
+		i->request.progress(i->request.arg, args);
 }
 
 static const struct worker_class import_class = {
@@ -198,18 +194,14 @@ import_start(struct daemon *daemon, const struct import_request *request, struct
 	g_autofree char *scratch = g_build_filename(daemon->config->state_directory, "import", request->uid, NULL);
 	static const char *const no_arguments[] = { NULL };
 	struct import *i;
-	int target, r = 0;
+	int r = 0;
 
 	if (g_hash_table_size(all->by_uid) >= IMPORTS_MOST)
 		r = error_set(err, EAGAIN, "%d imports are under way", IMPORTS_MOST);
-	target = r != 0 ? -1 : open(request->target, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (r == 0 && target < 0)
-		r = error_errno(err, "cannot open %s", request->target);
 	if (r == 0 && make_scratch(scratch, err) != 0)
 		r = -1;
 	if (r != 0) {
-		if (target >= 0)
-			close(target);
+		close(request->target);
 		json_decref(request->args);
 		return -1;
 	}
@@ -218,7 +210,6 @@ import_start(struct daemon *daemon, const struct import_request *request, struct
 	i->uid = g_strdup(request->uid);
 	i->scratch = g_steal_pointer(&scratch);
 	i->request = *request;
-	i->target = target;
 	json_object_set_new(i->request.args, "scratch", json_string(i->scratch));
 	i->reap = event_new(daemon->base, -1, 0, on_reap, i);
 	i->stall = evtimer_new(daemon->base, on_stall, i);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <glib.h>
 
+#include "daemon/calls.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/host.h"
 #include "daemon/job.h"
@@ -62,7 +63,7 @@ job_next(struct job *job)
 		return;
 	}
 	job->verb = step.verb;
-	host_call(host, step.verb, step.args, step.fd, step.deadline, on_reply, job);
+	calls_add(step.calls != NULL ? step.calls : host->calls, step.verb, step.args, step.fd, step.deadline, on_reply, job);
 }
 
 bool

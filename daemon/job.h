@@ -8,6 +8,7 @@
 #include "daemon/daemon.h"
 #include "daemon/store.h"
 
+struct calls;
 struct error;
 struct host;
 
@@ -16,6 +17,7 @@ struct job_step {
 	json_t *args;     /* taken */
 	int fd;           /* taken; -1: none */
 	int64_t deadline; /* ms */
+	struct calls *calls; /* NULL: of the job's host */
 };
 
 struct job_class {

@@ -66,6 +66,10 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/agent_commands.c daemon/controllers/agent_commands.h \
 	daemon/controllers/claim.c daemon/controllers/claim.h \
 	daemon/controllers/claim_source.c \
+	daemon/controllers/datavolume.h \
+	daemon/controllers/fill.c \
+	daemon/controllers/image_cache.c \
+	daemon/controllers/vmi_ceph.c daemon/controllers/vmi_ceph.h \
 	daemon/controllers/trash.c daemon/controllers/trash.h \
 	daemon/controllers/controllers.c daemon/controllers/controllers.h \
 	daemon/controllers/credentials.c daemon/controllers/credentials.h \

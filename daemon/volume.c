@@ -61,6 +61,12 @@ local_where(struct daemon *daemon, const struct volume_place *place, json_t *arg
 
 /* --- rbd: pools of Ceph clusters ------------------------------------------------------------------------------------- */
 
+static char *
+rbd_pool(const struct config_ceph *config, const char *pool)
+{
+	return config->rados_namespace == NULL ? g_strdup(pool) : g_strconcat(pool, "/", config->rados_namespace, NULL);
+}
+
 static int
 rbd_choose(struct daemon *daemon, const struct object *claim, const struct storage_class *class, const struct volume_place *near,
     json_t *annotations, struct error *err)
@@ -79,7 +85,7 @@ rbd_choose(struct daemon *daemon, const struct object *claim, const struct stora
 	if (!cluster->ready)
 		return error_set(err, EAGAIN, "Ceph cluster %s is not ready: %s", id, cluster->problem);
 	g_autofree char *name = g_strconcat(prefix == NULL ? "csi-vol-" : prefix, claim->uid, NULL);
-	g_autofree char *where = config->rados_namespace == NULL ? g_strdup(pool) : g_strconcat(pool, "/", config->rados_namespace, NULL);
+	g_autofree char *where = rbd_pool(config, pool);
 	json_object_set_new(annotations, VOLUME_CLUSTER, json_string(id));
 	json_object_set_new(annotations, VOLUME_POOL, json_string(where));
 	json_object_set_new(annotations, VOLUME_NAME, json_string(name));
@@ -179,6 +185,20 @@ volume_place(const struct claim *claim)
 	return place;
 }
 
+bool
+volume_pool(struct daemon *daemon, const struct storage_class *class, struct volume_place *place)
+{
+	const char *id = schema_map_get(&class->parameters, "clusterID"), *pool = schema_map_get(&class->parameters, "pool");
+	const struct volume_driver *driver = volume_driver_of(class->provisioner, NULL);
+	const struct config_ceph *config = cluster_config(daemon, id);
+
+	*place = (struct volume_place){ .driver = driver, .keeper = id };
+	if (driver == NULL || !driver->shared || config == NULL || pool == NULL || volume_check(daemon, place, NULL) != 0)
+		return false;
+	place->pool = rbd_pool(config, pool);
+	return true;
+}
+
 struct volume_place
 volume_place_read(const json_t *record)
 {
@@ -234,11 +254,17 @@ volume_check(struct daemon *daemon, const struct volume_place *place, struct err
 	return place->driver->calls(daemon, place->keeper, err) == NULL ? -1 : 0;
 }
 
+json_t *
+volume_args(struct daemon *daemon, const struct volume_place *place, json_t *args)
+{
+	place->driver->where(daemon, place, args);
+	json_object_set_new(args, "volume", json_string(place->name));
+	return args;
+}
+
 void
 volume_call(struct daemon *daemon, const struct volume_place *place, const char *verb, json_t *args, int fd, int64_t deadline,
     worker_reply *reply, void *arg)
 {
-	place->driver->where(daemon, place, args);
-	json_object_set_new(args, "volume", json_string(place->name));
-	calls_add(place->driver->calls(daemon, place->keeper, NULL), verb, args, fd, deadline, reply, arg);
+	calls_add(place->driver->calls(daemon, place->keeper, NULL), verb, volume_args(daemon, place, args), fd, deadline, reply, arg);
 }

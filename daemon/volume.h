@@ -58,6 +58,8 @@ const struct volume_driver *volume_driver_of(const char *provisioner, struct err
 
 /* Where the claim's volume is or is going to be; driver NULL when that is not chosen yet. */
 struct volume_place volume_place(const struct claim *claim);
+/* The pool that a class of a shared driver has its volumes in, when calls may be made there; else false.  g_free() place->pool. */
+bool volume_pool(struct daemon *daemon, const struct storage_class *class, struct volume_place *place);
 /* The same from a record, which volume_record() made; borrows from it. */
 struct volume_place volume_place_read(const json_t *record);
 json_t *volume_record(const struct volume_place *place);
@@ -70,6 +72,8 @@ void volume_add_source(const struct volume_place *from, const char *snapshot, js
 
 /* 0 when calls may be made; -1 EHOSTDOWN with why not. */
 int volume_check(struct daemon *daemon, const struct volume_place *place, struct error *err);
+/* Adds WHERE and "volume" to the arguments of a call; returns them. */
+json_t *volume_args(struct daemon *daemon, const struct volume_place *place, json_t *args);
 /* Calls a verb of volume_verbs.h on the volume: args (stolen) get WHERE and "volume".  As calls_add(), after volume_check(). */
 void volume_call(struct daemon *daemon, const struct volume_place *place, const char *verb, json_t *args, int fd, int64_t deadline,
     worker_reply *reply, void *arg);

@@ -12,8 +12,8 @@
  *                   that is there and as large, or has grown since: as it is; a smaller one EEXIST.  preallocate: EOPNOTSUPP with
  *                   rbd.  owner: words that are kept with it, for people and for a lost store (local: not).
  *                   options of rbd: {"dataPool","features":[WORD],"objectSize","stripeUnit","stripeCount"}
- *  volume-clone     {WHERE,"volume","from","snapshot"?,"fromPool"?,"fromNamespace"?,"capacity","protected"?,"owner"?,"options"?} -> VOLUME   what the
- *                   volume "from" held when it was asked for, or its snapshot; as large as capacity, never smaller than the
+ *  volume-clone     {WHERE,"volume","from","snapshot"?,"fromPool"?,"fromNamespace"?,"capacity","protected"?,"owner"?,"options"?}
+ *                   -> VOLUME   what the volume "from" held when it was asked for, or its snapshot; as large as capacity, never smaller than the
  *                   source (EINVAL).  EAGAIN: too many volumes lie under the source (VOLUME_DEPTH_HARD).  protected:
  *                   from is never written to again (an image of the cache): local lays a qcow2 over it, as it is now,
  *                   instead of copying: its snapshots may go before their clones.  EEXIST (rbd): a volume of that name is there that is none.
@@ -45,11 +45,13 @@
  * Of solovirt-rbd alone.  It is told its cluster by the first call and has one connection; without an answer of the cluster
  * its calls wait, and fail with ETIMEDOUT past their deadline, without an end of the process.
  *  connect          {"clusterID","monitors":[ADDRESS],"user","key","options"?:{NAME:VALUE}} -> {"fsid","version","address"}   key: as in a
- *                   keyring; never in argv, a log or a file.  ENETUNREACH: no monitor answers, after 10 s; EACCES: at once.  A call before it:
+ *                   keyring; never in argv, a log or a file.  ENETUNREACH: no monitor answers, after 10 s; EACCES: at once.  A call
+ *                   before it:
  *                   ENOTCONN; another cluster or user after it: EEXIST.  address: what others see of this worker; when it was killed, its
  *                   successor is to fence it: else what it had open stays open (EBUSY) for 30 s
  *  pool-info        {WHERE} -> {"capacity","available","used"}   bytes; ENOENT
- *  fence            {"addresses":[WORD],"seconds"} -> {}   blocklists clients of hosts that died, never this one (EINVAL); a worker that is fenced ends
+ *  fence            {"addresses":[WORD],"seconds"} -> {}   blocklists clients of hosts that died, never this one (EINVAL); a worker that
+ *                   is fenced ends
  *  event:    cluster {"healthy":bool,"reason"}   when that changed; reason: HEALTH_WARN's words, or that no monitor answers
  */
 #ifndef SOLOVIRT_STORAGE_VOLUME_VERBS_H

@@ -15,6 +15,7 @@
 #include "daemon/controllers/adopt.h"
 #include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/datavolume.h"
 #include "daemon/controllers/trash.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/host.h"
@@ -25,6 +26,8 @@
 #include "src/base/log.h"
 #include "src/base/quantity.h"
 #include "src/document/path.h"
+#include "src/virt/domain_xml.h"
+#include "src/virt/host_verbs.h"
 #include "storage/volume_verbs.h"
 
 enum { AGAIN_FIRST_MS = 1000, AGAIN_MOST_MS = 60000 };
@@ -73,6 +76,18 @@ claim_path(struct daemon *daemon, const char *namespace, const char *name)
 	const struct claim *claim = object == NULL ? NULL : object->value;
 
 	return claim == NULL || claim->status->phase != CLAIM_BOUND ? NULL : annotation(claim, VOLUME_PATH);
+}
+
+bool
+claim_volume(struct daemon *daemon, const char *namespace, const char *name, struct volume_place *place)
+{
+	const struct object *object = name == NULL ? NULL : store_get(daemon->store, KIND_CLAIM, namespace, name);
+	const struct claim *claim = object == NULL ? NULL : object->value;
+
+	if (claim == NULL || claim->status->phase != CLAIM_BOUND)
+		return false;
+	*place = volume_place(claim);
+	return place->driver != NULL && place->path != NULL;
 }
 
 int64_t
@@ -171,25 +186,34 @@ volume_job_free(struct volume_job *j)
 	g_free(j);
 }
 
-/* Begins a job on the claim's volume, or looks again later; args is taken. */
+/* Begins a job for the claim, or looks again later; args is taken. */
 static int
-job_call(struct daemon *daemon, const struct object *object, const struct volume_place *place, const char *verb, json_t *args,
-    int64_t deadline, worker_reply *reply)
+job_call_on(struct daemon *daemon, const struct object *object, struct calls *calls, const char *verb, json_t *args, int64_t deadline,
+    worker_reply *reply)
 {
 	struct volume_job *j;
 
 	if (controllers_pace_left(daemon, object) > 0)
 		controllers_requeue(daemon, object, controllers_pace_left(daemon, object));
-	else if (volume_check(daemon, place, NULL) != 0)
+	else if (calls == NULL)
 		controllers_await_capacity(daemon, object);
 	else if (controllers_job_begin(daemon, object)) {
 		j = g_new0(struct volume_job, 1);
 		*j = (struct volume_job){ daemon, g_strdup(object->namespace), g_strdup(object->name), g_strdup(object->uid) };
-		volume_call(daemon, place, verb, args, -1, deadline, reply, j);
+		calls_add(calls, verb, args, -1, deadline, reply, j);
 		return 0;
 	}
 	json_decref(args);
 	return 0;
+}
+
+/* The same on its volume. */
+static int
+job_call(struct daemon *daemon, const struct object *object, const struct volume_place *place, const char *verb, json_t *args,
+    int64_t deadline, worker_reply *reply)
+{
+	return job_call_on(daemon, object, place->driver->calls(daemon, place->keeper, NULL), verb, volume_args(daemon, place, args), deadline,
+	    reply);
 }
 
 /* Its keeper was lost under it: that passes without a word. */
@@ -342,6 +366,32 @@ has_data(const struct claim *claim)
 	    g_strcmp0(annotation(claim, CLAIM_RESTORED), "true") == 0;
 }
 
+static bool
+is_protected(const struct claim *claim)
+{
+	return g_strcmp0(annotation(claim, CLAIM_PROTECTED), "true") == 0;
+}
+
+/* An image's snapshot is gone: the volume can follow. */
+static void
+on_unprotected(void *arg, json_t *result, const struct error *error)
+{
+	struct volume_job *j = arg;
+	const struct object *object;
+	json_t *patch;
+
+	if (error != NULL) {
+		on_deleted(arg, result, error);
+		return;
+	}
+	object = volume_job_end(j);
+	patch = json_pack("{s:{s:{s:n}}}", "metadata", "annotations", CLAIM_PROTECTED);
+	if (object != NULL)
+		objects_patch(j->daemon, object, patch, NULL);
+	json_decref(patch);
+	volume_job_free(j);
+}
+
 /* Somebody may still write to its volume; the claim is looked at again. */
 static bool
 is_in_use(struct daemon *daemon, const struct object *object)
@@ -353,6 +403,10 @@ is_in_use(struct daemon *daemon, const struct object *object)
 		return true;
 	/* Nobody asks for that guest any more, but it runs. */
 	if (adopt_find_claim(daemon, object->namespace, object->name, &orphan_host) != NULL) {
+		controllers_requeue(daemon, object, AGAIN_MOST_MS);
+		return true;
+	}
+	if (is_protected(object->value) && image_has_clones(daemon, object)) {
 		controllers_requeue(daemon, object, AGAIN_MOST_MS);
 		return true;
 	}
@@ -374,7 +428,10 @@ finish(struct daemon *daemon, const struct object *object, struct error *err)
 	if (is_in_use(daemon, object))
 		return 0;
 	if (place.driver != NULL && !(bound && is_kept(daemon, claim))) {
-		if (!bound || daemon->config->trash == 0 || !has_data(claim))
+		if (bound && is_protected(claim) && place.driver->clones_in_use)
+			return job_call(daemon, object, &place, "snapshot-delete", json_pack("{s:s}", "snapshot", CLAIM_BASE), VOLUME_DEADLINE_ACTION,
+			    on_unprotected);
+		if (!bound || strcmp(object->namespace, IMAGE_NAMESPACE) == 0 || daemon->config->trash == 0 || !has_data(claim))
 			return job_call(daemon, object, &place, "volume-delete", json_object(), VOLUME_DEADLINE_ACTION, on_deleted);
 		if (trash_put(daemon, object, err) != 0)
 			return -1;
@@ -478,9 +535,41 @@ on_grown(void *arg, json_t *result, const struct error *error)
 		if (put_bound(j->daemon, object, json_integer_value(json_object_get(result, "capacity")), &err) != 0)
 			log_object(LOG_LEVEL_WARNING, "PersistentVolumeClaim", j->namespace, j->name, "%s", err.text);
 		else
-			daemon_event(j->daemon, object, "Normal", "VolumeResizeSuccessful", "Resized; the guest sees it at its next start");
+			daemon_event(j->daemon, object, "Normal", "VolumeResizeSuccessful", "Resized%s",
+			    find_user(j->daemon, object) == NULL ? "" : "; the guest sees it");
 	}
 	volume_job_free(j);
+}
+
+/* The guest's own disk of the claim, such as vda, or NULL: it lies under an overlay, or its volume is no disk.  g_free(). */
+static char *
+disk_of(const struct vmi *vmi, const char *claim)
+{
+	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes)
+		if (g_strcmp0(volume_claim(v), claim) == 0)
+			return domain_disk_target(vmi->spec, v->name);
+	return NULL;
+}
+
+/* Under a guest that runs it is QEMU that makes the disk larger.  True when it is in use; then *r is the result. */
+static bool
+grow_online(struct daemon *daemon, const struct object *object, int *r)
+{
+	const struct claim *claim = object->value;
+	const struct object *user = find_user(daemon, object);
+	const struct vmi *vmi = user == NULL ? NULL : user->value;
+	struct host *host = vmi == NULL ? NULL : host_find(daemon, vmi->status->node_name);
+	g_autofree char *target = vmi == NULL ? NULL : disk_of(vmi, object->name);
+	const struct host_domain *domain = host == NULL || host->state != HOST_READY ? NULL : host_domain_find(host, user->namespace, user->name);
+
+	*r = 0;
+	if (user == NULL)
+		return false;
+	if (target == NULL || !host_domain_is_active(domain))
+		return true; /* looked at again when it ends */
+	*r = job_call_on(daemon, object, host->calls, "domain-disk-resize", json_pack("{s:s,s:s,s:s,s:I}", "name", domain->name, "uid",
+	    user->uid, "target", target, "capacity", (json_int_t)claim_request(claim->spec)), HOST_DEADLINE_ACTION, on_grown);
+	return true;
 }
 
 static int
@@ -489,9 +578,12 @@ grow(struct daemon *daemon, const struct object *object)
 	const struct claim *claim = object->value;
 	const struct volume_place place = volume_place(claim);
 	int64_t has = claim->status->capacity == NULL ? 0 : claim->status->capacity->storage;
+	int r = 0;
 
-	if (claim_request(claim->spec) <= has || place.driver == NULL)
+	if (claim_request(claim->spec) <= has || place.driver == NULL || is_protected(claim))
 		return 0;
+	if (grow_online(daemon, object, &r))
+		return r;
 	return job_call(daemon, object, &place, "volume-resize", json_pack("{s:I}", "capacity", (json_int_t)claim_request(claim->spec)),
 	    VOLUME_DEADLINE_ACTION, on_grown);
 }

@@ -12,6 +12,7 @@
 #define CLAIM_PROTECTED "solovirt.io/protected" /* "true": an image of the cache, filled, with a snapshot CLAIM_BASE where the driver has
                                                    snapshots; only clones of it are used */
 #define CLAIM_BASE "base"
+#define CLAIM_SEALING "solovirt.io/sealing"     /* bytes: an image of the cache that is imported and about to be protected */
 
 /* What a claim's volume is cloned from. */
 struct claim_source {

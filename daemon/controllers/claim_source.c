@@ -1,18 +1,79 @@
 /* What a claim's volume is cloned from; see claim.h. */
 #include "config.h"
 
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+
 #include "daemon/controllers/claim.h"
+#include "daemon/controllers/controllers.h"
+#include "src/api/datavolume.h"
+#include "src/base/error.h"
+
+/* Volumes of another driver or keeper are not within reach of volume-clone. */
+static int
+check_driver(const struct claim_source *source, const struct volume_driver *driver, const char *what, const char *name, struct error *err)
+{
+	return source->place.driver == driver ? 0
+	                                      : error_set(err, EINVAL, "%s %s is a volume of the driver %s, which %s cannot clone: a DataVolume with it as its source copies",
+	                                            what, name, source->place.driver == NULL ? "none" : source->place.driver->name, driver->name);
+}
+
+static int
+check_size(int64_t wanted, int64_t size, const char *what, const char *name, struct error *err)
+{
+	return wanted >= size ? 0
+	                      : error_set(err, EINVAL, "%s %s has %" G_GINT64_FORMAT " bytes: spec.resources.requests.storage must be as large at least", what, name, size);
+}
+
+static int
+source_claim(struct daemon *daemon, const struct object *object, const char *namespace, const char *name, struct claim_source *source,
+    struct error *err)
+{
+	const char *node, *path;
+	char why[400];
+	bool gone;
+
+	controllers_await(daemon, object, KIND_CLAIM, namespace, name);
+	controllers_await(daemon, object, KIND_DATA_VOLUME, namespace, name);
+	if (!claim_is_usable(daemon, namespace, name, &node, &path, &gone, why, sizeof(why)))
+		return error_set(err, EAGAIN, "the source is not there yet: %s", why);
+	source->claim = store_get(daemon->store, KIND_CLAIM, namespace, name);
+	const struct claim *claim = source->claim->value;
+	source->place = volume_place(claim);
+	source->is_protected = g_strcmp0(schema_map_get(&claim->head.meta->annotations, CLAIM_PROTECTED), "true") == 0;
+	if (source->is_protected && source->place.driver->clones_in_use)
+		source->snapshot = CLAIM_BASE;
+	return 0;
+}
 
 int
 claim_source(struct daemon *daemon, const struct object *object, const struct volume_driver *driver, struct claim_source *source,
     struct error *err)
 {
-	(void)daemon;
-	(void)object;
-	(void)driver;
-	(void)err;
+	const struct claim_spec *spec = ((const struct claim *)object->value)->spec;
+	const struct typed_reference *r = claim_data_source(spec);
+	const char *namespace = r == NULL || r->namespace == NULL ? object->namespace : r->namespace;
+	int64_t size = 0;
+	int rc;
+
 	*source = (struct claim_source){ 0 };
-	return 0;
+	if (r == NULL)
+		return 0;
+	if (!typed_reference_is_snapshot(r)) {
+		rc = source_claim(daemon, object, namespace, r->name, source, err);
+		size = rc == 0 ? claim_capacity(daemon, namespace, r->name) : 0;
+	} else {
+		rc = error_set(err, EINVAL, "a VolumeSnapshot as dataSource is not built yet");
+	}
+	g_autofree char *full = g_strdup_printf("%s/%s", namespace, r->name);
+	if (rc == 0)
+		rc = check_driver(source, driver, r->kind, full, err);
+	if (rc == 0)
+		rc = check_size(claim_request(spec), size, r->kind, full, err);
+	if (rc != 0)
+		claim_source_clear(source);
+	return rc;
 }
 
 void

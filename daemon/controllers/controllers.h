@@ -92,6 +92,9 @@ void trash_sweep(struct daemon *daemon);
 /* Path of the volume of a bound claim on its host, or NULL; borrowed.  For an instance that holds the claim already: it may be in
  * deletion, which waits for the instance. */
 const char *claim_path(struct daemon *daemon, const char *namespace, const char *name);
+/* The same as a place, which borrows from the claim; false when there is none. */
+struct volume_place;
+bool claim_volume(struct daemon *daemon, const char *namespace, const char *name, struct volume_place *place);
 /* Bytes of its volume; 0 when it has none, also for name NULL. */
 int64_t claim_capacity(struct daemon *daemon, const char *namespace, const char *name);
 /* The disk of a claim is ready for a guest: bound, and filled when a DataVolume fills it.  *node and *path are borrowed.  False with why (of

@@ -13,6 +13,7 @@
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/grants.h"
 #include "daemon/controllers/vmi.h"
+#include "daemon/controllers/vmi_ceph.h"
 #include "daemon/controllers/vmi_live.h"
 #include "daemon/job.h"
 #include "daemon/objects.h"
@@ -69,7 +70,7 @@ is_usable(struct daemon *daemon, const struct object *object, const struct volum
 	controllers_await(daemon, object, KIND_DATA_VOLUME, object->namespace, claim);
 	if (!claim_is_usable(daemon, object->namespace, claim, &node, &path, &gone, why, size))
 		return false;
-	if (g_strcmp0(node, vmi->status->node_name) == 0)
+	if (node == NULL || g_strcmp0(node, vmi->status->node_name) == 0)
 		return true;
 	g_snprintf(why, size, "it is on host %s, and the guest runs on %s", node, vmi->status->node_name);
 	return false;
@@ -221,6 +222,7 @@ struct live {
 	size_t interface;  /* how far it is with telling the DHCP server */
 	char *mac, *ip;    /* that it is being told */
 	bool sent;
+	size_t ceph; /* how far it is with disks in Ceph */
 	json_t *result;
 };
 
@@ -247,17 +249,21 @@ live_object(const struct live *l)
 
 /* A claim that is not usable here is left out: its disk is neither made nor missed. */
 static bool
-place(struct live *l, const struct object *object, const struct volume *v, struct domain_volume *place)
+place(struct live *l, const struct object *object, const struct volume *v, struct domain_volume *place, struct domain_ceph *ceph)
 {
+	struct volume_place volume = { .format = "raw" };
 	const char *claim = volume_claim(v);
 	char why[256];
 
 	if (claim == NULL || (volume_is_hotpluggable(v) && !is_usable(l->daemon, object, v, why, sizeof(why))))
 		return false;
-	*place = (struct domain_volume){ .name = v->name, .path = claim_path(l->daemon, l->namespace, claim), .format = "raw",
+	if (!claim_volume(l->daemon, l->namespace, claim, &volume))
+		return false;
+	*place = (struct domain_volume){ .name = v->name, .path = volume.path, .format = volume.format,
+		.ceph = vmi_ceph(l->daemon, &volume, ceph) ? ceph : NULL,
 		.claim = claim, .capacity = claim_capacity(l->daemon, l->namespace, claim),
 		.readonly = v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only };
-	return place->path != NULL;
+	return true;
 }
 
 static char *
@@ -265,6 +271,7 @@ live_xml(struct live *l, const struct object *object, struct error *err)
 {
 	const struct vmi *vmi = object->value;
 	g_autofree struct domain_volume *volumes = g_new0(struct domain_volume, vmi->spec->volumes.count + 1);
+	g_autofree struct domain_ceph *ceph = g_new0(struct domain_ceph, vmi->spec->volumes.count + 1);
 	g_autofree struct domain_interface *interfaces = g_new0(struct domain_interface, vmi->spec->domain->devices->interfaces.count + 1);
 	const struct host *host = host_find(l->daemon, l->host);
 	struct domain_input input = { .vmi = vmi, .epoch = store_epoch(l->daemon->store), .store = store_uuid(l->daemon->store),
@@ -273,7 +280,7 @@ live_xml(struct live *l, const struct object *object, struct error *err)
 	struct grants_input places __attribute__((cleanup(grants_input_clear))) = { 0 };
 
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes)
-		input.volume_count += place(l, object, v, &volumes[input.volume_count]);
+		input.volume_count += place(l, object, v, &volumes[input.volume_count], &ceph[input.volume_count]);
 	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
 		const struct address *a = address_find(l->daemon, l->namespace, l->name, i->name);
 		if (a != NULL && vmi_interface_is_present(i))
@@ -315,14 +322,18 @@ live_next(void *context, struct job_step *step, struct error *err)
 	struct live *l = context;
 	const struct object *object = live_object(l);
 	const struct vmi *vmi = object == NULL ? NULL : object->value;
+	int r;
 
 	if (l->sent)
 		return 0;
 	if (vmi == NULL || vmi->head.meta->deletion_timestamp != 0)
 		return error_set(err, ECANCELED, "the instance is being deleted");
+	r = vmi_ceph_next(l->daemon, object, &l->ceph, false, step, err);
+	if (r != 0)
+		return r;
 	while (l->interface < vmi->spec->domain->devices->interfaces.count) {
 		const struct interface *i = (const struct interface *)vmi->spec->domain->devices->interfaces.items + l->interface++;
-		int r = vmi_address_step(l->daemon, object, i, l->host, step, &l->mac, &l->ip, err);
+		r = vmi_address_step(l->daemon, object, i, l->host, step, &l->mac, &l->ip, err);
 		if (r != 0)
 			return r;
 	}
@@ -337,7 +348,7 @@ live_took(void *context, const char *verb, json_t *result)
 
 	if (strcmp(verb, "domain-update") == 0)
 		l->result = json_incref(result);
-	else if (host != NULL)
+	else if (strcmp(verb, "network-host-set") == 0 && host != NULL)
 		addresses_dhcp_note(host, l->mac, l->ip);
 }
 

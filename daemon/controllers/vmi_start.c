@@ -16,7 +16,9 @@
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/grants.h"
 #include "daemon/controllers/vmi.h"
+#include "daemon/controllers/vmi_ceph.h"
 #include "daemon/controllers/vmi_media.h"
+#include "daemon/host.h"
 #include "daemon/images.h"
 #include "daemon/job.h"
 #include "daemon/objects.h"
@@ -43,7 +45,8 @@ static const char *const extra_words[] = { "kernel", "initrd", "slic", "msdm" };
 struct life {
 	struct daemon *daemon;
 	char *namespace, *name, *uid, *host;
-	size_t interface, volume, folder; /* how far it is */
+	size_t interface, volume, folder, ceph; /* how far it is */
+	struct error refused;     /* what a look at an image found */
 	bool last;                /* the last step was sent */
 	GPtrArray *paths;         /* char *, one a volume, in their order */
 	GPtrArray *folders;       /* char *: directories, one a file system */
@@ -421,9 +424,12 @@ folder_path(const struct life *l, const struct vmi *vmi, const struct volume *v)
 
 /* Where a volume is, as the domain is to be told. */
 static struct domain_volume
-placed(struct life *l, const struct vmi *vmi, const struct volume *v, const char *path)
+placed(struct life *l, const struct vmi *vmi, const struct volume *v, const char *path, struct domain_ceph *ceph)
 {
-	struct domain_volume place = { .name = v->name, .path = path, .folder = folder_path(l, vmi, v), .claim = volume_claim(v), .format = "raw",
+	struct volume_place volume = { .format = "raw" };
+	bool in_ceph = claim_volume(l->daemon, l->namespace, volume_claim(v), &volume) && vmi_ceph(l->daemon, &volume, ceph);
+	struct domain_volume place = { .ceph = in_ceph ? ceph : NULL, .name = v->name, .path = path, .folder = folder_path(l, vmi, v),
+		.claim = volume_claim(v), .format = volume.format,
 		.capacity = claim_capacity(l->daemon, l->namespace, volume_claim(v)),
 		.readonly = v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only };
 
@@ -447,6 +453,7 @@ static int
 step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct error *err)
 {
 	g_autofree struct domain_volume *volumes = g_new0(struct domain_volume, vmi->spec->volumes.count + 1);
+	g_autofree struct domain_ceph *ceph = g_new0(struct domain_ceph, vmi->spec->volumes.count + 1);
 	g_autofree struct domain_interface *interfaces = g_new0(struct domain_interface, vmi->spec->domain->devices->interfaces.count + 1);
 	g_autofree char *log = vmi_console_log(l->namespace, l->name), *name = domain_name(l->namespace, l->name), *xml = NULL;
 	struct host *host = host_find(l->daemon, l->host);
@@ -463,7 +470,7 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 		grants_fill(l->daemon, host, vmi, &places, &input);
 
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes) {
-		volumes[input.volume_count] = placed(l, vmi, v, l->paths->pdata[input.volume_count]);
+		volumes[input.volume_count] = placed(l, vmi, v, l->paths->pdata[input.volume_count], &ceph[input.volume_count]);
 		input.volume_count++;
 	}
 	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
@@ -495,12 +502,22 @@ take_path(struct life *l)
 		g_ptr_array_add(l->folder > 0 ? l->folders : l->paths, g_steal_pointer(&l->path));
 }
 
+/* A start that was cut off behind its last step: the guest has its disks. */
+static bool
+runs(const struct life *l)
+{
+	const struct host *host = host_find(l->daemon, l->host);
+
+	return host != NULL && host_domain_is_active(host_domain_find(host, l->namespace, l->name));
+}
+
 static int
 start_next(void *context, struct job_step *step, struct error *err)
 {
 	struct life *l = context;
 	const struct object *object = life_object(l);
 	const struct vmi *vmi = object == NULL ? NULL : object->value;
+	int r;
 
 	if (l->last)
 		return 0;
@@ -509,9 +526,16 @@ start_next(void *context, struct job_step *step, struct error *err)
 	take_path(l);
 	if (l->paths->len < l->volume)
 		return error_set(err, EPROTO, "host %s did not tell where it put volume number %u", l->host, l->paths->len + 1);
+	if (l->refused.code != 0) {
+		*err = l->refused;
+		return -1;
+	}
+	r = vmi_ceph_next(l->daemon, object, &l->ceph, !runs(l), step, err);
+	if (r != 0)
+		return r < 0 ? -1 : 1;
 	while (l->interface < vmi->spec->domain->devices->interfaces.count) {
 		const struct interface *i = (const struct interface *)vmi->spec->domain->devices->interfaces.items + l->interface++;
-		int r = vmi_address_step(l->daemon, object, i, l->host, step, &l->mac, &l->ip, err);
+		r = vmi_address_step(l->daemon, object, i, l->host, step, &l->mac, &l->ip, err);
 		if (r != 0)
 			return r;
 	}
@@ -533,15 +557,13 @@ start_next(void *context, struct job_step *step, struct error *err)
 			return -1;
 	}
 	for (const struct filesystem *f; (f = filesystem_at(vmi, l->folder)) != NULL;) {
-		int r;
-
 		l->folder++;
 		r = step_folder(l, vmi, f, step, err);
 		if (r != 0)
 			return r;
 	}
 	while (l->extra < EXTRA_COUNT) {
-		int r = step_extra(l, vmi, (enum extra)l->extra++, step, err);
+		r = step_extra(l, vmi, (enum extra)l->extra++, step, err);
 		if (r != 0)
 			return r;
 	}
@@ -556,7 +578,9 @@ start_took(void *context, const char *verb, json_t *result)
 
 	if (strcmp(verb, "network-host-set") == 0 && host != NULL)
 		addresses_dhcp_note(host, l->mac, l->ip);
-	if (g_str_has_prefix(verb, "volume-") || strcmp(verb, "folder-fill") == 0)
+	if (strcmp(verb, "volume-info") == 0)
+		vmi_ceph_look(result, &l->refused);
+	else if (g_str_has_prefix(verb, "volume-") || strcmp(verb, "folder-fill") == 0)
 		l->path = g_strdup(path_string(result, "path"));
 	if (strcmp(verb, "domain-start") == 0 && host != NULL)
 		host_domain_note(host, result);

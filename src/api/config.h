@@ -22,6 +22,7 @@ struct config_pool {
 };
 struct config_images {
 	char *directory;
+	int64_t cache_size; /* bytes */
 };
 struct config_network {
 	char *name, *bridge, *cidr;

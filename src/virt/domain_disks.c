@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "src/api/kinds.h"
 #include "src/api/live_update.h"
 #include "src/base/error.h"
 #include "src/virt/domain_build.h"
@@ -59,6 +60,8 @@ plan_disk(const struct domain_build *b, const struct disk *disk, struct disk_pla
 	plan_target(plan, disk, b->pc);
 	if (plan->volume == NULL && disk->cdrom == NULL)
 		return error_set(err, ENOENT, "disk %s has no volume on this host", disk->name);
+	if (disk->lun != NULL && plan->volume->ceph != NULL)
+		return error_set(err, EINVAL, "disk %s: a lun needs a block device, its volume is an image in Ceph", disk->name);
 	if (disk->lun != NULL && !plan->volume->block)
 		return error_set(err, EINVAL, "disk %s: a lun needs a block device, its volume is a file", disk->name);
 	if (plan->volume != NULL && plan->volume->readonly)
@@ -181,14 +184,39 @@ add_driver(struct disks *d, xmlNodePtr node, const struct disk_plan *plan)
 {
 	const struct disk *disk = plan->disk;
 	struct domain_build *b = d->b;
+	bool ceph = plan->volume != NULL && plan->volume->ceph != NULL; /* its host has no file to look at */
 	bool virtio = plan->bus == DISK_BUS_VIRTIO, queues = b->spec->domain->devices->block_multi_queue == TRISTATE_TRUE;
 	xmlNodePtr driver = xml_add(b->xml, node, "driver", "name", "qemu", "type",
 	    plan->volume == NULL || plan->volume->format == NULL ? "raw" : plan->volume->format, "cache",
-	    disk->cache != NULL ? disk->cache : disk->shareable == TRISTATE_TRUE ? "none" : NULL, "io", disk->io, "error_policy",
-	    disk->error_policy != NULL ? disk->error_policy : "stop", "discard", is_trimmed(plan) ? "unmap" : NULL, "queues",
+	    disk->cache != NULL ? disk->cache : disk->shareable == TRISTATE_TRUE || ceph ? "none" : NULL, "io", disk->io, "error_policy",
+	    disk->error_policy != NULL ? disk->error_policy : "stop", "discard", is_trimmed(plan) ? "unmap" : NULL, "detect_zeroes",
+	    ceph && is_trimmed(plan) ? "unmap" : NULL, "queues",
 	    virtio && queues ? domain_number(b, vmi_vcpus(b->spec)) : NULL, "iommu", virtio && b->sealed ? "on" : NULL, NULL);
 
 	add_thread(d, driver, plan);
+}
+
+void
+domain_ceph_secret(const char *cluster, const char *user, char uuid[37])
+{
+	uuid_of_name(cluster, user, uuid);
+}
+
+/* Source: libvirt's formatdomain, "disk", protocol rbd.  With the monitors in it no host needs a ceph.conf. */
+static void
+add_image(struct domain_build *b, xmlNodePtr node, const struct domain_volume *v)
+{
+	xmlNodePtr source = xml_add(b->xml, node, "source", "protocol", "rbd", "name", v->path, NULL), auth;
+
+	for (const char *const *m = v->ceph->monitors; m != NULL && *m != NULL; m++) {
+		const char *colon = strrchr(*m, ':');
+		bool port = colon != NULL && strchr(colon, ']') == NULL && (strchr(*m, ':') == colon || **m == '[');
+		g_autofree char *host = port ? g_strndup(*m, (gsize)(colon - *m)) : g_strdup(*m);
+
+		xml_add(b->xml, source, "host", "name", xml_text(b->xml, "%s", host), "port", port ? colon + 1 : NULL, NULL);
+	}
+	auth = xml_add(b->xml, source, "auth", "username", v->ceph->user, NULL);
+	xml_add(b->xml, auth, "secret", "type", "ceph", "uuid", v->ceph->secret, NULL);
 }
 
 static void
@@ -198,6 +226,10 @@ add_source(struct domain_build *b, xmlNodePtr node, const struct domain_volume *
 
 	if (v == NULL)
 		return;
+	if (v->ceph != NULL) {
+		add_image(b, node, v);
+		return;
+	}
 	xml_add(b->xml, node, "source", v->block ? "dev" : "file", v->path, NULL);
 	if (v->backing_path == NULL) {
 		xml_add(b->xml, node, "backingStore", NULL); /* a chain that the image names would be followed */
@@ -240,6 +272,12 @@ add_target(struct disks *d, xmlNodePtr node, const struct disk_plan *plan)
 	b->pcie += virtio;
 }
 
+static const char *
+place_word(const struct domain_volume *v)
+{
+	return v == NULL || v->block ? "block" : v->ceph != NULL ? "network" : "file";
+}
+
 static int
 add_disk(struct disks *d, const struct disk *disk, struct error *err)
 {
@@ -249,7 +287,7 @@ add_disk(struct disks *d, const struct disk *disk, struct error *err)
 
 	if (plan_disk(b, disk, &plan, err) < 0)
 		return -1;
-	node = xml_add(b->xml, b->devices, "disk", "type", plan.volume == NULL || plan.volume->block ? "block" : "file", "device",
+	node = xml_add(b->xml, b->devices, "disk", "type", place_word(plan.volume), "device",
 	    plan.device, "model", plan.bus == DISK_BUS_VIRTIO ? b->virtio : NULL, NULL);
 	add_driver(d, node, &plan);
 	add_source(b, node, plan.volume);

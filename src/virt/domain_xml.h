@@ -14,10 +14,22 @@ struct error;
  * </solovirt:instance> */
 #define DOMAIN_METADATA_URI "https://solovirt.io/domain/1"
 
+/* A Ceph cluster, as QEMU's own rbd driver reaches it. */
+struct domain_ceph {
+	const char *cluster;         /* clusterID, for our metadata */
+	const char *pool;            /* POOL or POOL/NAMESPACE, likewise */
+	const char *const *monitors; /* "10.0.0.1:6789", NULL-terminated */
+	const char *user;            /* without "client." */
+	char secret[37];             /* uuid of libvirt's secret with the key */
+};
+/* The uuid of that secret on every host: it goes by names. */
+void domain_ceph_secret(const char *cluster, const char *user, char uuid[37]);
+
 /* Where storage put a volume on the host. */
 struct domain_volume {
 	const char *name;   /* of the VMI's volume */
-	const char *path;   /* file or block device on the host */
+	const char *path;   /* file or block device on the host; POOL[/NAMESPACE]/IMAGE in Ceph */
+	const struct domain_ceph *ceph; /* NULL: it is on the host */
 	const char *folder; /* directory that is shared under this name, or NULL */
 	const char *format; /* "raw" or "qcow2", never probed */
 	bool block, readonly;

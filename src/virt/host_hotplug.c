@@ -307,9 +307,12 @@ plug_interfaces(struct update *u)
 static char *
 source_of(xmlNodePtr disk)
 {
-	char *file = child_attribute(disk, "source", "file");
+	static const char *const attributes[] = { "file", "dev", "name" };
+	char *source = NULL;
 
-	return file != NULL ? file : child_attribute(disk, "source", "dev");
+	for (size_t i = 0; i < G_N_ELEMENTS(attributes) && source == NULL; i++)
+		source = child_attribute(disk, "source", attributes[i]);
+	return source;
 }
 
 static bool

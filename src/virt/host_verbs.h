@@ -29,6 +29,9 @@
  *  domain-dump        {"name","uid","path","id"} -> {"state":"running"|"done","processed","total"}   begins to write the guest's memory
  *                     into the file (as an ELF core) and tells of it, for an id that was given before only that; bytes; the error that
  *                     ended it; EBUSY while another one is written, of this domain or of many
+ *  domain-disk-resize {"name","uid","target","capacity"} -> {"capacity","allocation"}   makes a disk larger while the guest runs; bytes; a
+ *                     smaller capacity changes nothing.  ENOENT when it does not run
+ *  secret-ensure      {"uuid","usage","value"} -> {}   a key in base64 that libvirt holds until it ends, for disks in Ceph
  *  domain-xml         {"name","uid"} -> {"xml"}
  *  cpus-share         {"cpus":"0-3"} -> {}          keeps every running domain of ours that has no processors for itself on these; "" is all
  *  domain-addresses   {"name","uid"} -> {"interfaces":[{"name","mac","ips":[]}]}   from the guest agent; ENOTCONN without one

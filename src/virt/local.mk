@@ -47,6 +47,7 @@ solovirt_host_SOURCES = \
 	src/virt/host_log.c \
 	src/virt/host_main.c \
 	src/virt/host_network.c \
+	src/virt/host_secret.c \
 	src/virt/host_start.c \
 	src/virt/host_volume.c \
 	src/virt/host_xml.c

@@ -1,0 +1,349 @@
+/*
+ * The image cache.  An image with a digest is a DataVolume of the namespace solovirt-images: one for each digest and StorageClass,
+ * imported as any other, then made as small as it is and protected.  DataVolumes of the same source get clones of its claim.
+ *
+ *   import --> sealing (annotation, durable) --> volume-resize, shrunk --> snapshot "base" --> protected, Succeeded
+ *
+ * What lies there is shown, pinned and removed as DataVolumes are; an image that clones rest on is never removed.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <string.h>
+
+#include "daemon/controllers/claim.h"
+#include "daemon/controllers/controllers.h"
+#include "daemon/controllers/datavolume.h"
+#include "daemon/controllers/trash.h"
+#include "daemon/objects.h"
+#include "src/base/clock.h"
+#include "src/base/error.h"
+#include "src/base/log.h"
+#include "src/base/quantity.h"
+#include "src/document/document.h"
+#include "src/document/path.h"
+#include "storage/fetch.h"
+#include "storage/volume_verbs.h"
+
+enum {
+	USED_MS = 60000,         /* how exactly it is known when an image was used last */
+	FAILED_KEEP_MS = 600000, /* how long one that failed is shown */
+	MIB = 1 << 20,
+};
+
+static const char *
+annotation(const struct object *object, const char *name)
+{
+	const struct data_volume *dv = object->value;
+
+	return schema_map_get(&dv->head.meta->annotations, name);
+}
+
+bool
+image_is_cached(const struct object *object)
+{
+	return strcmp(object->namespace, IMAGE_NAMESPACE) == 0 && annotation(object, IMAGE_DIGEST) != NULL;
+}
+
+/* --- which image ------------------------------------------------------------------------------------------------------- */
+
+/* What the bytes are known by before they are fetched, or NULL. */
+static const char *
+digest_of(const struct data_volume_source *s)
+{
+	const char *at = s->registry == NULL || s->registry->url == NULL ? NULL : strchr(s->registry->url, '@');
+
+	return s->http != NULL ? s->http->checksum : at == NULL ? NULL : at + 1;
+}
+
+static const char *
+url_of(const struct data_volume_source *s)
+{
+	return s->http != NULL ? s->http->url : s->registry != NULL ? s->registry->url : "";
+}
+
+/* Whether volumes of the class can be clones of one image: those of a host's own pool only where there is no other host to go to. */
+static bool
+class_has_clones(struct daemon *daemon, const char *name)
+{
+	const struct object *object = name == NULL ? NULL : store_get(daemon->store, KIND_STORAGE_CLASS, "", name);
+	const struct storage_class *class = object == NULL ? NULL : object->value;
+	const struct volume_driver *driver = class == NULL ? NULL : volume_driver_of(class->provisioner, NULL);
+
+	return driver != NULL && (driver->shared || daemon->config->hosts.count == 1);
+}
+
+static char *
+image_name(const char *digest, const char *class)
+{
+	g_autofree char *text = g_strdup_printf("%s\n%s", digest, class);
+	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+
+	return g_strdup_printf("image-%.40s", sum);
+}
+
+/* The image's own DataVolume, of the source and the class of the one that asks. */
+static int
+image_create(struct daemon *daemon, const struct object *object, const char *name, const char *digest, struct error *err)
+{
+	const struct data_volume *dv = object->value;
+	json_t *tree = object_tree(object), *image;
+	g_autofree char *url = fetch_url_shown(url_of(dv->spec->source));
+	const char *form = dv->spec->pvc != NULL ? "pvc" : "storage";
+	json_t *spec = path_find(tree, "spec");
+	char now[CLOCK_TEXT_SIZE];
+	int r;
+
+	image = json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s,s:s,s:s,s:s}},s:{s:O,s:O}}", "apiVersion", "cdi.kubevirt.io/v1beta1", "kind", "DataVolume",
+	    "metadata", "name", name, "namespace", IMAGE_NAMESPACE, "annotations", IMAGE_SOURCE, url == NULL ? "" : url, IMAGE_DIGEST, digest,
+	    IMAGE_OF, object->namespace, IMAGE_USED, clock_format(daemon_now(daemon), now), "spec", "source", json_object_get(spec, "source"),
+	    form, json_object_get(spec, form));
+	r = objects_create_tree(daemon, image, IMAGE_NAMESPACE, err) == NULL ? -1 : 0;
+	json_decref(tree);
+	return r;
+}
+
+/* The one that waits shows what the image's import does. */
+static void
+mirror(struct daemon *daemon, const struct object *object, const struct data_volume *image)
+{
+	const struct condition *running = condition_find(&image->status->conditions, "Running");
+	enum data_volume_phase phase = (enum data_volume_phase)image->status->phase;
+
+	data_volume_enter(daemon, object, phase < DATA_VOLUME_PENDING ? DATA_VOLUME_PENDING : phase,
+	    image->status->progress == NULL ? "N/A" : image->status->progress, running == NULL || running->reason == NULL ? "Pending" : running->reason,
+	    running == NULL || running->message == NULL ? "the image is being fetched" : running->message, NULL);
+}
+
+static void
+note_use(struct daemon *daemon, const struct object *image)
+{
+	const char *last = annotation(image, IMAGE_USED);
+	char now[CLOCK_TEXT_SIZE];
+	json_t *patch;
+
+	if (last != NULL && daemon_now(daemon) - clock_parse(last) < USED_MS)
+		return;
+	patch = json_pack("{s:{s:{s:s}}}", "metadata", "annotations", IMAGE_USED, clock_format(daemon_now(daemon), now));
+	objects_patch(daemon, image, patch, NULL);
+	json_decref(patch);
+}
+
+int
+image_cache_find(struct daemon *daemon, const struct object *object, char **name)
+{
+	const struct data_volume *dv = object->value, *image;
+	const struct claim_spec *claim = data_volume_claim(dv->spec);
+	const char *digest = digest_of(dv->spec->source), *class = claim->storage_class_name;
+	const struct object *image_object;
+	struct error err = { 0 };
+
+	if (digest == NULL || image_is_cached(object) || dv->spec->content_type == CONTENT_ARCHIVE ||
+	    g_strcmp0(annotation(object, IMAGE_CACHED), "false") == 0 || !class_has_clones(daemon, class))
+		return -1;
+	*name = image_name(digest, class);
+	controllers_await(daemon, object, KIND_DATA_VOLUME, IMAGE_NAMESPACE, *name);
+	image_object = store_get(daemon->store, KIND_DATA_VOLUME, IMAGE_NAMESPACE, *name);
+	if (image_object == NULL && image_create(daemon, object, *name, digest, &err) != 0) {
+		log_object(LOG_LEVEL_WARNING, "DataVolume", object->namespace, object->name, "filled without the image cache: %s", err.text);
+		return -1;
+	}
+	if (image_object == NULL)
+		return 0;
+	image = image_object->value;
+	if (image->head.meta->deletion_timestamp != 0 || image->status->phase == DATA_VOLUME_FAILED)
+		return -1; /* its own import tells why */
+	if (image->status->phase != DATA_VOLUME_SUCCEEDED) {
+		mirror(daemon, object, image);
+		return 0;
+	}
+	note_use(daemon, image_object);
+	return claim_request(claim) >= claim_capacity(daemon, IMAGE_NAMESPACE, *name) ? 1 : -1;
+}
+
+/* --- sealing ------------------------------------------------------------------------------------------------------------ */
+
+struct sealing {
+	struct daemon *daemon;
+	char *name, *uid;
+	int64_t size;
+};
+
+static const struct object *
+sealing_end(struct sealing *s)
+{
+	const struct object *object = store_get(s->daemon->store, KIND_DATA_VOLUME, IMAGE_NAMESPACE, s->name);
+
+	controllers_job_end(s->daemon, KIND_DATA_VOLUME, IMAGE_NAMESPACE, s->name);
+	return object != NULL && strcmp(object->uid, s->uid) == 0 ? object : NULL;
+}
+
+static void
+sealing_free(struct sealing *s)
+{
+	g_free(s->name);
+	g_free(s->uid);
+	g_free(s);
+}
+
+static void
+sealing_failed(struct sealing *s, const struct error *error)
+{
+	const struct object *object = sealing_end(s);
+
+	if (object != NULL) {
+		daemon_event(s->daemon, object, "Warning", "SealFailed", "%s", error->text);
+		controllers_pace_fail(s->daemon, object, 1000, 60000);
+		controllers_requeue(s->daemon, object, controllers_pace_left(s->daemon, object));
+	}
+	sealing_free(s);
+}
+
+static int
+protect(struct sealing *s, const struct object *object, const struct object *claim, struct error *err)
+{
+	g_autofree char *capacity = quantity_format_bytes(s->size);
+	json_t *patch = json_pack("{s:{s:{s:s,s:n}},s:{s:{s:s}}}", "metadata", "annotations", CLAIM_PROTECTED, "true", CLAIM_SEALING, "status",
+	    "capacity", "storage", capacity);
+	const struct object *next = objects_patch(s->daemon, claim, patch, err);
+
+	json_decref(patch);
+	return next == NULL ? -1 : data_volume_succeed(s->daemon, object, next, "Import Complete: the image is in the cache", err);
+}
+
+static void
+on_sealed(void *arg, json_t *result, const struct error *error)
+{
+	struct sealing *s = arg;
+	const struct object *object, *claim = store_get(s->daemon->store, KIND_CLAIM, IMAGE_NAMESPACE, s->name);
+	struct error err = { 0 };
+
+	(void)result;
+	if (error != NULL) {
+		sealing_failed(s, error);
+		return;
+	}
+	object = sealing_end(s);
+	if (object != NULL && claim != NULL && protect(s, object, claim, &err) != 0)
+		log_object(LOG_LEVEL_WARNING, "DataVolume", IMAGE_NAMESPACE, s->name, "%s", err.text);
+	sealing_free(s);
+}
+
+static void
+on_shrunk(void *arg, json_t *result, const struct error *error)
+{
+	struct sealing *s = arg;
+	const struct object *claim = store_get(s->daemon->store, KIND_CLAIM, IMAGE_NAMESPACE, s->name);
+	struct volume_place place = { 0 };
+	struct error err = { 0 };
+
+	if (error != NULL) {
+		sealing_failed(s, error);
+		return;
+	}
+	if (claim != NULL)
+		place = volume_place(claim->value);
+	s->size = json_integer_value(json_object_get(result, "capacity"));
+	if (claim == NULL || place.driver == NULL || volume_check(s->daemon, &place, &err) != 0)
+		sealing_failed(s, &err);
+	else if (place.driver->clones_in_use)
+		volume_call(s->daemon, &place, "snapshot-create", json_pack("{s:s}", "snapshot", CLAIM_BASE), -1, VOLUME_DEADLINE_ACTION, on_sealed, s);
+	else
+		on_sealed(s, NULL, NULL);
+}
+
+int
+image_cache_seal(struct daemon *daemon, const struct object *object, const struct object *claim, int64_t size, struct error *err)
+{
+	g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, size);
+	json_t *patch = json_pack("{s:{s:{s:s}}}", "metadata", "annotations", CLAIM_SEALING, text);
+	const struct volume_place place = volume_place(claim->value);
+	const struct object *next = objects_patch(daemon, claim, patch, err);
+	struct sealing *s;
+
+	json_decref(patch);
+	if (next == NULL)
+		return -1;
+	if (controllers_pace_left(daemon, object) > 0 || volume_check(daemon, &place, NULL) != 0) {
+		controllers_await_capacity(daemon, object);
+		controllers_requeue(daemon, object, MAX(controllers_pace_left(daemon, object), 1000));
+		return 0;
+	}
+	if (!controllers_job_begin(daemon, object))
+		return 0;
+	s = g_new0(struct sealing, 1);
+	*s = (struct sealing){ daemon, g_strdup(object->name), g_strdup(object->uid), 0 };
+	volume_call(daemon, &place, "volume-resize", json_pack("{s:I,s:b}", "capacity", (json_int_t)(MAX(size, 1) + MIB - 1) / MIB * MIB, "shrink", 1),
+	    -1, VOLUME_DEADLINE_ACTION, on_shrunk, s);
+	return 0;
+}
+
+/* --- what is not needed any more -------------------------------------------------------------------------------------------- */
+
+bool
+image_has_clones(struct daemon *daemon, const struct object *image)
+{
+	g_autoptr(GPtrArray) all = store_list(daemon->store, KIND_CLAIM, NULL);
+
+	for (guint i = 0; i < all->len; i++) {
+		const struct claim *claim = ((const struct object *)all->pdata[i])->value;
+		const struct typed_reference *from = claim_data_source(claim->spec);
+		if (from != NULL && g_strcmp0(from->namespace, IMAGE_NAMESPACE) == 0 && g_strcmp0(from->name, image->name) == 0)
+			return true;
+	}
+	return trash_has_clone(daemon, image->name);
+}
+
+static int64_t
+last_used(const struct object *image)
+{
+	const char *text = annotation(image, IMAGE_USED);
+
+	return text == NULL ? 0 : clock_parse(text);
+}
+
+static gint
+by_use(gconstpointer a, gconstpointer b)
+{
+	int64_t one = last_used(*(const struct object *const *)a), other = last_used(*(const struct object *const *)b);
+
+	return one < other ? -1 : one > other;
+}
+
+/* It holds room, and nobody would miss it. */
+static bool
+is_idle(struct daemon *daemon, const struct object *image)
+{
+	const struct data_volume *dv = image->value;
+	const struct object *claim = store_get(daemon->store, KIND_CLAIM, IMAGE_NAMESPACE, image->name);
+
+	if (dv->head.meta->deletion_timestamp != 0 || g_strcmp0(annotation(image, IMAGE_PINNED), "true") == 0)
+		return false;
+	if (dv->status->phase == DATA_VOLUME_FAILED)
+		return daemon_now(daemon) - last_used(image) > FAILED_KEEP_MS;
+	return dv->status->phase == DATA_VOLUME_SUCCEEDED && claim != NULL && !image_has_clones(daemon, claim);
+}
+
+void
+image_cache_sweep(struct daemon *daemon)
+{
+	g_autoptr(GPtrArray) images = store_list(daemon->store, KIND_DATA_VOLUME, IMAGE_NAMESPACE);
+	const struct delete_options options = { .grace_period_seconds = -1 };
+	const struct object *gone;
+	int64_t total = 0;
+
+	for (guint i = 0; i < images->len; i++)
+		total += claim_capacity(daemon, IMAGE_NAMESPACE, ((const struct object *)images->pdata[i])->name);
+	g_ptr_array_sort(images, by_use);
+	for (guint i = 0; i < images->len; i++) {
+		const struct object *image = images->pdata[i];
+		bool failed = ((const struct data_volume *)image->value)->status->phase == DATA_VOLUME_FAILED;
+
+		if ((total <= daemon->config->images->cache_size && !failed) || !image_is_cached(image) || !is_idle(daemon, image))
+			continue;
+		total -= claim_capacity(daemon, IMAGE_NAMESPACE, image->name);
+		log_notice("image cache: %s is removed: %s", image->name, failed ? "it failed" : "nobody uses it and the cache is full");
+		objects_delete(daemon, image, &options, &gone, NULL);
+	}
+}
