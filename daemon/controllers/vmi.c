@@ -195,9 +195,7 @@ fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_s
 		struct vmi_interface_status *s;
 		const char *addresses[] = { a == NULL ? NULL : a->ip, NULL };
 
-		if (a == NULL)
-			continue;
-		s = interface_status(status, sub, i->name, first && vmi_interface_is_present(i));
+		s = a == NULL ? NULL : interface_status(status, sub, i->name, first && vmi_interface_is_present(i));
 		if (s == NULL)
 			continue;
 		replace(&s->ip_address, a->ip);
@@ -499,7 +497,6 @@ has_machine(const struct vmi *vmi)
 			return true;
 	return false;
 }
-
 
 /* What remains of an instance that is over has been removed from its host. */
 static bool

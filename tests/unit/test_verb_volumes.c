@@ -17,6 +17,7 @@
 #include "src/document/document.h"
 #include "src/document/path.h"
 
+static struct config config;
 static struct daemon daemon_under_test, *d = &daemon_under_test;
 static char *directory;
 
@@ -34,7 +35,7 @@ setup(void)
 
 	log_open("test", LOG_LEVEL_ERROR - 1);
 	directory = g_dir_make_tmp("verbs-XXXXXX", NULL);
-	daemon_under_test = (struct daemon){ .base = event_base_new() };
+	daemon_under_test = (struct daemon){ .base = event_base_new(), .config = &config };
 	event_base_priority_init(d->base, PRIORITY_COUNT);
 	d->answers = g_ptr_array_new_with_free_func((GDestroyNotify)object_unref);
 	d->store = store_open(directory, d->base, &err);
