@@ -3,6 +3,7 @@ libsolovirt_a_SOURCES += \
 	src/base/clock.c src/base/clock.h \
 	src/base/digest.c src/base/digest.h \
 	src/base/cpuset.c src/base/cpuset.h \
+	src/base/cron.c src/base/cron.h \
 	src/base/error.c src/base/error.h \
 	src/base/frame.h \
 	src/base/log.c src/base/log.h \

@@ -10,6 +10,7 @@ unit_programs = \
 	tests/unit/test_cli_resource \
 	tests/unit/test_cli_websocket \
 	tests/unit/test_clock \
+	tests/unit/test_cron \
 	tests/unit/test_config \
 	tests/unit/test_contract \
 	tests/unit/test_defaults \
