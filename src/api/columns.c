@@ -7,8 +7,10 @@
 #include "src/api/core.h"
 #include "src/api/kinds.h"
 #include "src/api/migration.h"
+#include "src/api/persistent_volume.h"
 #include "src/api/replicaset.h"
 #include "src/api/revision.h"
+#include "src/api/snapshot.h"
 #include "src/api/vm.h"
 #include "src/base/clock.h"
 #include "src/base/quantity.h"
@@ -212,3 +214,46 @@ CELL(priority_value_cell, struct priority_class, g_string_append_printf(out, "%l
 CELL(priority_default_cell, struct priority_class, put(out, o->global_default ? "true" : "false"))
 const struct column priority_class_columns[] = { { "Value", "integer", "", false, priority_value_cell },
 	{ "Global-Default", "boolean", "", false, priority_default_cell }, AGE, { 0 } };
+
+static void
+put_claim(GString *out, const struct object_reference *claim)
+{
+	if (claim != NULL)
+		g_string_append_printf(out, "%s/%s", claim->namespace == NULL ? "" : claim->namespace, claim->name == NULL ? "" : claim->name);
+}
+CELL(volume_capacity_cell, struct persistent_volume, put_bytes(out, o->spec->capacity == NULL ? 0 : o->spec->capacity->storage))
+CELL(volume_modes_cell, struct persistent_volume, put_modes(out, o->spec->access_modes))
+CELL(volume_reclaim_cell, struct persistent_volume, put(out, reclaim_policy_words[o->spec->reclaim_policy]))
+CELL(volume_status_cell, struct persistent_volume, put(out, persistent_volume_phase_words[o->status->phase]))
+CELL(volume_claim_cell, struct persistent_volume, put_claim(out, o->spec->claim_ref))
+CELL(volume_class_cell, struct persistent_volume, put(out, o->spec->storage_class_name))
+CELL(volume_reason_cell, struct persistent_volume, put(out, o->status->reason))
+CELL(volume_mode_cell, struct persistent_volume, put(out, volume_mode_words[o->spec->volume_mode]))
+const struct column persistent_volume_columns[] = { { "Capacity", "string", "", false, volume_capacity_cell },
+	{ "Access Modes", "string", "", false, volume_modes_cell }, { "Reclaim Policy", "string", "", false, volume_reclaim_cell },
+	{ "Status", "string", "", false, volume_status_cell }, { "Claim", "string", "", false, volume_claim_cell },
+	{ "StorageClass", "string", "", false, volume_class_cell }, { "Reason", "string", "", false, volume_reason_cell }, AGE,
+	{ "VolumeMode", "string", "", true, volume_mode_cell }, { 0 } };
+
+static void
+put_since(GString *out, int64_t since, int64_t now)
+{
+	if (since != 0)
+		put_age(out, since, now);
+}
+CELL(snapshot_ready_cell, struct volume_snapshot, put(out, o->status->ready_to_use ? "true" : "false"))
+CELL(snapshot_claim_cell, struct volume_snapshot, put(out, o->spec->source->claim_name))
+CELL(snapshot_given_cell, struct volume_snapshot, { (void)o; (void)out; })
+CELL(snapshot_size_cell, struct volume_snapshot, put_bytes(out, o->status->restore_size))
+CELL(snapshot_class_cell, struct volume_snapshot, put(out, o->spec->class_name))
+CELL(snapshot_content_cell, struct volume_snapshot, put(out, o->status->content_name))
+CELL(snapshot_taken_cell, struct volume_snapshot, put_since(out, o->status->creation_time, now))
+const struct column volume_snapshot_columns[] = { { "ReadyToUse", "boolean", "", false, snapshot_ready_cell },
+	{ "SourcePVC", "string", "", false, snapshot_claim_cell }, { "SourceSnapshotContent", "string", "", false, snapshot_given_cell },
+	{ "RestoreSize", "string", "", false, snapshot_size_cell }, { "SnapshotClass", "string", "", false, snapshot_class_cell },
+	{ "SnapshotContent", "string", "", false, snapshot_content_cell }, { "CreationTime", "date", "", false, snapshot_taken_cell }, AGE, { 0 } };
+
+CELL(snapshot_driver_cell, struct volume_snapshot_class, put(out, o->driver))
+CELL(snapshot_policy_cell, struct volume_snapshot_class, put(out, reclaim_policy_words[o->deletion_policy]))
+const struct column volume_snapshot_class_columns[] = { { "Driver", "string", "", false, snapshot_driver_cell },
+	{ "DeletionPolicy", "string", "", false, snapshot_policy_cell }, AGE, { 0 } };

@@ -114,7 +114,7 @@ data_volume_spec_check(const void *object, const struct document *document, cons
 {
 	const struct data_volume_spec *spec = object;
 	const struct claim_spec *claim = data_volume_claim(spec);
-	struct judging j = { document, path, diagnostics, strcmp(path, "spec") != 0 };
+	struct judging j = { document, path, diagnostics, strstr(path, "dataVolumeTemplates") != NULL };
 	const char *storage = j.template ? "PVC.Storage" : "storage"; /* as KubeVirt and CDI call it */
 
 	if (document == NULL)

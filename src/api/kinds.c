@@ -6,18 +6,24 @@
 
 #include "src/api/check.h"
 #include "src/api/core.h"
+#include "src/api/data_import_cron.h"
+#include "src/api/data_source.h"
 #include "src/api/instancetype.h"
 #include "src/api/kinds.h"
 #include "src/api/migration.h"
+#include "src/api/persistent_volume.h"
 #include "src/api/preset.h"
 #include "src/api/replicaset.h"
 #include "src/api/revision.h"
+#include "src/api/snapshot.h"
+#include "src/api/storage_profile.h"
 #include "src/api/vm.h"
 #include "src/base/error.h"
 #include "src/document/document.h"
 #include "src/document/path.h"
 
 #define KUBEVIRT "kubevirt.io"
+#define CDI "cdi.kubevirt.io"
 #define INSTANCETYPE "instancetype.kubevirt.io"
 
 const struct kind kinds[KIND_COUNT] = {
@@ -31,7 +37,7 @@ const struct kind kinds[KIND_COUNT] = {
 	    .namespaced = true, .in_all = true, .schema = &vmi_schema, .status_schema = &vmi_status_schema, .columns = vmi_columns,
 	    .doc = "A virtual machine that runs.", .prepare = vmi_prepare, .check_change = vmi_check_change,
 	    .finalizer = "kubevirt.io/foregroundDeleteVirtualMachine" },
-	[KIND_DATA_VOLUME] = { .group = "cdi.kubevirt.io", .version = "v1beta1", .name = "DataVolume", .plural = "datavolumes",
+	[KIND_DATA_VOLUME] = { .group = CDI, .version = "v1beta1", .name = "DataVolume", .plural = "datavolumes",
 	    .singular = "datavolume", .short_names = { "dv", "dvs" }, .namespaced = true, .has_status = true, .in_all = true,
 	    .schema = &data_volume_schema, .status_schema = &data_volume_status_schema, .columns = data_volume_columns,
 	    .doc = "A disk that is filled from somewhere." },
@@ -94,6 +100,29 @@ const struct kind kinds[KIND_COUNT] = {
 	[KIND_PRIORITY_CLASS] = { .group = "scheduling.k8s.io", .version = "v1", .name = "PriorityClass",
 	    .plural = "priorityclasses", .singular = "priorityclass", .short_names = { "pc" }, .schema = &priority_class_schema,
 	    .columns = priority_class_columns, .doc = "How much machines matter." },
+	[KIND_VOLUME] = { .group = "", .version = "v1", .name = "PersistentVolume", .plural = "persistentvolumes",
+	    .singular = "persistentvolume", .short_names = { "pv" }, .has_status = true, .schema = &persistent_volume_schema,
+	    .status_schema = &persistent_volume_status_schema, .columns = persistent_volume_columns,
+	    .doc = "The volume behind a claim, for show." },
+	[KIND_STORAGE_PROFILE] = { .group = CDI, .version = "v1beta1", .name = "StorageProfile", .plural = "storageprofiles",
+	    .singular = "storageprofile", .has_status = true, .schema = &storage_profile_schema,
+	    .status_schema = &storage_profile_status_schema, .columns = age_columns,
+	    .doc = "What a StorageClass's claims get where nothing is said." },
+	[KIND_SNAPSHOT] = { .group = SNAPSHOT_GROUP, .version = "v1", .name = "VolumeSnapshot", .plural = "volumesnapshots",
+	    .singular = "volumesnapshot", .short_names = { "vs" }, .namespaced = true, .has_status = true,
+	    .schema = &volume_snapshot_schema, .status_schema = &volume_snapshot_status_schema, .columns = volume_snapshot_columns,
+	    .doc = "A claim's volume as it was once.", .finalizer = "snapshot.storage.kubernetes.io/volumesnapshot-bound-protection" },
+	[KIND_SNAPSHOT_CLASS] = { .group = SNAPSHOT_GROUP, .version = "v1", .name = "VolumeSnapshotClass",
+	    .plural = "volumesnapshotclasses", .singular = "volumesnapshotclass", .short_names = { "vsclass", "vsclasses" },
+	    .schema = &volume_snapshot_class_schema, .columns = volume_snapshot_class_columns, .doc = "A way to take snapshots." },
+	[KIND_DATA_SOURCE] = { .group = CDI, .version = "v1beta1", .name = "DataSource", .plural = "datasources",
+	    .singular = "datasource", .short_names = { "das" }, .namespaced = true, .has_status = true, .in_all = true,
+	    .schema = &data_source_schema, .status_schema = &data_source_status_schema, .columns = age_columns,
+	    .doc = "A name for a disk that others are made of." },
+	[KIND_DATA_IMPORT_CRON] = { .group = CDI, .version = "v1beta1", .name = "DataImportCron", .plural = "dataimportcrons",
+	    .singular = "dataimportcron", .short_names = { "dic", "dics" }, .namespaced = true, .has_status = true, .in_all = true,
+	    .schema = &data_import_cron_schema, .status_schema = &data_import_cron_status_schema, .columns = age_columns,
+	    .doc = "A disk that is imported anew when its source changes." },
 };
 
 enum kind_id

@@ -9,6 +9,7 @@
 #include "src/api/config.h"
 #include "src/api/core.h"
 #include "src/api/kinds.h"
+#include "src/api/storage_profile.h"
 #include "src/api/vm.h"
 #include "src/base/error.h"
 #include "src/document/document.h"
@@ -677,6 +678,68 @@ START_TEST(sets_conditions)
 }
 END_TEST
 
+/* CDI's table: what a claim says, and what it gets. */
+static const struct {
+	const char *provisioner, *modes;
+	enum volume_mode mode;
+	bool archive;
+	const char *got_modes; /* NULL: refused */
+	enum volume_mode got_mode;
+} gaps[] = {
+	{ "rbd.csi.ceph.com", NULL, VOLUME_MODE_UNSET, false, "ReadWriteMany", VOLUME_MODE_BLOCK },
+	{ "rook.rbd.csi.ceph.com", NULL, VOLUME_MODE_FILESYSTEM, false, "ReadWriteOnce", VOLUME_MODE_FILESYSTEM },
+	{ "rbd.csi.ceph.com", "ReadWriteOnce", VOLUME_MODE_UNSET, false, "ReadWriteOnce", VOLUME_MODE_BLOCK },
+	{ "rbd.csi.ceph.com", "ReadOnlyMany", VOLUME_MODE_UNSET, false, "ReadOnlyMany", VOLUME_MODE_FILESYSTEM },
+	{ "rbd.csi.ceph.com", NULL, VOLUME_MODE_UNSET, true, "ReadWriteOnce", VOLUME_MODE_FILESYSTEM },
+	{ "local.solovirt.io", NULL, VOLUME_MODE_UNSET, false, "ReadWriteOnce", VOLUME_MODE_FILESYSTEM },
+	{ "example.org", "ReadWriteOnce", VOLUME_MODE_BLOCK, false, "ReadWriteOnce", VOLUME_MODE_BLOCK },
+	{ "example.org", "ReadWriteOnce", VOLUME_MODE_UNSET, false, "ReadWriteOnce", VOLUME_MODE_FILESYSTEM },
+	{ "example.org", NULL, VOLUME_MODE_BLOCK, false, NULL, VOLUME_MODE_BLOCK },
+};
+
+START_TEST(fills_gaps_from_profiles)
+{
+	struct storage_profile *profile = schema_new(&storage_profile_schema);
+	struct storage_class *class = schema_new(&storage_class_schema);
+	struct claim_spec *spec = schema_new(&claim_spec_schema);
+	struct error err = { 0 };
+
+	class->provisioner = g_strdup(gaps[_i].provisioner);
+	schema_map_set(&profile->head.meta->annotations, PROFILE_MINIMUM_SIZE, "5Gi");
+	spec->volume_mode = (int)gaps[_i].mode;
+	spec->access_modes = gaps[_i].modes == NULL ? NULL : g_strsplit(gaps[_i].modes, ",", -1);
+	schema_free(&storage_profile_status_schema, profile->status);
+	profile->status = storage_profile_derive(profile, class);
+	ck_assert_int_eq(storage_profile_fill(profile, gaps[_i].archive, spec, &err), gaps[_i].got_modes == NULL ? -1 : 0);
+	ck_assert_int_eq(spec->volume_mode, (int)gaps[_i].got_mode);
+	if (gaps[_i].got_modes != NULL)
+		ck_assert_str_eq(spec->access_modes[0], gaps[_i].got_modes);
+	schema_free(&claim_spec_schema, spec);
+	schema_free(&storage_class_schema, class);
+	schema_free(&storage_profile_schema, profile);
+}
+END_TEST
+
+START_TEST(chooses_the_default_class)
+{
+	struct storage_class *classes[3];
+
+	for (int i = 0; i < 3; i++) {
+		classes[i] = schema_new(&storage_class_schema);
+		classes[i]->head.meta->name = g_strdup_printf("class%d", i);
+		classes[i]->head.meta->creation_timestamp = i;
+	}
+	ck_assert_ptr_null(storage_class_default((const struct storage_class *const *)classes, 3, true));
+	schema_map_set(&classes[0]->head.meta->annotations, DEFAULT_CLASS, "true");
+	schema_map_set(&classes[1]->head.meta->annotations, DEFAULT_CLASS, "true");
+	schema_map_set(&classes[2]->head.meta->annotations, DEFAULT_VIRT_CLASS, "true");
+	ck_assert_ptr_eq(storage_class_default((const struct storage_class *const *)classes, 3, true), classes[2]);
+	ck_assert_ptr_eq(storage_class_default((const struct storage_class *const *)classes, 3, false), classes[1]);
+	for (int i = 0; i < 3; i++)
+		schema_free(&storage_class_schema, classes[i]);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -704,6 +767,8 @@ suite(void)
 	tcase_add_loop_test(tc, checks_changes, 0, G_N_ELEMENTS(changes));
 	tcase_add_loop_test(tc, tells_sizes, 0, G_N_ELEMENTS(sizes));
 	tcase_add_test(tc, sets_conditions);
+	tcase_add_loop_test(tc, fills_gaps_from_profiles, 0, G_N_ELEMENTS(gaps));
+	tcase_add_test(tc, chooses_the_default_class);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
