@@ -73,10 +73,16 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/trash.c daemon/controllers/trash.h \
 	daemon/controllers/controllers.c daemon/controllers/controllers.h \
 	daemon/controllers/credentials.c daemon/controllers/credentials.h \
+	daemon/controllers/data_import.c daemon/controllers/data_import.h \
+	daemon/controllers/data_import_cron.c \
+	daemon/controllers/data_source.c \
 	daemon/controllers/datavolume.c \
 	daemon/controllers/grants.c daemon/controllers/grants.h \
+	daemon/controllers/storage_profile.c daemon/controllers/storage_profile.h \
+	daemon/controllers/volume_snapshot.c \
 	daemon/controllers/migration.c \
 	daemon/controllers/node.c \
+	daemon/controllers/persistent_volume.c \
 	daemon/controllers/pool.c \
 	daemon/controllers/probe.c daemon/controllers/probe.h \
 	daemon/controllers/probe_plan.c daemon/controllers/probe_plan.h \

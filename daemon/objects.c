@@ -9,6 +9,7 @@
 #include "daemon/controllers/claim.h"
 #include "daemon/daemon.h"
 #include "daemon/devices.h"
+#include "daemon/controllers/storage_profile.h"
 #include "daemon/instancetypes.h"
 #include "daemon/objects.h"
 #include "src/base/clock.h"
@@ -38,6 +39,7 @@ static const struct {
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_POPULATED "']" },
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_RESTORED "']" },
 	{ KIND_CLAIM, "spec.volumeName" },
+	{ KIND_SNAPSHOT, "metadata.annotations['" VOLUME_SNAPSHOT "']" },
 };
 
 /* The first error as the sentence of the whole. */
@@ -92,6 +94,7 @@ static const struct {
 	{ KIND_VMI, presets_admit },
 	{ KIND_VM, devices_admit_vm },
 	{ KIND_VMI, devices_admit_instance },
+	{ KIND_CLAIM, storage_profile_admit },
 };
 
 /*

@@ -399,7 +399,7 @@ is_in_use(struct daemon *daemon, const struct object *object)
 	const struct object *filler = store_get(daemon->store, KIND_DATA_VOLUME, object->namespace, object->name);
 	struct host *orphan_host = NULL;
 
-	if (find_user(daemon, object) != NULL)
+	if (find_user(daemon, object) != NULL || volume_snapshot_of_claim(daemon, object) != NULL)
 		return true;
 	/* Nobody asks for that guest any more, but it runs. */
 	if (adopt_find_claim(daemon, object->namespace, object->name, &orphan_host) != NULL) {
@@ -602,7 +602,7 @@ claim_reconcile(struct daemon *daemon, const struct object *object, struct error
 	if (claim->head.meta->deletion_timestamp != 0)
 		return finish(daemon, object, err);
 	if (claim->status->phase == CLAIM_BOUND)
-		return grow(daemon, object);
+		return persistent_volume_keep(daemon, object, err) == 0 ? grow(daemon, object) : -1;
 	class_object = store_get(daemon->store, KIND_STORAGE_CLASS, "", claim->spec->storage_class_name);
 	class = class_object == NULL ? NULL : class_object->value;
 	if (class == NULL)

@@ -78,6 +78,16 @@ int claim_reconcile(struct daemon *daemon, const struct object *object, struct e
 int replica_set_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
 int pool_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
 int migration_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int storage_class_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int storage_profile_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int volume_snapshot_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int data_source_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int data_import_cron_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+
+/* Sees to the PersistentVolume of a bound claim. */
+int persistent_volume_keep(struct daemon *daemon, const struct object *claim, struct error *err);
+/* A VolumeSnapshot that was taken of the claim's volume, or NULL; the claim is looked at again when it changes. */
+const struct object *volume_snapshot_of_claim(struct daemon *daemon, const struct object *claim);
 
 /* The guest agent of an instance came or went. */
 void vmi_agent_changed(struct daemon *daemon, struct host *host, const struct object *object);

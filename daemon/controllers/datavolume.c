@@ -17,6 +17,7 @@
 #include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/datavolume.h"
+#include "daemon/controllers/storage_profile.h"
 #include "daemon/objects.h"
 #include "src/api/datavolume.h"
 #include "src/base/clock.h"
@@ -25,6 +26,8 @@
 #include "src/document/diagnostic.h"
 #include "src/document/document.h"
 #include "src/document/path.h"
+
+enum { CLASS_AGAIN_MS = 60000 };
 
 static int
 status_put(struct daemon *daemon, const struct object *object, struct data_volume_status *status, struct error *err)
@@ -80,7 +83,7 @@ source_sum(const struct object *object)
 	return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
 }
 
-/* The claim that the DataVolume describes, with what CDI fills in for spec.storage. */
+/* The claim that the DataVolume describes. */
 static json_t *
 claim_tree(const struct object *object)
 {
@@ -88,13 +91,24 @@ claim_tree(const struct object *object)
 	json_t *tree = object_tree(object), *spec, *claim;
 
 	spec = json_deep_copy(path_find(tree, dv->spec->pvc != NULL ? "spec.pvc" : "spec.storage"));
-	if (!json_is_array(json_object_get(spec, "accessModes")))
-		json_object_set_new(spec, "accessModes", json_pack("[s]", "ReadWriteOnce"));
 	claim = json_pack("{s:s,s:s,s:{s:s,s:s,s:[{s:s,s:s,s:s,s:s,s:b,s:b}]},s:o}", "apiVersion", "v1", "kind",
 	    "PersistentVolumeClaim", "metadata", "name", object->name, "namespace", object->namespace, "ownerReferences", "apiVersion", kind_api_version(object->kind), "kind", object->kind->name, "name", object->name, "uid",
 	    object->uid, "controller", 1, "blockOwnerDeletion", 1, "spec", spec);
 	json_decref(tree);
 	return claim;
+}
+
+/* No class, or one whose profile does not say enough: an administrator may mend that. */
+static int
+await_class(struct daemon *daemon, const struct object *object, const char *why, struct error *err)
+{
+	const struct data_volume_status *status = ((const struct data_volume *)object->value)->status;
+	const struct condition *running = condition_find(&status->conditions, "Running");
+
+	if (running == NULL || g_strcmp0(running->message, why) != 0)
+		daemon_event(daemon, object, "Warning", "ErrClaimNotValid", "%s", why);
+	controllers_requeue(daemon, object, CLASS_AGAIN_MS);
+	return data_volume_enter(daemon, object, DATA_VOLUME_PENDING, "N/A", "Pending", why, err);
 }
 
 /* What a claim is a clone of; kind NULL: nothing. */
@@ -140,9 +154,16 @@ create_claim(struct daemon *daemon, const struct object *object, const struct cl
 {
 	g_autofree char *sum = source_sum(object);
 	json_t *patch = json_pack("{s:{s:{s:s}}}", "metadata", "annotations", CLAIM_SOURCE, sum), *tree = claim_tree(object);
+	const struct data_volume *dv = object->value;
 	const struct object *claim;
+	struct error why = { 0 };
 	int r;
 
+	if (dv->spec->pvc == NULL && storage_profile_apply(daemon, json_object_get(tree, "spec"), dv->spec->content_type == CONTENT_ARCHIVE, &why) != 0) {
+		json_decref(tree);
+		json_decref(patch);
+		return await_class(daemon, object, why.text, err);
+	}
 	if (from->kind != NULL)
 		add_source(daemon, tree, from);
 	/* What fills it is a controller's word: users cannot write it, so it comes second, in the same transaction. */

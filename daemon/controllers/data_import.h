@@ -1,0 +1,13 @@
+/* What a DataImportCron's source holds now. */
+#ifndef SOLOVIRT_DAEMON_CONTROLLERS_DATA_IMPORT_H
+#define SOLOVIRT_DAEMON_CONTROLLERS_DATA_IMPORT_H
+
+struct daemon;
+struct error;
+struct object;
+
+/* The digest of the source: of an image that is named by it, of a file whose checksum is written, of a claim its uid.  *digest is the
+ * caller's.  -1: it is not known, with what is to be done. */
+int data_import_digest(struct daemon *daemon, const struct object *cron, char **digest, struct error *err);
+
+#endif
