@@ -8,7 +8,10 @@
 #include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
 #include "src/api/datavolume.h"
+#include "src/api/snapshot.h"
 #include "src/base/error.h"
+#include "src/document/document.h"
+#include "src/document/path.h"
 
 /* Volumes of another driver or keeper are not within reach of volume-clone. */
 static int
@@ -47,6 +50,27 @@ source_claim(struct daemon *daemon, const struct object *object, const char *nam
 	return 0;
 }
 
+static int
+source_snapshot(struct daemon *daemon, const struct object *object, const char *namespace, const char *name, struct claim_source *source,
+    int64_t *size, struct error *err)
+{
+	const struct object *found = store_get(daemon->store, KIND_SNAPSHOT, namespace, name);
+	const struct volume_snapshot *snapshot = found == NULL ? NULL : found->value;
+	const char *text = snapshot == NULL ? NULL : schema_map_get(&snapshot->head.meta->annotations, VOLUME_SNAPSHOT);
+	json_t *record = text == NULL || !snapshot->status->ready_to_use ? NULL : json_read(text, strlen(text), NULL);
+
+	controllers_await(daemon, object, KIND_SNAPSHOT, namespace, name);
+	if (record == NULL)
+		return error_set(err, EAGAIN, "the source is not there yet: VolumeSnapshot %s/%s %s", namespace, name,
+		    found == NULL ? "does not exist" : "is not ready");
+	source->claim = found;
+	source->record = record;
+	source->place = volume_place_read(record);
+	source->snapshot = path_string(record, "snapshot");
+	*size = snapshot->status->restore_size;
+	return 0;
+}
+
 int
 claim_source(struct daemon *daemon, const struct object *object, const struct volume_driver *driver, struct claim_source *source,
     struct error *err)
@@ -64,7 +88,7 @@ claim_source(struct daemon *daemon, const struct object *object, const struct vo
 		rc = source_claim(daemon, object, namespace, r->name, source, err);
 		size = rc == 0 ? claim_capacity(daemon, namespace, r->name) : 0;
 	} else {
-		rc = error_set(err, EINVAL, "a VolumeSnapshot as dataSource is not built yet");
+		rc = source_snapshot(daemon, object, namespace, r->name, source, &size, err);
 	}
 	g_autofree char *full = g_strdup_printf("%s/%s", namespace, r->name);
 	if (rc == 0)

@@ -19,7 +19,9 @@
 #include "daemon/controllers/datavolume.h"
 #include "daemon/controllers/storage_profile.h"
 #include "daemon/objects.h"
+#include "src/api/data_source.h"
 #include "src/api/datavolume.h"
+#include "src/api/snapshot.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
 #include "src/base/quantity.h"
@@ -116,21 +118,54 @@ struct clone_source {
 	const char *kind, *namespace, *name;
 };
 
-/* Follows sourceRef.  0; -1: EAGAIN it is not there, else never. */
+/* What a DataSource comes to; NULL with EAGAIN while that is not there. */
+static const struct data_source_source *
+resolve(struct daemon *daemon, const struct object *object, const struct source_reference *r, struct error *err)
+{
+	const char *ns = r->namespace == NULL ? object->namespace : r->namespace;
+	const struct object *found = store_get(daemon->store, KIND_DATA_SOURCE, ns, r->name);
+	const struct data_source_status *status = found == NULL ? NULL : ((const struct data_source *)found->value)->status;
+	const struct condition *ready = status == NULL ? NULL : condition_find(&status->conditions, "Ready");
+
+	controllers_await(daemon, object, KIND_DATA_SOURCE, ns, r->name);
+	if (status != NULL && status->source != NULL && ready != NULL && g_strcmp0(ready->status, "True") == 0)
+		return status->source;
+	error_set(err, EAGAIN, "DataSource %s/%s %s%s", ns, r->name, found == NULL ? "does not exist" : "is not ready: ",
+	    ready == NULL || ready->message == NULL ? "" : ready->message);
+	return NULL;
+}
+
+/* What source or sourceRef names.  0; -1: EAGAIN it is not there, else never. */
 static int
 clone_source(struct daemon *daemon, const struct object *object, struct clone_source *from, struct error *err)
 {
 	const struct data_volume_spec *spec = ((const struct data_volume *)object->value)->spec;
-	const struct data_volume_source *s = spec->source;
-	const struct source_object *o = s == NULL ? NULL : s->pvc != NULL ? s->pvc : s->snapshot;
+	const struct source_object *pvc = spec->source == NULL ? NULL : spec->source->pvc;
+	const struct source_object *o = spec->source == NULL ? NULL : pvc != NULL ? pvc : spec->source->snapshot;
+	const struct data_source_source *resolved;
 
-	(void)daemon;
+	if (spec->source_ref != NULL) {
+		resolved = resolve(daemon, object, spec->source_ref, err);
+		if (resolved == NULL)
+			return -1;
+		pvc = resolved->pvc;
+		o = pvc != NULL ? pvc : resolved->snapshot;
+	}
 	if (o == NULL)
-		return spec->source_ref == NULL ? 0 : error_set(err, EINVAL, "a sourceRef is not built yet");
-	from->kind = s->pvc != NULL ? "PersistentVolumeClaim" : "VolumeSnapshot";
+		return 0;
+	from->kind = pvc != NULL ? "PersistentVolumeClaim" : "VolumeSnapshot";
 	from->namespace = o->namespace == NULL ? object->namespace : o->namespace;
 	from->name = o->name;
 	return 0;
+}
+
+/* Bytes that a VolumeSnapshot holds; 0: it is not there. */
+static int64_t
+snapshot_size(struct daemon *daemon, const char *namespace, const char *name)
+{
+	const struct object *object = store_get(daemon->store, KIND_SNAPSHOT, namespace, name);
+
+	return object == NULL ? 0 : ((const struct volume_snapshot *)object->value)->status->restore_size;
 }
 
 /* The source as the claim's dataSourceRef; where no size was asked for, the clone is as large. */
@@ -139,7 +174,7 @@ add_source(struct daemon *daemon, json_t *claim, const struct clone_source *from
 {
 	json_t *spec = json_object_get(claim, "spec");
 	bool snapshot = strcmp(from->kind, "VolumeSnapshot") == 0;
-	int64_t size = snapshot ? 0 : claim_capacity(daemon, from->namespace, from->name);
+	int64_t size = snapshot ? snapshot_size(daemon, from->namespace, from->name) : claim_capacity(daemon, from->namespace, from->name);
 
 	json_object_set_new(spec, "dataSourceRef", json_pack("{s:s,s:s,s:s,s:s}", "apiGroup", snapshot ? SNAPSHOT_GROUP : "", "kind", from->kind,
 	    "namespace", from->namespace, "name", from->name));

@@ -137,14 +137,12 @@ data_volume_unbuilt(const struct data_volume_spec *spec)
 	const struct data_volume_source *s = spec->source;
 	const struct claim_spec *claim = data_volume_claim(spec);
 
-	if (spec->source_ref != NULL)
-		return "sourceRef is not built yet: use source.http or source.blank";
-	if (claim != NULL && claim_data_source(claim) != NULL)
-		return "a claim's dataSource is not built yet: use source.http or source.blank";
 	if (spec->content_type == CONTENT_ARCHIVE)
 		return "contentType archive is not built yet: use the image of a disk";
-	if (s == NULL || (s->http == NULL && s->blank == NULL))
-		return "its source is not built yet: use source.http or source.blank";
+	if (spec->source_ref != NULL || (claim != NULL && claim_data_source(claim) != NULL))
+		return NULL;
+	if (s == NULL || (s->http == NULL && s->blank == NULL && s->pvc == NULL && s->snapshot == NULL))
+		return "its source is not built yet: use source.http, blank, pvc or snapshot";
 	return NULL;
 }
 
