@@ -308,6 +308,26 @@ greet(evutil_socket_t fd, short what, void *arg)
 		evconnlistener_disable(server->listener);
 }
 
+/* Called as the first bytes of a request arrive, before evhttp sees them. */
+static void
+on_first_bytes(struct evbuffer *input, const struct evbuffer_cb_info *info, void *arg)
+{
+	if (info->n_added == 0)
+		return;
+	evbuffer_remove_cb(input, on_first_bytes, arg);
+	http_upload_mark(input);
+}
+
+void
+http_connection_expect(struct http_connection *connection)
+{
+	struct evbuffer *input = bufferevent_get_input(http_connection_bufferevent(connection));
+
+	/* What came too early is part of a request that is not looked at. */
+	if (evbuffer_get_length(input) == 0)
+		evbuffer_add_cb(input, on_first_bytes, NULL);
+}
+
 static struct bufferevent *
 new_bufferevent(struct event_base *base, void *arg)
 {
@@ -319,6 +339,7 @@ new_bufferevent(struct event_base *base, void *arg)
 	bufferevent_priority_set(bev, PRIORITY_NORMAL);
 	/* evhttp wants a whole body in the buffer; what is sent beyond that waits in the kernel. */
 	bufferevent_setwatermark(bev, EV_READ, 0, HTTP_BODY_MOST + 2 * HTTP_HEADERS_MOST);
+	evbuffer_add_cb(bufferevent_get_input(bev), on_first_bytes, NULL);
 	bufferevent_incref(bev);
 	g_ptr_array_add(server->fresh, bev);
 	event_active(server->greet, 0, 0);

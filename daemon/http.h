@@ -11,6 +11,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct error;
@@ -19,6 +20,7 @@ struct http_request;
 struct http_server;
 struct http_stream;
 struct http_tunnel;
+struct http_upload;
 
 /* What a client may cost. */
 enum {
@@ -112,5 +114,26 @@ void http_tunnel_pause(struct http_tunnel *tunnel, bool pause);
 /* Tells nothing any more, sends what is queued (for some seconds), closes, frees.  Allowed from inside the
  * callbacks. */
 void http_tunnel_close(struct http_tunnel *tunnel);
+
+/* Whom an upload tells.  Static. */
+struct http_upload_class {
+	void (*data)(void *arg, const unsigned char *bytes, size_t length); /* more of the body; more than fits while paused, but within bounds */
+	void (*end)(void *arg);                                             /* the body is whole */
+	void (*gone)(void *arg);                                            /* once: the client left; http_upload_free() it */
+};
+/*
+ * Takes the body of a request as it comes, and frees the request.  Of any size for POST /v1beta1/upload*, as the first request of a connection
+ * or behind an answered one; else one that came whole before.  NULL as above.  Nothing is told from inside this call.
+ */
+struct http_upload *http_upload_start(struct http_request *request, const struct http_upload_class *class, void *arg);
+bool http_has_body(const struct http_request *request);
+/* Bytes of the body as the request says; 0: it does not. */
+int64_t http_body_length(const struct http_request *request);
+/* Stops or goes on reading the body. */
+void http_upload_pause(struct http_upload *upload, bool pause);
+/* Answers, perhaps before the body is whole, closes the connection, frees; as the next from inside the callbacks too, but not from data. */
+void http_upload_answer(struct http_upload *upload, int code, const char *type, const char *body, size_t length);
+/* Closes the connection, frees. */
+void http_upload_free(struct http_upload *upload);
 
 #endif

@@ -31,6 +31,7 @@ struct http_request {
 	GHashTable *headers;
 	char *body;
 	size_t body_length;
+	bool streamed;    /* its body is still to come: http_upload_start() */
 };
 
 /* Counts a stream or tunnel in; false when there are enough. */
@@ -50,6 +51,20 @@ void http_request_free(struct http_request *request);
 /* The connection is gone: tell. */
 void http_stream_detach(struct http_stream *stream);
 void http_tunnel_detach(struct http_tunnel *tunnel);
+/* Ends the connection of a tunnel soon; gone is told. */
+void http_tunnel_kill(struct http_tunnel *tunnel);
+/* A tunnel without a word to the client: the answer is for the caller to write, and the request to free.  NULL as http_upgrade(). */
+struct http_tunnel *http_take_over(struct http_request *request, const struct http_tunnel_class *class, void *arg);
+
+/* http_upload.c: the first bytes of a request arrived: when it is an upload evhttp gets to see one without a body. */
+void http_upload_mark(struct evbuffer *input);
+/* True for such a request; method and path are what the client wrote again. */
+bool http_upload_unmark(const char **method, char *path);
+/* http_reply() to a streamed request. */
+void http_upload_refuse(struct http_request *request, int code, const char *type, const char *body, size_t length);
+/* Between two requests: looks at the first bytes of the next. */
+void http_connection_expect(struct http_connection *connection);
+
 /* "Not Found" for 404. */
 const char *http_reason(int code);
 

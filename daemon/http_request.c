@@ -166,6 +166,10 @@ http_reply(struct http_request *request, int code, const char *type, const char 
 	struct evhttp_request *ev = request->ev;
 	struct evbuffer *buffer;
 
+	if (ev != NULL && request->streamed) {
+		http_upload_refuse(request, code, type, body, length);
+		return;
+	}
 	if (ev != NULL && !http_server_has_room(request->connection, length)) {
 		http_reply(request, 503, "text/plain", full, strlen(full));
 		return;
@@ -182,6 +186,7 @@ http_reply(struct http_request *request, int code, const char *type, const char 
 		evbuffer_add(buffer, body, length);
 		request->connection->request = NULL;
 		request->connection->deadline = clock_monotonic_ms() + HTTP_REQUEST_MS;
+		http_connection_expect(request->connection);
 		evhttp_send_reply(ev, code, http_reason(code), buffer);
 		evbuffer_free(buffer);
 	}
@@ -291,6 +296,7 @@ read_target(struct http_request *request)
 	const char *problem;
 
 	request->path = g_strdup(path == NULL ? "" : path);
+	request->streamed = http_upload_unmark(&request->method, request->path);
 	problem =
 	    request->path[0] == '/' ? read_segments(request->path, segments) : "the path does not begin with a slash";
 	g_ptr_array_add(segments, NULL);

@@ -27,7 +27,8 @@ struct http_tunnel {
 };
 
 static void send_chunk(struct http_stream *stream, const char *bytes, size_t length);
-static void hijack(struct http_tunnel *tunnel, const char *protocol, struct http_request *request);
+static void write_head(struct bufferevent *bev, const char *protocol, struct http_request *request);
+static void hijack(struct http_tunnel *tunnel);
 
 /* --- streams -------------------------------------------------------------------------------------------------- */
 
@@ -124,6 +125,18 @@ http_stream_end(struct http_stream *stream)
 struct http_tunnel *
 http_upgrade(struct http_request *request, const char *protocol, const struct http_tunnel_class *class, void *arg)
 {
+	struct http_tunnel *tunnel = http_take_over(request, class, arg);
+
+	if (tunnel == NULL)
+		return NULL;
+	write_head(http_connection_bufferevent(tunnel->connection), protocol, request);
+	http_request_free(request);
+	return tunnel;
+}
+
+struct http_tunnel *
+http_take_over(struct http_request *request, const struct http_tunnel_class *class, void *arg)
+{
 	struct http_connection *connection = request->connection;
 	struct http_tunnel *tunnel;
 
@@ -135,8 +148,7 @@ http_upgrade(struct http_request *request, const char *protocol, const struct ht
 	tunnel->arg = arg;
 	connection->request = NULL;
 	connection->tunnel = tunnel;
-	hijack(tunnel, protocol, request);
-	http_request_free(request);
+	hijack(tunnel);
 	return tunnel;
 }
 
@@ -170,7 +182,7 @@ on_read(struct bufferevent *bev, void *arg)
 {
 	struct http_tunnel *tunnel = arg;
 	struct evbuffer *input = bufferevent_get_input(bev);
-	unsigned char bytes[4096];
+	unsigned char bytes[16384];
 	int got;
 
 	/* The callback may close the tunnel (which lives on until later), or ask for a pause: what was read is still
@@ -199,12 +211,10 @@ on_end(struct bufferevent *bev, short what, void *arg)
 		end_connection(arg);
 }
 
-/* Writes the head of the answer and takes the callbacks from evhttp.  Its timeout cannot be removed (libevent 2.1 keeps
- * the old one), but it is a year. */
+/* The head of the answer. */
 static void
-hijack(struct http_tunnel *tunnel, const char *protocol, struct http_request *request)
+write_head(struct bufferevent *bev, const char *protocol, struct http_request *request)
 {
-	struct bufferevent *bev = http_connection_bufferevent(tunnel->connection);
 	struct evbuffer *output = bufferevent_get_output(bev);
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(request->ev);
 	struct evkeyval *header;
@@ -214,6 +224,14 @@ hijack(struct http_tunnel *tunnel, const char *protocol, struct http_request *re
 	for (header = headers->tqh_first; header != NULL; header = header->next.tqe_next)
 		evbuffer_add_printf(output, "%s: %s\r\n", header->key, header->value);
 	evbuffer_add(output, "\r\n", 2);
+}
+
+/* Takes the callbacks from evhttp.  Its timeout cannot be removed (libevent 2.1 keeps the old one), but it is a year. */
+static void
+hijack(struct http_tunnel *tunnel)
+{
+	struct bufferevent *bev = http_connection_bufferevent(tunnel->connection);
+
 	bufferevent_setcb(bev, on_read, on_write, on_end, tunnel);
 	bufferevent_setwatermark(bev, EV_READ, 0, HTTP_HEADERS_MOST);
 	bufferevent_enable(bev, EV_READ | EV_WRITE);
@@ -248,6 +266,13 @@ http_tunnel_pause(struct http_tunnel *tunnel, bool pause)
 		bufferevent_disable(http_connection_bufferevent(tunnel->connection), EV_READ);
 	else
 		bufferevent_enable(http_connection_bufferevent(tunnel->connection), EV_READ);
+}
+
+void
+http_tunnel_kill(struct http_tunnel *tunnel)
+{
+	if (tunnel->connection != NULL)
+		http_connection_kill(tunnel->connection);
 }
 
 static void

@@ -139,7 +139,7 @@ static int
 begin(struct daemon *daemon, const struct oci_image *image, const struct image_wish *wish, const char *key, struct error *err)
 {
 	g_autofree char *part = image_path(daemon, key, PART);
-	struct import_request request = { .uid = key, .done = on_unpacked };
+	struct import_request request = { .uid = key, .stream = -1, .done = on_unpacked };
 	struct unpacking *u;
 	int fd;
 

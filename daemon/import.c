@@ -69,6 +69,15 @@ remove_directory(const char *path)
 	rmdir(path);
 }
 
+/* Ours: whoever feeds the pipe sees that the worker is gone only when nobody else has its end. */
+static void
+close_stream(struct import *i)
+{
+	if (i->request.stream >= 0)
+		close(i->request.stream);
+	i->request.stream = -1;
+}
+
 static void
 import_free(struct import *i)
 {
@@ -77,6 +86,7 @@ import_free(struct import *i)
 	event_free(i->reap);
 	event_free(i->stall);
 	close(i->request.target);
+	close_stream(i);
 	json_decref(i->request.args);
 	remove_directory(i->scratch);
 	g_free(i->scratch);
@@ -109,6 +119,17 @@ on_answer(void *arg, json_t *result, const struct error *error)
 }
 
 static void
+on_stream(void *arg, json_t *result, const struct error *error)
+{
+	struct import *i = arg;
+
+	(void)result;
+	close_stream(i);
+	if (error != NULL)
+		import_over(i, NULL, error);
+}
+
+static void
 on_state(void *owner, const char *reason)
 {
 	struct import *i = owner;
@@ -119,6 +140,8 @@ on_state(void *owner, const char *reason)
 		import_over(i, NULL, &err);
 		return;
 	}
+	if (i->request.stream >= 0)
+		worker_call(i->worker, "stream", json_object(), i->request.stream, IMPORT_DEADLINE, on_stream, i);
 	worker_call(i->worker, "import", g_steal_pointer(&i->request.args), i->request.target, IMPORT_DEADLINE, on_answer, i);
 }
 
@@ -202,6 +225,8 @@ import_start(struct daemon *daemon, const struct import_request *request, struct
 		r = -1;
 	if (r != 0) {
 		close(request->target);
+		if (request->stream >= 0)
+			close(request->stream);
 		json_decref(request->args);
 		return -1;
 	}

@@ -14,13 +14,14 @@ enum { IMPORTS_MOST = 4 /* at a time */ };
 struct import_request {
 	const char *uid;   /* of the DataVolume: one import each */
 	json_t *args;      /* of the verb "import" without scratch; taken */
+	int stream;        /* of an upload: the end of a pipe that its bytes come out of, taken; else -1 */
 	int target;        /* file or block device of this machine, or a socket on which a volume is served; taken */
 	void (*progress)(void *arg, const json_t *event); /* as in import_verbs.h; may be NULL */
 	void (*done)(void *arg, json_t *result, const struct error *error); /* once; then arg may be freed */
 	void *arg;
 };
 
-/* Starts an import.  0; -1 EAGAIN when IMPORTS_MOST are under way, else why it cannot be (args and target are taken either way). */
+/* Starts an import.  0; -1 EAGAIN when IMPORTS_MOST are under way, else why it cannot be (args, stream and target are taken either way). */
 int import_start(struct daemon *daemon, const struct import_request *request, struct error *err);
 /* Ends it; done is called with ECANCELED before this returns.  Nothing when there is none. */
 void import_cancel(struct daemon *daemon, const char *uid);

@@ -20,6 +20,7 @@ libsolovirt_a_SOURCES += \
 	daemon/instancetypes.c daemon/instancetypes.h \
 	daemon/http_request.c \
 	daemon/http_stream.c \
+	daemon/http_upload.c daemon/chunked.c daemon/chunked.h \
 	daemon/redact.c daemon/redact.h \
 	daemon/rest.c daemon/rest.h daemon/rest_internal.h \
 	daemon/rest_body.c \
@@ -31,6 +32,7 @@ libsolovirt_a_SOURCES += \
 	daemon/rest_status.c \
 	daemon/rest_stream.c \
 	daemon/rest_table.c \
+	daemon/rest_upload.c \
 	daemon/rest_verb.c \
 	daemon/rest_watch.c \
 	daemon/selector.c daemon/selector.h \
@@ -58,6 +60,7 @@ libsolovirt_a_SOURCES += \
 	daemon/objects.c daemon/objects.h \
 	daemon/queue.c daemon/queue.h \
 	daemon/steady.c \
+	daemon/upload.c daemon/upload.h \
 	daemon/verb_memory_dump.c daemon/verb_memory_dump.h \
 	daemon/verb_options.c \
 	daemon/verb_volumes.c daemon/verb_volumes.h \

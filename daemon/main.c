@@ -23,6 +23,7 @@
 #include "daemon/rest.h"
 #include "daemon/spool.h"
 #include "daemon/store.h"
+#include "daemon/upload.h"
 #include "src/base/channel.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
@@ -252,6 +253,7 @@ daemon_stop(struct daemon *daemon)
 	if (daemon->store != NULL)
 		store_close(daemon->store);
 	rest_stop(daemon);
+	uploads_stop(daemon);
 	if (daemon->hosts != NULL)
 		g_ptr_array_unref(daemon->hosts);
 	g_ptr_array_unref(daemon->answers);

@@ -32,6 +32,17 @@ static const struct route fixed_routes[] = {
 	{ "GET", "solovirt/v1/spool", ACCESS_VIEW, true, rest_spool_status },
 	{ "POST", "solovirt/v1/spool/confirm", ACCESS_ADMIN, false, rest_spool_confirm },
 	{ "POST", "solovirt/v1/spool/sync", ACCESS_ADMIN, false, rest_spool_sync },
+	/* The token is what gives the right. */
+	{ "HEAD", "v1beta1/upload-async", ACCESS_NONE, false, rest_upload_probe },
+	{ "POST", "v1beta1/upload-async", ACCESS_NONE, false, rest_upload },
+	{ "POST", "v1beta1/upload", ACCESS_NONE, false, rest_upload },
+	{ "HEAD", "v1alpha1/upload-async", ACCESS_NONE, false, rest_upload_probe },
+	{ "POST", "v1alpha1/upload-async", ACCESS_NONE, false, rest_upload },
+	{ "POST", "v1alpha1/upload", ACCESS_NONE, false, rest_upload },
+};
+
+static const struct route upload_routes[] = {
+	{ "POST", "uploadtokenrequests", ACCESS_ADMIN, false, rest_upload_token },
 };
 
 static const struct route subresource_routes[] = {
@@ -210,6 +221,8 @@ find_resource_route(struct rest_call *call, const char *const *segments, bool *k
 	subresource = strcmp(call->group, REST_SUBRESOURCES) == 0;
 	if (subresource)
 		return find_route(call, subresource_routes, G_N_ELEMENTS(subresource_routes), segments, known);
+	if (strcmp(call->group, REST_UPLOADS) == 0)
+		return find_route(call, upload_routes, G_N_ELEMENTS(upload_routes), segments, known);
 	return find_route(call, object_routes, G_N_ELEMENTS(object_routes), segments, known);
 }
 

@@ -21,6 +21,9 @@ struct watch;
 /* The group whose resources are verbs on objects. */
 #define REST_SUBRESOURCES "subresources.kubevirt.io"
 
+/* The group of UploadTokenRequest, which is answered and not kept. */
+#define REST_UPLOADS "upload.cdi.kubevirt.io"
+
 struct rest {
 	struct daemon *daemon;
 	struct access *access;
@@ -147,6 +150,10 @@ void rest_log(struct rest_call *call);
 void rest_domain_xml(struct rest_call *call);
 /* rest_stream.c */
 void rest_console(struct rest_call *call);
+/* rest_upload.c */
+void rest_upload_token(struct rest_call *call);
+void rest_upload_probe(struct rest_call *call);
+void rest_upload(struct rest_call *call);
 /* rest_discovery.c */
 void rest_api_versions(struct rest_call *call);
 void rest_api_groups(struct rest_call *call);

@@ -3,6 +3,7 @@
  *
  *   URL --> checksum --> unpack --+--> raw: straight to the target
  *   layers of an image --> a file-+
+ *   a pipe, of an upload ---------+
  *                                 +--> another format --+--(plain, and the server answers ranges)--> ranges --+--> map --> target
  *                                                       +--> scratch file --(all there)----------------------+
  *
@@ -31,6 +32,7 @@ enum {
 	DURABLE_MS = 15000,        /* between two positions from which an import may be resumed */
 	DURABLE_LEAST = 64 << 20,  /* bytes that make one worth its flush */
 	VERIFY_PIECE = 2 << 20,
+	STREAM_PIECE = 256 << 10,
 };
 
 struct import {
@@ -248,7 +250,7 @@ end_download(struct import *import, struct error *err)
 		return -1;
 	if (unpack_end(import->unpack, err) < 0) {
 		/* Without a Content-Length a connection that breaks looks like the end. */
-		if (import->total == 0 && err != NULL)
+		if (import->job->source == IMPORT_FROM_URL && import->total == 0 && err != NULL)
 			err->code = EIO;
 		return -1;
 	}
@@ -397,9 +399,33 @@ read_layers(struct import *import, struct error *err)
 	return import->format_known ? 0 : begin_file(import, err);
 }
 
+/* What was expected, for an early refusal; how much there is the end of the stream tells. */
+static int
+read_stream(struct import *import, struct error *err)
+{
+	g_autofree uint8_t *piece = g_malloc(STREAM_PIECE);
+	ssize_t n;
+
+	if (import->job->stream < 0)
+		return error_set(err, EINVAL, "the request of an upload came without its stream");
+	import->total = import->job->total;
+	while ((n = read(import->job->stream, piece, STREAM_PIECE)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, "cannot read what is uploaded");
+		import->result.bytes += n;
+		tell(import, "upload", import->result.bytes, import->total);
+		if (unpack(import, piece, (size_t)n, err) < 0)
+			return -1;
+	}
+	return end_download(import, err);
+}
+
 static int (*const sources[IMPORT_SOURCE_COUNT])(struct import *import, struct error *err) = {
 	[IMPORT_FROM_URL] = read_url,
 	[IMPORT_FROM_LAYERS] = read_layers,
+	[IMPORT_FROM_STREAM] = read_stream,
 };
 
 /* --- all of it ------------------------------------------------------------------------------------------------------ */

@@ -173,16 +173,19 @@ struct parts {
 	const char *kind;
 };
 
-/* One of the two, and what belongs to it. */
+/* One of the three, and what belongs to it. */
 static int
 take_source(struct import_job *job, const struct parts *parts, struct error *err)
 {
+	bool upload = strcmp(parts->kind, "upload") == 0;
 	const char *hex;
 	int type;
 
-	if ((job->request.url == NULL) == (parts->layers == NULL))
-		return error_set(err, EINVAL, "an import has either a url or layers");
-	job->source = parts->layers != NULL ? IMPORT_FROM_LAYERS : IMPORT_FROM_URL;
+	if ((job->request.url != NULL) + (parts->layers != NULL) + upload != 1)
+		return error_set(err, EINVAL, "an import has either a url or layers, or it is an upload");
+	job->source = upload ? IMPORT_FROM_STREAM : parts->layers != NULL ? IMPORT_FROM_LAYERS : IMPORT_FROM_URL;
+	if (upload)
+		return job->total >= 0 ? 0 : error_set(err, EINVAL, "the total of an upload is %lld bytes", (long long)job->total);
 	if (parts->layers != NULL)
 		return take_layers(job, parts->layers, err);
 	if (take_kind(job, parts->kind, err) < 0 || take_headers(job, parts->headers, err) < 0 ||
@@ -195,20 +198,21 @@ take_source(struct import_job *job, const struct parts *parts, struct error *err
 static int
 take(struct import_job *job, struct error *err)
 {
-	json_int_t capacity = 0, connect = CONNECT_SECONDS, stall = STALL_SECONDS, times = ATTEMPTS;
+	json_int_t capacity = 0, total = 0, connect = CONNECT_SECONDS, stall = STALL_SECONDS, times = ATTEMPTS;
 	struct parts parts = {.kind = "http"};
 	json_error_t problem;
 	int verbatim = 0, insecure = 0;
 
-	if (json_unpack_ex(job->args, &problem, 0, "{s?s, s?s, s?o, s?s, s?b, s?s, s?o, s?s, s?s, s?s, s?b, s?o, s:I, s:s, s?I, s?I, s?I}",
+	if (json_unpack_ex(job->args, &problem, 0, "{s?s, s?s, s?o, s?s, s?b, s?s, s?o, s?s, s?s, s?s, s?b, s?o, s:I, s?I, s:s, s?I, s?I, s?I}",
 	        "url", &job->request.url, "source", &parts.kind, "layers", &parts.layers, "file", &job->file, "verbatim", &verbatim,
 	        "checksum", &job->checksum, "headers", &parts.headers, "user", &job->request.user, "password", &job->request.password,
-	        "caPem", &job->request.ca_pem, "insecureSkipVerify", &insecure, "resume", &parts.resume, "capacity", &capacity,
+	        "caPem", &job->request.ca_pem, "insecureSkipVerify", &insecure, "resume", &parts.resume, "capacity", &capacity, "total", &total,
 	        "scratch", &job->scratch, "connectSeconds", &connect, "stallSeconds", &stall, "attempts", &times) < 0)
 		return error_set(err, EINVAL, "the request of an import is malformed: %s", problem.text);
 	if (capacity <= 0)
 		return error_set(err, EINVAL, "the capacity of an import is %lld bytes", (long long)capacity);
 	job->capacity = capacity;
+	job->total = total;
 	job->verbatim = verbatim;
 	job->request.insecure = insecure;
 	job->request.connect_seconds = (long)connect;
@@ -220,7 +224,7 @@ take(struct import_job *job, struct error *err)
 int
 import_job_init(struct import_job *job, json_t *args, struct error *err)
 {
-	struct import_job result = {.args = json_incref(args)};
+	struct import_job result = {.args = json_incref(args), .stream = -1};
 
 	if (take(&result, err) < 0) {
 		import_job_clear(&result);

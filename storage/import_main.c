@@ -139,7 +139,7 @@ run_confined(const struct import_job *job, int target, int scratch, struct impor
 }
 
 static int
-serve(json_t *args, int target, struct import_result *result, struct error *err)
+serve(json_t *args, int target, int stream, struct import_result *result, struct error *err)
 {
 	struct import_job job;
 
@@ -147,6 +147,7 @@ serve(json_t *args, int target, struct import_result *result, struct error *err)
 		return error_set(err, EINVAL, "the request of an import brought no descriptor of its target");
 	if (import_job_init(&job, args, err) < 0)
 		return -1;
+	job.stream = stream;
 	int scratch = layers_open(job.layers, job.layer_count, err) < 0 ? -1 : open_scratch(job.scratch, err);
 	int rc = scratch < 0 ? -1 : run_confined(&job, target, scratch, result, err);
 	if (scratch >= 0)
@@ -155,28 +156,59 @@ serve(json_t *args, int target, struct import_result *result, struct error *err)
 	return rc;
 }
 
+static bool
+is_verb(const json_t *message, const char *verb)
+{
+	return g_strcmp0(json_string_value(json_object_get(message, "verb")), verb) == 0 &&
+	    json_is_object(json_object_get(message, "args"));
+}
+
+/* 1: a request, with its descriptor or -1; 0: the daemon is gone; -1. */
+static int
+next_request(json_t **message, int *fd)
+{
+	struct error err = {0};
+	int rc = channel_read(CHANNEL, message, fd, &err);
+
+	if (rc < 0)
+		log_error("%s", err.text);
+	return rc;
+}
+
+/* The descriptor of "stream" is kept for the request behind it, which is read in its place.  As next_request(). */
+static int
+keep_stream(json_t **message, int *fd, int *stream)
+{
+	*stream = *fd;
+	*fd = -1;
+	int rc = answer(json_object_get(*message, "id"), json_object(), NULL);
+	json_decref(*message);
+	*message = NULL;
+	return rc < 0 ? 0 : next_request(message, fd);
+}
+
 /* Reads the one request and answers it; the exit status says whether it could. */
 static int
 serve_one(void)
 {
 	struct error err = {0};
 	struct import_result result;
-	json_t *message = NULL, *args = NULL;
-	const char *verb = NULL;
-	int target = -1;
+	json_t *message = NULL;
+	int target = -1, stream = -1;
 
-	int rc = channel_read(CHANNEL, &message, &target, &err);
-	if (rc <= 0) {
-		if (rc < 0)
-			log_error("%s", err.text);
+	int rc = next_request(&message, &target);
+	if (rc > 0 && is_verb(message, "stream"))
+		rc = keep_stream(&message, &target, &stream);
+	if (rc <= 0)
 		return rc;
-	}
-	if (json_unpack(message, "{s:s, s:o}", "verb", &verb, "args", &args) < 0 || strcmp(verb, "import") != 0)
-		rc = error_set(&err, EINVAL, "solovirt-import knows the verb \"import\" only");
+	if (!is_verb(message, "import"))
+		rc = error_set(&err, EINVAL, "solovirt-import knows the verb \"import\", and \"stream\" before it");
 	else
-		rc = serve(args, target, &result, &err);
+		rc = serve(json_object_get(message, "args"), target, stream, &result, &err);
 	if (target >= 0)
 		close(target);
+	if (stream >= 0)
+		close(stream);
 	rc = answer(json_object_get(message, "id"), rc < 0 ? NULL : result_tree(&result), &err);
 	json_decref(message);
 	return rc;

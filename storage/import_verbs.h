@@ -4,6 +4,9 @@
  * bounded memory, CPU time, file sizes; it may write only an unnamed file that it makes in the scratch directory
  * beforehand, and the descriptor it was handed.
  *
+ *  stream  {} + descriptor of a pipe from which the image of the import that follows is read; only before "import", with the source
+ *          "upload".  Its end is the end of the image: whoever feeds it and cannot go on kills the worker before he closes it.
+ *          -> {}: the worker has it
  *  import  {"url","source"?:"http"|"s3"|"gcs","checksum"?,"headers":[],"user"?,"password"?,"caPem"?,"insecureSkipVerify"?:false,
  *           "resume"?:{"offset","validator"},"capacity":BYTES,"scratch":DIR,"connectSeconds"?:30,"stallSeconds"?:60,"attempts"?:5}
  *          + descriptor of the target, that reads as zeros: a regular file or block device, opened read-write, or a stream socket
@@ -17,12 +20,14 @@
  *          that the worker opens before it gives up its rights, the lowest first; file: the only one in /disk when not given;
  *          verbatim: it is no disk, but a kernel or the like
  *          -> {"virtualSize","bytes","format":"raw"|"qcow2"|"vmdk"|"vdi"|"vhd"|"vhdx","compression":""|"gz"|"xz"|"zst"}
+ *          or, instead of url and what goes with it, "source":"upload","total"?:BYTES: the bytes come from the pipe of "stream"; total
+ *          are expected
  *  Errors: code EINVAL: the image will never do (hostile, too large, wrong checksum, not an image): do not retry;
  *          ESTALE: it was replaced since "resume": begin anew, with a fresh target and without resume;
  *          ENOSPC: the storage is full; EIO, ETIMEDOUT, ECONNREFUSED ...: try again later.  Text says what and why, without secrets.
- *  events: progress {"phase":"download"|"convert"|"verify","done":BYTES,"total":BYTES or 0,"rate":BYTES a second,
+ *  events: progress {"phase":"download"|"upload"|"convert"|"verify","done":BYTES,"total":BYTES or 0,"rate":BYTES a second,
  *          "durable"?:{"offset","validator"}}   at most 4 a second, and those with "durable".  The phases follow each other: verify
- *          (after "resume", with a checksum), download, convert (of what could not be read in place)
+ *          (after "resume", with a checksum), download or upload, convert (of what could not be read in place)
  *
  * The target always gets raw data of the image's virtual size (the rest of it stays zero: holes where it can).
  */

@@ -5,7 +5,7 @@
  *           claim made   bound          volume fresh         a worker runs      |
  *                                                                               +--> Failed (the image will never do)
  *
- * fill.c fills claims from outside; image_cache.c has images that were imported before.  A clone is the claim controller's work: its claim
+ * A DataVolume that is uploaded to stays UploadReady, bound, until an upload has come through (daemon/upload.c).  fill.c fills claims from outside; image_cache.c has images that were imported before.  A clone is the claim controller's work: its claim
  * names what it is a clone of.
  */
 #include "config.h"
@@ -30,6 +30,9 @@
 #include "src/document/path.h"
 
 enum { CLASS_AGAIN_MS = 60000 };
+
+/* Annotation of a claim: virtctl asks it how an upload ended. */
+#define UPLOAD_POD_PHASE "cdi.kubevirt.io/storage.pod.phase"
 
 static int
 status_put(struct daemon *daemon, const struct object *object, struct data_volume_status *status, struct error *err)
@@ -223,13 +226,16 @@ int
 data_volume_succeed(struct daemon *daemon, const struct object *object, const struct object *claim, const char *message, struct error *err)
 {
 	json_t *patch = json_pack("{s:{s:{s:s}}}", "metadata", "annotations", CLAIM_POPULATED, "true");
-	int r = objects_patch(daemon, claim, patch, err) == NULL ? -1 : 0;
+	int r;
 
+	if (data_volume_is_upload(object))
+		json_object_set_new(path_find(patch, "metadata.annotations"), UPLOAD_POD_PHASE, json_string("Succeeded"));
+	r = objects_patch(daemon, claim, patch, err) == NULL ? -1 : 0;
 	json_decref(patch);
 	if (r == 0)
 		r = data_volume_enter(daemon, object, DATA_VOLUME_SUCCEEDED, "100.0%", "Completed", message, err);
 	if (r == 0)
-		daemon_event(daemon, object, "Normal", "ImportSucceeded", "%s", message);
+		daemon_event(daemon, object, "Normal", data_volume_is_upload(object) ? "UploadSucceeded" : "ImportSucceeded", "%s", message);
 	return r;
 }
 
@@ -258,6 +264,24 @@ way_of(const struct data_volume *dv)
 	return s->blank != NULL ? WAY_NOTHING : s->upload != NULL ? WAY_UPLOAD : WAY_FILL;
 }
 
+bool
+data_volume_is_upload(const struct object *object)
+{
+	return way_of(object->value) == WAY_UPLOAD;
+}
+
+/* Nothing runs: an upload that broke off with the daemon is not shown any more. */
+static int
+await_upload(struct daemon *daemon, const struct object *object, struct error *err)
+{
+	const struct data_volume *dv = object->value;
+	const struct condition *running = condition_find(&dv->status->conditions, "Running");
+
+	if (dv->status->phase == DATA_VOLUME_UPLOAD_READY && running != NULL && g_strcmp0(running->status, "True") != 0)
+		return 0;
+	return data_volume_enter(daemon, object, DATA_VOLUME_UPLOAD_READY, "N/A", "UploadReady", "waiting for the data to be uploaded", err);
+}
+
 static int
 on_bound(struct daemon *daemon, const struct object *object, const struct object *claim_object, struct error *err)
 {
@@ -276,8 +300,7 @@ on_bound(struct daemon *daemon, const struct object *object, const struct object
 	if (schema_map_get(a, CLAIM_SEALING) != NULL)
 		return image_cache_seal(daemon, object, claim_object, g_ascii_strtoll(schema_map_get(a, CLAIM_SEALING), NULL, 10), err);
 	if (way_of(dv) == WAY_UPLOAD)
-		return dv->status->phase == DATA_VOLUME_UPLOAD_READY ? 0
-		    : data_volume_enter(daemon, object, DATA_VOLUME_UPLOAD_READY, "N/A", "UploadReady", "waiting for the data to be uploaded", err);
+		return await_upload(daemon, object, err);
 	if (dv->status->phase < DATA_VOLUME_IMPORT_SCHEDULED)
 		return data_volume_enter(daemon, object, DATA_VOLUME_IMPORT_SCHEDULED, "N/A", "Scheduled", "the import is about to begin", err);
 	return fill_begin(daemon, object, claim_object, err);

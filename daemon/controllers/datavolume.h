@@ -4,11 +4,14 @@
 
 #include "daemon/store.h"
 #include "src/api/datavolume.h"
+#include "src/api/image_cache.h"
 
 struct error;
 
 /* --- datavolume.c --------------------------------------------------------------------------------------------------- */
 
+/* True when it is filled by what is sent to it. */
+bool data_volume_is_upload(const struct object *object);
 /* Writes phase, progress ("42.50%", "N/A") and conditions. */
 int data_volume_enter(struct daemon *daemon, const struct object *object, enum data_volume_phase phase, const char *progress,
     const char *reason, const char *message, struct error *err);
@@ -25,17 +28,23 @@ int data_volume_succeed(struct daemon *daemon, const struct object *object, cons
 int fill_begin(struct daemon *daemon, const struct object *object, const struct object *claim, struct error *err);
 bool fill_is_running(struct daemon *daemon, const struct object *object);
 
-/* --- image_cache.c ---------------------------------------------------------------------------------------------------- */
+/* What is uploaded, and who wants to know what became of it. */
+struct fill_upload {
+	int stream;    /* the end of a pipe that the bytes come out of; taken; its end is the end of the image */
+	int64_t total; /* bytes that are expected; 0: not known */
+	void (*done)(void *arg, const struct error *error); /* once, later; error NULL: the DataVolume has succeeded */
+	void *arg;
+};
+struct filling;
+/* Makes the claim's volume anew and starts a worker that fills it.  NULL: EBUSY another upload is under way, else why it cannot be now;
+ * the stream is closed then and done not called.  What is returned is good until done is called. */
+struct filling *fill_begin_upload(struct daemon *daemon, const struct object *object, const struct object *claim,
+    const struct fill_upload *upload, struct error *err);
+/* The bytes broke off: call it before the pipe is closed, whose end would pass for the image's.  done is called, with ECANCELED, perhaps from
+ * inside. */
+void fill_cancel(struct filling *filling);
 
-#define IMAGE_NAMESPACE "solovirt-images"
-/* Annotations of the DataVolumes there. */
-#define IMAGE_SOURCE "solovirt.io/image-source"   /* where it is from, without secrets */
-#define IMAGE_DIGEST "solovirt.io/image-digest"
-#define IMAGE_OF "solovirt.io/image-namespace"    /* namespace of the Secrets and ConfigMaps that its source names */
-#define IMAGE_USED "solovirt.io/image-used"       /* when a claim was last made of it; RFC 3339 */
-#define IMAGE_PINNED "solovirt.io/image-pinned"   /* "true": it is kept whatever the limit says */
-/* Annotation of any DataVolume: "false": it is filled by itself, whatever the cache has. */
-#define IMAGE_CACHED "solovirt.io/image-cache"
+/* --- image_cache.c ---------------------------------------------------------------------------------------------------- */
 
 /* The image of the cache that a DataVolume can be a clone of: *name (g_free()) is that of its claim in IMAGE_NAMESPACE.  1 it is there;
  * 0 it is being made, the DataVolume is looked at again; -1 none: it fills its claim by itself. */

@@ -3,6 +3,8 @@
  *
  *   volume-delete --> volume-create --> (volume-serve) --> solovirt-import --> image_cache_seal() or data_volume_succeed()
  *
+ * An upload is filled so too, when it comes: its bytes reach the worker through a pipe (daemon/upload.c feeds it).
+ *
  * What an import that was cut off left there must not shine through, so it begins on a fresh volume, unless the worker had told
  * how far all of it was durable: then it goes on from there, with the volume as it is.
  */
@@ -39,6 +41,8 @@ struct filling {
 	char *namespace, *name, *uid, *claim; /* claim: uid of the one that is filled */
 	json_t *resume;                       /* where an earlier import had come to, or NULL */
 	int socket;                           /* our end of a volume that is served; -1 */
+	struct fill_upload upload;            /* done NULL: it is none */
+	bool cancelled;                       /* an upload that broke off before its worker was there */
 	int64_t told;                         /* monotonic ms: when progress was stored last */
 };
 
@@ -52,7 +56,20 @@ filling_free(struct filling *f)
 	json_decref(f->resume);
 	if (f->socket >= 0)
 		close(f->socket);
+	if (f->upload.stream >= 0)
+		close(f->upload.stream);
 	g_free(f);
+}
+
+/* The last thing that happens to it.  error: NULL, or why nothing came of it. */
+static void
+filling_end(struct filling *f, const struct error *error)
+{
+	struct fill_upload upload = f->upload;
+
+	filling_free(f);
+	if (upload.done != NULL)
+		upload.done(upload.arg, error);
 }
 
 static const struct object *
@@ -143,13 +160,30 @@ on_progress(void *arg, const json_t *event)
 	status = objects_status_copy(object);
 	g_free(status->progress);
 	status->progress = total <= 0 ? g_strdup("N/A") : g_strdup_printf("%.2f%%", MIN(part, 99.99));
-	status->phase = DATA_VOLUME_IMPORT_IN_PROGRESS;
+	status->phase = f->upload.done != NULL ? DATA_VOLUME_UPLOAD_READY : DATA_VOLUME_IMPORT_IN_PROGRESS;
 	data_volume_conditions(f->daemon, status, true, true, "Running", words);
 	objects_set_status(f->daemon, object, status, NULL);
 	schema_free(&data_volume_status_schema, status);
 }
 
 /* --- its end --------------------------------------------------------------------------------------------------------- */
+
+/* Another one may be sent. */
+static void
+upload_failed(struct daemon *daemon, const struct object *object, const struct error *error)
+{
+	const char *why = error->code == ECANCELED ? "it broke off before all of it had come" : error->text;
+	struct data_volume_status *status = objects_status_copy(object);
+
+	status->phase = DATA_VOLUME_UPLOAD_READY;
+	status->restart_count++;
+	g_free(status->progress);
+	status->progress = g_strdup("N/A");
+	data_volume_conditions(daemon, status, true, false, "Error", why);
+	daemon_event(daemon, object, "Warning", "UploadFailed", "%s", why);
+	objects_set_status(daemon, object, status, NULL);
+	schema_free(&data_volume_status_schema, status);
+}
 
 /* An image that will never do is told for good; anything else is tried again. */
 static void
@@ -174,7 +208,7 @@ fill_succeeded(struct daemon *daemon, const struct object *object, const struct 
 {
 	int64_t size = json_integer_value(json_object_get(result, "virtualSize"));
 	const char *format = path_string(result, "format"), *compression = path_string(result, "compression");
-	g_autofree char *message = g_strdup_printf("Import Complete: %s%s image of %lld MiB", format == NULL ? "" : format,
+	g_autofree char *message = g_strdup_printf("%s Complete: %s%s image of %lld MiB", data_volume_is_upload(object) ? "Upload" : "Import", format == NULL ? "" : format,
 	    compression == NULL || *compression == '\0' ? "" : " (compressed)", (long long)(size >> 20));
 
 	return image_is_cached(object) ? image_cache_seal(daemon, object, claim, size, err)
@@ -190,13 +224,17 @@ on_imported(void *arg, json_t *result, const struct error *error)
 
 	if (error == NULL || error->code == EINVAL || error->code == ESTALE)
 		resume_set(f, NULL);
-	if (object != NULL && error != NULL && error->code != ECANCELED)
+	if (object != NULL && error != NULL && f->upload.done != NULL)
+		upload_failed(f->daemon, object, error);
+	else if (object != NULL && error != NULL && error->code != ECANCELED)
 		fill_failed(f->daemon, object, error);
 	if (object != NULL)
 		controllers_requeue(f->daemon, object, 1000);
-	if (object != NULL && error == NULL && claim != NULL && fill_succeeded(f->daemon, object, claim, result, &err) != 0)
+	if (error == NULL && (object == NULL || claim == NULL))
+		error_set(&err, ECANCELED, "the claim is gone");
+	else if (error == NULL && fill_succeeded(f->daemon, object, claim, result, &err) != 0)
 		log_object(LOG_LEVEL_WARNING, "DataVolume", f->namespace, f->name, "%s", err.text);
-	filling_free(f);
+	filling_end(f, error != NULL ? error : err.code != 0 ? &err : NULL);
 }
 
 /* --- what the worker is told ------------------------------------------------------------------------------------------- */
@@ -312,7 +350,9 @@ steps_failed(struct filling *f, const struct error *error)
 	const struct object *object = filling_object(f);
 
 	controllers_job_end(f->daemon, KIND_DATA_VOLUME, f->namespace, f->name);
-	if (object != NULL && error->code == EAGAIN)
+	if (object != NULL && f->upload.done != NULL)
+		upload_failed(f->daemon, object, error);
+	else if (object != NULL && error->code == EAGAIN)
 		controllers_pace_set(f->daemon, object, QUEUE_FULL_MS);
 	else if (object != NULL && error->code != EHOSTDOWN && error->code != ECANCELED)
 		fill_failed(f->daemon, object, error);
@@ -320,7 +360,13 @@ steps_failed(struct filling *f, const struct error *error)
 		controllers_await_capacity(f->daemon, object);
 	if (object != NULL)
 		controllers_requeue(f->daemon, object, 1000);
-	filling_free(f);
+	filling_end(f, error);
+}
+
+static json_t *
+upload_args(const struct filling *f, int64_t capacity)
+{
+	return json_pack("{s:s,s:I,s:I}", "source", "upload", "capacity", (json_int_t)capacity, "total", (json_int_t)f->upload.total);
 }
 
 /* The target is open: starts the worker, which takes it. */
@@ -328,14 +374,21 @@ static void
 start_worker(struct filling *f, int target)
 {
 	const struct object *object = filling_object(f), *claim = filling_claim(f);
-	struct import_request request = { .uid = f->uid, .target = target, .progress = on_progress, .done = on_imported, .arg = f };
+	struct import_request request = { .uid = f->uid, .stream = -1, .target = target, .progress = on_progress, .done = on_imported, .arg = f };
+	int64_t capacity = claim == NULL ? 0 : ((const struct claim *)claim->value)->status->capacity->storage;
 	struct error err = { 0 };
 	int r = -1;
 
 	if (object == NULL || claim == NULL)
 		error_set(&err, ECANCELED, "the claim is gone");
+	else if (f->cancelled)
+		error_set(&err, ECANCELED, "the client has left");
 	else
-		request.args = fill_args(f->daemon, object, ((const struct claim *)claim->value)->status->capacity->storage, &err);
+		request.args = f->upload.done != NULL ? upload_args(f, capacity) : fill_args(f->daemon, object, capacity, &err);
+	if (request.args != NULL) {
+		request.stream = f->upload.stream;
+		f->upload.stream = -1;
+	}
 	if (request.args != NULL && f->resume != NULL)
 		json_object_set(request.args, "resume", f->resume);
 	if (request.args != NULL)
@@ -347,7 +400,8 @@ start_worker(struct filling *f, int target)
 		return;
 	}
 	controllers_job_end(f->daemon, KIND_DATA_VOLUME, f->namespace, f->name);
-	data_volume_enter(f->daemon, object, DATA_VOLUME_IMPORT_IN_PROGRESS, "0.00%", "Running", "the import has begun", NULL);
+	if (f->upload.done == NULL)
+		data_volume_enter(f->daemon, object, DATA_VOLUME_IMPORT_IN_PROGRESS, "0.00%", "Running", "the import has begun", NULL);
 }
 
 static int
@@ -454,6 +508,16 @@ fill_is_running(struct daemon *daemon, const struct object *object)
 	return controllers_job_is_running(daemon, object) || import_is_running(daemon, object->uid);
 }
 
+static struct filling *
+filling_new(struct daemon *daemon, const struct object *object, const struct object *claim)
+{
+	struct filling *f = g_new0(struct filling, 1);
+
+	*f = (struct filling){ .daemon = daemon, .namespace = g_strdup(object->namespace), .name = g_strdup(object->name),
+		.uid = g_strdup(object->uid), .claim = g_strdup(claim->uid), .socket = -1, .upload.stream = -1 };
+	return f;
+}
+
 int
 fill_begin(struct daemon *daemon, const struct object *object, const struct object *claim_object, struct error *err)
 {
@@ -475,13 +539,42 @@ fill_begin(struct daemon *daemon, const struct object *object, const struct obje
 	}
 	if (!controllers_job_begin(daemon, object))
 		return 0;
-	f = g_new0(struct filling, 1);
-	*f = (struct filling){ .daemon = daemon, .namespace = g_strdup(object->namespace), .name = g_strdup(object->name),
-		.uid = g_strdup(object->uid), .claim = g_strdup(claim_object->uid), .socket = -1 };
+	f = filling_new(daemon, object, claim_object);
 	f->resume = resume_get(f);
 	if (f->resume != NULL)
 		volume_call(daemon, &place, "volume-info", json_object(), -1, VOLUME_DEADLINE_QUERY, on_fresh, f);
 	else
 		volume_call(daemon, &place, "volume-delete", json_object(), -1, VOLUME_DEADLINE_ACTION, on_gone, f);
 	return 0;
+}
+
+struct filling *
+fill_begin_upload(struct daemon *daemon, const struct object *object, const struct object *claim, const struct fill_upload *upload, struct error *err)
+{
+	const struct volume_place place = volume_place(claim->value);
+	struct filling *f;
+	int r = 0;
+
+	if (fill_is_running(daemon, object))
+		r = error_set(err, EBUSY, "DataVolume %s/%s is being uploaded to already", object->namespace, object->name);
+	else if (place.driver == NULL)
+		r = error_set(err, EAGAIN, "the claim has no volume yet");
+	else if (!imports_have_room(daemon))
+		r = error_set(err, EAGAIN, "%d imports and uploads are under way: more cannot be at a time", IMPORTS_MOST);
+	if (r != 0 || volume_check(daemon, &place, err) != 0 || !controllers_job_begin(daemon, object)) {
+		close(upload->stream);
+		return NULL;
+	}
+	f = filling_new(daemon, object, claim);
+	f->upload = *upload;
+	volume_call(daemon, &place, "volume-delete", json_object(), -1, VOLUME_DEADLINE_ACTION, on_gone, f);
+	return f;
+}
+
+void
+fill_cancel(struct filling *f)
+{
+	f->cancelled = true;
+	if (import_is_running(f->daemon, f->uid))
+		import_cancel(f->daemon, f->uid);
 }

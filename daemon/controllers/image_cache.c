@@ -74,15 +74,6 @@ class_has_clones(struct daemon *daemon, const char *name)
 	return driver != NULL && (driver->shared || daemon->config->hosts.count == 1);
 }
 
-static char *
-image_name(const char *digest, const char *class)
-{
-	g_autofree char *text = g_strdup_printf("%s\n%s", digest, class);
-	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
-
-	return g_strdup_printf("image-%.40s", sum);
-}
-
 /* The image's own DataVolume, of the source and the class of the one that asks. */
 static int
 image_create(struct daemon *daemon, const struct object *object, const char *name, const char *digest, struct error *err)
@@ -142,7 +133,7 @@ image_cache_find(struct daemon *daemon, const struct object *object, char **name
 	if (digest == NULL || image_is_cached(object) || dv->spec->content_type == CONTENT_ARCHIVE ||
 	    g_strcmp0(annotation(object, IMAGE_CACHED), "false") == 0 || !class_has_clones(daemon, class))
 		return -1;
-	*name = image_name(digest, class);
+	*name = image_cache_name(digest, class);
 	controllers_await(daemon, object, KIND_DATA_VOLUME, IMAGE_NAMESPACE, *name);
 	image_object = store_get(daemon->store, KIND_DATA_VOLUME, IMAGE_NAMESPACE, *name);
 	if (image_object == NULL && image_create(daemon, object, *name, digest, &err) != 0) {

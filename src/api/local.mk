@@ -2,6 +2,7 @@ libsolovirt_a_SOURCES += src/api/check.c src/api/check.h src/api/check_cpu.c src
 	src/api/check_disks.c src/api/check_features.c src/api/check_firmware.c src/api/check_memory.c src/api/check_network.c \
 	src/api/check_pod.c src/api/check_vm.c src/api/check_volumes.c src/api/claim.c src/api/claim.h src/api/columns.c src/api/config.c src/api/config.h \
 	src/api/core.c src/api/core.h src/api/data_import_cron.c src/api/data_import_cron.h src/api/data_source.c src/api/data_source.h src/api/datavolume.c src/api/datavolume.h src/api/defaults.c src/api/defaults.h \
+	src/api/image_cache.c src/api/image_cache.h \
 	src/api/defaults_features.c src/api/devices.c src/api/disks.c src/api/domain.c src/api/domain.h src/api/expand.c \
 	src/api/expand.h src/api/instancetype.c src/api/instancetype.h src/api/interfaces.c src/api/kinds.c src/api/kinds.h src/api/live_update.c src/api/live_update.h \
 	src/api/meta.c src/api/meta.h src/api/migratable.c src/api/migratable.h \

@@ -70,6 +70,35 @@ on_tunnel_gone(void *arg)
 
 static const struct http_tunnel_class echo = { on_tunnel_data, on_tunnel_drained, on_tunnel_gone };
 
+/* --- uploads: told back when they are whole ---------------------------------------------------------------------- */
+
+static struct http_upload *upload;
+static GString *uploaded;
+
+static void
+on_upload_data(void *arg, const unsigned char *bytes, size_t length)
+{
+	(void)arg;
+	g_string_append_len(uploaded, (const char *)bytes, (gssize)length);
+}
+
+static void
+on_upload_end(void *arg)
+{
+	(void)arg;
+	http_upload_answer(g_steal_pointer(&upload), 200, "text/plain", "whole", 5);
+}
+
+static void
+on_upload_gone(void *arg)
+{
+	(void)arg;
+	gone++;
+	http_upload_free(g_steal_pointer(&upload));
+}
+
+static const struct http_upload_class take = { on_upload_data, on_upload_end, on_upload_gone };
+
 static void
 reply(struct http_request *request, int code, const char *text)
 {
@@ -92,7 +121,10 @@ on_request(void *arg, struct http_request *request)
 	for (; *segments != NULL; segments++)
 		g_string_append_printf(seen, " <%s>", *segments);
 	g_string_append_printf(seen, " %zu\n", length);
-	if (http_problem(request) != NULL) {
+	if (strcmp(http_path(request), "/v1beta1/upload") == 0 && strcmp(http_method(request), "POST") == 0 && http_query(request, "no") == NULL) {
+		upload = http_upload_start(request, &take, NULL);
+		ck_assert_ptr_nonnull(upload);
+	} else if (http_problem(request) != NULL) {
 		reply(request, 400, http_problem(request));
 	} else if (strcmp(first, "hold") == 0) {
 		held = request;
@@ -129,6 +161,7 @@ setup(void)
 	event_base_priority_init(base, PRIORITY_COUNT);
 	seen = g_string_new(NULL);
 	tunnelled = g_string_new(NULL);
+	uploaded = g_string_new(NULL);
 	held = NULL;
 	stream = NULL;
 	tunnel = NULL;
@@ -145,6 +178,7 @@ teardown(void)
 	event_base_free(base);
 	g_string_free(seen, TRUE);
 	g_string_free(tunnelled, TRUE);
+	g_string_free(uploaded, TRUE);
 	g_unlink(path);
 	g_rmdir(run);
 	g_rmdir(directory);
@@ -533,6 +567,83 @@ START_TEST(test_tunnel_can_pause)
 }
 END_TEST
 
+/* --- uploads ------------------------------------------------------------------------------------------------------ */
+
+#define UPLOAD "POST /v1beta1/upload HTTP/1.1\r\nHost: x\r\n"
+
+/* More than a body may have otherwise, read as it comes. */
+START_TEST(test_an_upload_of_any_size)
+{
+	g_autofree char *head = g_strdup_printf(UPLOAD "Content-Length: %d\r\n\r\n", MUCH);
+	g_autofree char *much = g_strnfill(MUCH, 'x');
+	g_autoptr(GString) out = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, head);
+	for (int i = 0; i < 10 && upload == NULL; i++)
+		turn();
+	ck_assert_ptr_nonnull(upload); /* before any of its body */
+	ck_assert_str_eq(seen->str, "POST <v1beta1> <upload> 0\n");
+	give(fd, much, MUCH);
+	ck_assert(hear(fd, out, NULL));
+	ck_assert_uint_eq(uploaded->len, MUCH);
+	ck_assert_msg(g_str_has_prefix(out->str, "HTTP/1.1 200 OK\r\n") && g_str_has_suffix(out->str, "\r\n\r\nwhole"), "%s", out->str);
+	ck_assert_int_eq(gone, 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_an_upload_in_chunks_after_another_request)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, "HEAD /v1beta1/upload HTTP/1.1\r\nHost: x\r\n\r\n");
+	ck_assert(hear(fd, out, "\r\n\r\n"));
+	say(fd, UPLOAD "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n");
+	ck_assert(hear(fd, out, "100 Continue\r\n\r\n"));
+	say(fd, "5\r\nhel");
+	say(fd, "lo\r\nB;x=y\r\n, big world\r\n0\r\nT: x\r\n\r");
+	ck_assert_ptr_nonnull(upload);
+	say(fd, "\n");
+	ck_assert(hear(fd, out, NULL));
+	ck_assert_str_eq(uploaded->str, "hello, big world");
+	close(fd);
+}
+END_TEST
+
+/* Whoever sends no chunks where he said he would has gone. */
+START_TEST(test_an_upload_that_breaks_off)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, UPLOAD "Content-Length: 10\r\n\r\nhalf");
+	close(fd);
+	for (int i = 0; i < 10 && gone == 0; i++)
+		turn();
+	ck_assert_int_eq(gone, 1);
+	ck_assert_str_eq(uploaded->str, "half");
+	fd = dial();
+	say(fd, UPLOAD "Transfer-Encoding: chunked\r\n\r\nno chunk");
+	ck_assert(hear(fd, out, NULL));
+	ck_assert_int_eq(gone, 2);
+	close(fd);
+}
+END_TEST
+
+START_TEST(test_an_upload_is_refused_before_it_comes)
+{
+	g_autoptr(GString) out = g_string_new(NULL);
+	int fd = dial();
+
+	say(fd, "POST /v1beta1/upload?no HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n");
+	ck_assert(hear(fd, out, NULL));
+	ck_assert_msg(g_str_has_prefix(out->str, "HTTP/1.1 200 OK\r\n") && g_str_has_suffix(out->str, "\r\n\r\nfine"), "%s", out->str);
+	close(fd);
+}
+END_TEST
+
 START_TEST(test_the_server_stops_under_a_tunnel)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
@@ -640,6 +751,9 @@ main(void)
 	tcase_add_checked_fixture(refused, setup, teardown);
 	tcase_add_loop_test(refused, test_doubtful_requests_are_refused, 0, (int)G_N_ELEMENTS(doubtful));
 	suite_add_tcase(suite, refused);
+	add(suite, "uploads",
+	    (const TTest *const[]){ test_an_upload_of_any_size, test_an_upload_in_chunks_after_another_request, test_an_upload_that_breaks_off,
+		test_an_upload_is_refused_before_it_comes, NULL });
 	add(suite, "streams",
 	    (const TTest *const[]){ test_stream, test_stream_tells_that_the_client_left, test_a_slow_reader_is_dropped,
 		test_the_server_stops_under_a_stream, NULL });
