@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 enum {
 	READ_BYTES = 64 << 10,
 	ANSWER_BYTES = 256 << 20, /* more than this is no answer but a mistake */
+	STREAM_BYTES = 256 << 10,
 	CALL_TIMEOUT_MS = 120 * 1000,
 };
 
@@ -35,6 +37,8 @@ struct transfer {
 	struct answer *answer;
 	struct reply *reply;
 	GString *unsent;
+	int64_t streamed;    /* bytes that were read from the request's stream */
+	bool stream_over, unreadable; /* nothing more is to be read from it; ... because that failed */
 	int64_t deadline_ms; /* clock_monotonic_ms() */
 	int fd;
 };
@@ -43,6 +47,7 @@ static GString *request_text(const struct request *request);
 static void on_header(void *arg, const char *line);
 static bool on_body(void *arg, const char *bytes, size_t length);
 static bool events_of(struct transfer *transfer);
+static bool may_send(const struct transfer *transfer);
 static int transfer_run(struct transfer *transfer, struct error *err);
 static enum exit_code judge(const struct client *client, const struct transfer *transfer, const struct error *err);
 static void print_causes(const json_t *status, const char *message);
@@ -77,7 +82,7 @@ enum exit_code
 client_call(struct client *client, const struct request *request, struct answer *answer)
 {
 	int64_t timeout = request->timeout_ms > 0 ? request->timeout_ms : CALL_TIMEOUT_MS;
-	bool endless = request->timeout_ms == 0 && request->event != NULL;
+	bool endless = request->timeout_ms == 0 && (request->event != NULL || request->stream != NULL);
 	struct transfer transfer = { .request = request, .answer = answer };
 	struct error err = { 0 };
 	enum exit_code code;
@@ -185,6 +190,12 @@ request_text(const struct request *request)
 		"\r\nConnection: close\r\nAccept: %s\r\n",
 	    request->method != NULL ? request->method : "GET", request->path,
 	    request->accept != NULL ? request->accept : "application/json");
+	if (request->token != NULL)
+		g_string_append_printf(text, "Authorization: Bearer %s\r\n", request->token);
+	if (request->stream != NULL && request->stream->size >= 0)
+		g_string_append_printf(text, "Content-Type: application/octet-stream\r\nContent-Length: %" PRId64 "\r\n", request->stream->size);
+	else if (request->stream != NULL)
+		g_string_append(text, "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n");
 	if (body != NULL)
 		g_string_append_printf(text, "Content-Type: %s\r\nContent-Length: %zu\r\n",
 		    request->type != NULL ? request->type : "application/json", strlen(body));
@@ -239,6 +250,48 @@ on_header(void *arg, const char *line)
 	}
 }
 
+static bool
+may_send(const struct transfer *transfer)
+{
+	return transfer->unsent->len > 0 || (transfer->request->stream != NULL && !transfer->stream_over);
+}
+
+static int
+stream_failed(struct transfer *transfer, struct error *err)
+{
+	transfer->unreadable = transfer->stream_over = true;
+	return err->code != 0 ? -1 : error_errno(err, "cannot read what is to be sent");
+}
+
+/* The next piece of the stream, framed as the head of the request said. */
+static int
+refill(struct transfer *transfer, struct error *err)
+{
+	const struct request_stream *stream = transfer->request->stream;
+	g_autofree char *bytes = g_malloc(STREAM_BYTES);
+	int64_t left = stream->size < 0 ? STREAM_BYTES : stream->size - transfer->streamed;
+	ssize_t got = left == 0 ? 0 : read(stream->fd, bytes, (size_t)MIN(left, STREAM_BYTES));
+
+	if (got < 0 && errno == EINTR)
+		return 0;
+	if (got < 0)
+		return stream_failed(transfer, err);
+	if (got == 0 && left > 0 && stream->size >= 0) {
+		error_set(err, EIO, "what is to be sent ended after %" PRId64 " of %" PRId64 " bytes", transfer->streamed, stream->size);
+		return stream_failed(transfer, err);
+	}
+	if (stream->size < 0)
+		g_string_append_printf(transfer->unsent, "%zx\r\n", (size_t)got);
+	g_string_append_len(transfer->unsent, bytes, got);
+	if (stream->size < 0)
+		g_string_append(transfer->unsent, "\r\n");
+	transfer->streamed += got;
+	transfer->stream_over = got == 0;
+	if (stream->sent != NULL)
+		stream->sent(stream->arg, transfer->streamed);
+	return 0;
+}
+
 /* Sends what the socket takes.  A server that has closed its ear may still have answered. */
 static void
 send_more(struct transfer *transfer)
@@ -250,6 +303,8 @@ send_more(struct transfer *transfer)
 		g_string_erase(transfer->unsent, 0, sent);
 	else if (errno != EAGAIN && errno != EINTR)
 		g_string_truncate(transfer->unsent, 0);
+	if (sent < 0 && errno != EAGAIN && errno != EINTR)
+		transfer->stream_over = true;
 }
 
 /* 1: the answer is complete; 0: more will come; -1 with err. */
@@ -278,12 +333,14 @@ transfer_run(struct transfer *transfer, struct error *err)
 		struct pollfd waiting = { .fd = transfer->fd, .events = POLLIN };
 		int64_t left = transfer->deadline_ms - clock_monotonic_ms();
 
-		if (transfer->unsent->len > 0)
+		if (may_send(transfer))
 			waiting.events |= POLLOUT;
 		if (left <= 0)
 			return error_set(err, ETIMEDOUT, NO_ANSWER);
 		if (poll(&waiting, 1, (int)MIN(left, INT_MAX)) < 0 && errno != EINTR)
 			return error_errno(err, "cannot wait");
+		if ((waiting.revents & POLLOUT) != 0 && transfer->unsent->len == 0 && refill(transfer, err) < 0)
+			return -1;
 		if ((waiting.revents & POLLOUT) != 0)
 			send_more(transfer);
 		if ((waiting.revents & (POLLIN | POLLHUP | POLLERR)) != 0)
@@ -300,6 +357,10 @@ judge(const struct client *client, const struct transfer *transfer, const struct
 	if (err->code == ETIMEDOUT) {
 		answer->trouble = g_strdup(err->text);
 		return EXIT_TIMEOUT;
+	}
+	if (transfer->unreadable) {
+		answer->trouble = g_strdup(err->text);
+		return EXIT_ERROR;
 	}
 	if (err->code != 0) {
 		answer->trouble = g_strdup_printf("the connection to solovirtd at %s broke: %s", client->socket, err->text);

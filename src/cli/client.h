@@ -13,12 +13,22 @@
 #define ACCEPT_TABLE "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 #define TYPE_MERGE_PATCH "application/merge-patch+json"
 
+/* A body that is read from a descriptor as it is sent. */
+struct request_stream {
+	int fd;
+	int64_t size;                             /* bytes; -1: up to its end */
+	void (*sent)(void *arg, int64_t bytes);   /* so many so far; may be NULL */
+	void *arg;
+};
+
 struct request {
 	const char *method;  /* NULL: GET */
 	const char *path;    /* with its query, escaped */
 	const char *accept;  /* NULL: application/json */
 	const char *type;    /* of the body; NULL: application/json */
 	const json_t *body;  /* NULL: none */
+	const struct request_stream *stream; /* instead of body, or NULL; then there is no time limit unless one is given */
+	const char *token;   /* that gives the right to it, or NULL */
 	int64_t timeout_ms;  /* for the whole answer; 0: two minutes, for a watch none */
 	bool quiet;          /* Warning headers are not shown */
 	/* A watch: called for each document of a stream; false ends it.  NULL: the answer is one document. */

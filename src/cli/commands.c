@@ -24,6 +24,8 @@ const struct command *const commands[] = {
 	&command_addvolume,
 	&command_removevolume,
 	&command_memory_dump,
+	&command_image_upload,
+	&command_image,
 	&command_console,
 	&command_logs,
 	&command_explain,

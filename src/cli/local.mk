@@ -4,6 +4,7 @@ libsolovirt_a_SOURCES += \
 	src/cli/event_list.c src/cli/event_list.h \
 	src/cli/goal.c src/cli/goal.h \
 	src/cli/grid.c src/cli/grid.h \
+	src/cli/meter.c src/cli/meter.h \
 	src/cli/outline.c src/cli/outline.h \
 	src/cli/output.c src/cli/output.h \
 	src/cli/reply.c src/cli/reply.h \
@@ -28,6 +29,8 @@ solovirt_SOURCES = \
 	src/cli/explain.c \
 	src/cli/get.c \
 	src/cli/help.c \
+	src/cli/image.c \
+	src/cli/image_upload.c \
 	src/cli/lifecycle.c \
 	src/cli/logs.c \
 	src/cli/manifest.c src/cli/manifest.h \

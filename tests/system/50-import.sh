@@ -114,6 +114,67 @@ test_import_worker_killed() {
   lift wk.yaml; gone dv/wk
 }
 
+# What kubectl-like clients do by hand, then our own: a broken upload leaves room for the next, and one that came through for none.
+curl_() { host curl -s --unix-socket "$S/run/sock" "$@"; }
+code_of() { curl_ -o /dev/null -w '%{http_code}' "$@"; }
+token_for() {
+  curl_ -H 'Content-Type: application/json' -d "{\"spec\":{\"pvcName\":\"$1\"}}" \
+    "http://x/apis/upload.cdi.kubevirt.io/v1beta1/namespaces/$NS/uploadtokenrequests" | jq -r .status.token
+}
+is_the_guest() { expect "host qemu-img compare -U -f raw -F raw '$(volume_of "$1")' '$GUEST/images/guest.raw' | grep -q identical"; }
+test_uploads() {
+  local image=$GUEST/images/guest.raw token slow
+  printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataVolume' 'metadata: {name: up}' 'spec:' '  source: {upload: {}}' \
+    '  storage: {resources: {requests: {storage: 300Mi}}}' | drop up.yaml
+  await 20 '[ "$(field dv/up .status.phase)" = UploadReady ]'
+  token="Authorization: Bearer $(token_for up)"
+  same 200 "$(code_of -I http://x/v1beta1/upload-async)"
+  same 400 "$(code_of -T "$image" -XPOST http://x/v1beta1/upload)"
+  same 401 "$(code_of -T "$image" -XPOST -H 'Authorization: Bearer none' http://x/v1beta1/upload)"
+  curl_ -o /dev/null --limit-rate 2M -T "$image" -XPOST -H "$token" http://x/v1beta1/upload & slow=$!
+  await 20 'message dv/up Running | grep -q upload:'
+  same 503 "$(code_of -T "$image" -XPOST -H "$token" http://x/v1beta1/upload)"
+  kill "$slow"; host pkill -f 'limit-rate 2M'
+  await 20 'sv events --for dv/up | grep -q "broke off"'
+  same UploadReady "$(field dv/up .status.phase)"
+  curl_ -o /dev/null --limit-rate 2M -T "$image" -XPOST -H "$token" http://x/v1beta1/upload &
+  await 20 'message dv/up Running | grep -q upload:'
+  daemon_kill; daemon_start
+  await 20 '[ "$(field dv/up .status.phase) $(message dv/up Running)" = "UploadReady waiting for the data to be uploaded" ]'
+  same 401 "$(code_of -T "$image" -XPOST -H "$token" http://x/v1beta1/upload)"
+  token="Authorization: Bearer $(token_for up)"
+  await 20 "[ \"\$(code_of -T '$image' -XPOST -H '$token' http://x/v1beta1/upload)\" = 200 ]"
+  same Succeeded "$(field dv/up .status.phase)"
+  is_the_guest up
+  same 409 "$(code_of -T "$image" -XPOST -H "$token" http://x/v1beta1/upload)"
+  lift up.yaml; gone dv/up
+  xz -dc "$GUEST/images/guest.raw.xz" | sv image-upload dv cli --size=300Mi --image-path=-
+  is_the_guest cli
+  exits 4 sv image-upload dv cli --image-path="$image"
+  exits 3 sv image-upload dv none --no-create --image-path="$image"
+  exits 1 sv image-upload dv small --size=16Mi --image-path="$GUEST/images/guest.qcow2"
+  sv delete dv cli small; gone dv/cli; gone dv/small
+}
+
+test_images_that_are_kept() {
+  local sum name
+  sum=sha256:$(sum_of guest.qcow2)
+  sv image add "$(http guest.qcow2)" --checksum="$sum" --storage-class=local --size=300Mi --wait
+  name=$(sv image --no-headers | awk '{print $1}')
+  expect "sv image --no-headers | grep -E '^$name +http.*guest.qcow2 +sha256:[0-9a-f]{12} +65Mi +local +Succeeded +0 +false'"
+  dv clone guest.qcow2 300Mi "      checksum: \"$sum\"" | sed 's/storage: {res/storage: {storageClassName: local, res/' | drop clone.yaml
+  imported clone
+  expect 'sv image --no-headers | grep -E "Succeeded +1 +false"'
+  exits 4 sv image remove "$name"
+  same '' "$(sv image prune)"
+  lift clone.yaml; gone dv/clone; gone pvc/clone
+  sv image pin "$name"
+  same '' "$(sv image prune)"
+  sv image unpin "$name"
+  same "image $name removed" "$(sv image prune)"
+  await 20 '[ -z "$(sv image -o name)" ]'
+}
+
 test_blank_disk_and_its_growth() {
   printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataVolume' 'metadata: {name: blank}' 'spec:' '  source: {blank: {}}' \
     '  storage: {resources: {requests: {storage: 64Mi}}}' | drop blank.yaml

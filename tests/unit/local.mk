@@ -5,6 +5,7 @@ unit_programs = \
 	tests/unit/test_cli_arguments \
 	tests/unit/test_cli_goal \
 	tests/unit/test_cli_grid \
+	tests/unit/test_cli_meter \
 	tests/unit/test_cli_outline \
 	tests/unit/test_cli_reply \
 	tests/unit/test_cli_resource \
