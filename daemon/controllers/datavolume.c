@@ -5,8 +5,8 @@
  *           claim made   bound          volume fresh         a worker runs      |
  *                                                                               +--> Failed (the image will never do)
  *
- * A DataVolume that is uploaded to stays UploadReady, bound, until an upload has come through (daemon/upload.c).  fill.c fills claims from outside; image_cache.c has images that were imported before.  A clone is the claim controller's work: its claim
- * names what it is a clone of.
+ * A DataVolume that is uploaded to stays UploadReady, bound, until an upload has come through (daemon/upload.c).  fill.c fills claims from
+ * outside; image_cache.c has images that were imported before.  A clone is the claim controller's work: its claim names what it is a clone of.
  */
 #include "config.h"
 

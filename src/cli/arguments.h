@@ -10,7 +10,7 @@ struct error;
 
 /* What may stand in the place of a word; "__complete" offers it. */
 enum completion { COMPLETE_NOTHING, COMPLETE_FILES, COMPLETE_KINDS, COMPLETE_OBJECTS, COMPLETE_VMS, COMPLETE_INSTANCES,
-	COMPLETE_FIELDS, COMPLETE_VERBS, COMPLETE_NAMESPACES, COMPLETE_WORDS };
+	COMPLETE_FIELDS, COMPLETE_VERBS, COMPLETE_NAMESPACES, COMPLETE_IMAGES, COMPLETE_WORDS };
 
 struct option_row {
 	const char *name;          /* without its dashes */

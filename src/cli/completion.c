@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/api/image_cache.h"
 #include "src/api/kinds.h"
 #include "src/cli/client.h"
 #include "src/cli/commands.h"
@@ -33,6 +34,7 @@ static void offer_kinds(const struct line *line, const char *suffix);
 static void offer_objects(const struct line *line);
 static void offer_fields(const struct line *line);
 static void offer_names(const struct line *line, const struct kind *kind, const char *prefix);
+static void offer_images(const struct line *line);
 
 static const char *const shell_words[] = { "bash", "zsh", "fish", NULL };
 
@@ -257,6 +259,9 @@ offer_value(const struct line *line, enum completion completion, const char *con
 	case COMPLETE_NAMESPACES:
 		offer(line, "default", "namespace");
 		return;
+	case COMPLETE_IMAGES:
+		offer_images(line);
+		return;
 	case COMPLETE_WORDS:
 		for (const char *const *word = words != NULL ? words : formats; *word != NULL; word++)
 			offer(line, *word, "");
@@ -365,4 +370,16 @@ offer_names(const struct line *line, const struct kind *kind, const char *prefix
 		}
 	}
 	client_free(client);
+}
+
+/* Behind "list", "add" and "prune" no name is wanted. */
+static void
+offer_images(const struct line *line)
+{
+	static const char *const named[] = { "pin", "unpin", "remove", NULL };
+	struct line there = *line;
+
+	there.namespace = IMAGE_NAMESPACE;
+	if (line->words->len == 1 && g_strv_contains(named, line->words->pdata[0]))
+		offer_names(&there, &kinds[KIND_DATA_VOLUME], "");
 }

@@ -71,7 +71,7 @@ const struct command command_image = {
 	.options = options,
 	.completion = COMPLETE_WORDS,
 	.words = steps,
-	.rest = COMPLETE_NOTHING,
+	.rest = COMPLETE_IMAGES,
 	.run = run,
 };
 

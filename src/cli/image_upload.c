@@ -78,7 +78,7 @@ const struct command command_image_upload = {
 	.options = options,
 	.completion = COMPLETE_WORDS,
 	.words = types,
-	.rest = COMPLETE_NOTHING,
+	.rest = COMPLETE_OBJECTS,
 	.run = run,
 };
 
