@@ -295,6 +295,15 @@ static const struct {
 	{CURLE_HTTP2_STREAM, EIO, true},
 };
 
+int
+fetch_errno(CURLcode code)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(failures); i++)
+		if (failures[i].code == code)
+			return failures[i].error;
+	return EIO;
+}
+
 static bool
 is_broken(const struct fetch_link *link, CURLcode code)
 {
@@ -309,11 +318,8 @@ static int
 explain(const struct fetch_link *link, CURLcode code, struct error *err)
 {
 	const char *why = link->problem[0] != '\0' ? link->problem : curl_easy_strerror(code);
-	int number = EIO;
+	int number = fetch_errno(code);
 
-	for (size_t i = 0; i < G_N_ELEMENTS(failures); i++)
-		if (failures[i].code == code)
-			number = failures[i].error;
 	if (link->response.header_bytes > HEADERS_MOST)
 		return error_set(err, EINVAL, "the server sent more than %d KiB of headers", HEADERS_MOST >> 10);
 	if (code == CURLE_OPERATION_TIMEDOUT && link->fetch->begun)
@@ -387,12 +393,9 @@ address(struct fetch_link *link)
 	}
 }
 
-static void
-set_options(struct fetch_link *link)
+void
+fetch_set_options(CURL *curl, const struct fetch_request *request)
 {
-	const struct fetch_request *request = link->fetch->request;
-	CURL *curl = link->curl;
-
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
@@ -402,16 +405,7 @@ set_options(struct fetch_link *link)
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, request->connect_seconds);
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, request->stall_seconds);
-	curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 256L << 10);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "solovirt-import/" VERSION);
-	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, link->problem);
-	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(curl, CURLOPT_HEADERDATA, link);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, link);
-	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, link);
 	if (request->insecure) {
 		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -421,6 +415,23 @@ set_options(struct fetch_link *link)
 		    .flags = CURL_BLOB_COPY};
 		curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
 	}
+}
+
+static void
+set_options(struct fetch_link *link)
+{
+	CURL *curl = link->curl;
+
+	fetch_set_options(curl, link->fetch->request);
+	curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 256L << 10);
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, link->problem);
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, link);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, link);
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, link);
 }
 
 static enum fetch_end
@@ -550,7 +561,8 @@ fetch_stream(struct fetch *fetch, fetch_sink *sink, void *arg, struct error *err
 	struct fetch_link *link = &fetch->links[0];
 
 	link->at = fetch->request->from;
-	link->to = link->at + PROBE;
+	fetch->plain = fetch->request->in_one;
+	link->to = fetch->plain ? -1 : link->at + PROBE;
 	link->deliver = deliver;
 	link->arg = &stream;
 	enum fetch_end end = one_answer(link, err);

@@ -20,6 +20,7 @@ struct fetch_request {
 	const char *region;         /* of S3, whose requests are signed with user and password; or NULL */
 	const char *ca_pem;         /* trusted beside the system's certificates, or NULL */
 	bool insecure;              /* any certificate will do */
+	bool in_one;                /* no ranges but to resume: one answer for all of it, as credentials may not last */
 	bool verified;              /* the caller checks the whole: a server that does not say which file it sends may be resumed */
 	int64_t from;               /* where the stream begins: what lies before is there from an earlier time, when the file had ... */
 	const char *validator;      /* ... this; NULL when from is 0 */

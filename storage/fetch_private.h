@@ -65,6 +65,11 @@ enum fetch_end fetch_get(struct fetch_link *link, struct error *err);
 /* What to send as If-Range; NULL: nothing is known. */
 const char *fetch_validator(const struct fetch *fetch);
 
+/* What every request has: protocols, certificates, patience. */
+void fetch_set_options(CURL *curl, const struct fetch_request *request);
+/* The errno that a failure of libcurl is told as. */
+int fetch_errno(CURLcode code);
+
 extern const struct blob_class fetch_blob_class;
 
 #endif

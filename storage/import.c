@@ -3,6 +3,7 @@
  *
  *   URL --> checksum --> unpack --+--> raw: straight to the target
  *   layers of an image --> a file-+
+ *   (of files or a registry)      |
  *   a pipe, of an upload ---------+
  *                                 +--> another format --+--(plain, and the server answers ranges)--> ranges --+--> map --> target
  *                                                       +--> scratch file --(all there)----------------------+
@@ -399,6 +400,19 @@ read_layers(struct import *import, struct error *err)
 	return import->format_known ? 0 : begin_file(import, err);
 }
 
+static int
+read_registry(struct import *import, struct error *err)
+{
+	const struct import_job *job = import->job;
+	struct registry *registry = registry_new(&job->image, &job->request);
+
+	int rc = registry_read(registry, job->architecture, job->file, import_scratch_limit(job->capacity), on_plain, on_layers, import, err);
+	registry_free(registry);
+	if (rc < 0)
+		return -1;
+	return import->format_known ? 0 : begin_file(import, err);
+}
+
 /* What was expected, for an early refusal; how much there is the end of the stream tells. */
 static int
 read_stream(struct import *import, struct error *err)
@@ -425,6 +439,7 @@ read_stream(struct import *import, struct error *err)
 static int (*const sources[IMPORT_SOURCE_COUNT])(struct import *import, struct error *err) = {
 	[IMPORT_FROM_URL] = read_url,
 	[IMPORT_FROM_LAYERS] = read_layers,
+	[IMPORT_FROM_REGISTRY] = read_registry,
 	[IMPORT_FROM_STREAM] = read_stream,
 };
 
@@ -498,4 +513,58 @@ import_run(const struct import_job *job, int target, int scratch, import_tell *t
 	if (rc == 0)
 		*result = import.result;
 	return rc;
+}
+
+/* --- what is known before ----------------------------------------------------------------------------------------------- */
+
+static int
+on_first(void *arg, const uint8_t *data, size_t length, const struct fetch_about *about, struct error *err)
+{
+	struct import_known *known = arg;
+
+	(void)data, (void)length, (void)err;
+	known->length = about->total;
+	known->validator = g_strdup(about->validator);
+	return 1;
+}
+
+static int
+probe_url(const struct import_job *job, struct import_known *known, struct error *err)
+{
+	struct fetch *fetch = fetch_new(&job->request, NULL, NULL);
+	int rc = fetch_stream(fetch, on_first, known, err);
+
+	fetch_free(fetch);
+	return rc < 0 ? -1 : 0;
+}
+
+static int
+probe_registry(const struct import_job *job, struct import_known *known, struct error *err)
+{
+	struct registry *registry = registry_new(&job->image, &job->request);
+	int rc = registry_resolve(registry, &known->digest, err);
+
+	registry_free(registry);
+	return rc;
+}
+
+int
+import_probe(const struct import_job *job, struct import_known *known, struct error *err)
+{
+	struct import_known result = {0};
+	int rc = job->source == IMPORT_FROM_REGISTRY ? probe_registry(job, &result, err) : probe_url(job, &result, err);
+
+	if (rc < 0)
+		import_known_clear(&result);
+	else
+		*known = result;
+	return rc;
+}
+
+void
+import_known_clear(struct import_known *known)
+{
+	g_free(known->digest);
+	g_free(known->validator);
+	memset(known, 0, sizeof(*known));
 }

@@ -9,9 +9,10 @@
 #include "storage/fetch.h"
 #include "storage/image.h"
 #include "storage/layers.h"
+#include "storage/registry.h"
 
 /* Where the image comes from; import.c has a function for each. */
-enum import_source { IMPORT_FROM_URL, IMPORT_FROM_LAYERS, IMPORT_FROM_STREAM, IMPORT_SOURCE_COUNT };
+enum import_source { IMPORT_FROM_URL, IMPORT_FROM_LAYERS, IMPORT_FROM_REGISTRY, IMPORT_FROM_STREAM, IMPORT_SOURCE_COUNT };
 
 /* A decoded request of import_verbs.h.  Clear with import_job_clear(). */
 struct import_job {
@@ -26,12 +27,16 @@ struct import_job {
 	int64_t total;                /* of an upload: bytes that are expected, 0: not known */
 	struct layer *layers;         /* of a container image */
 	size_t layer_count;
+	struct registry_reference image; /* in a registry */
+	const char *architecture;     /* ... for which machine; NULL: for this one */
 	const char *file;             /* in it; NULL: the only one in /disk */
 	bool verbatim;                /* no disk: its bytes as they are */
 };
 
 /* Decodes and checks; args is borrowed.  EINVAL says what is wrong, without secrets. */
 int import_job_init(struct import_job *job, json_t *args, struct error *err);
+/* The same for a "probe", which has neither capacity nor scratch directory. */
+int import_job_init_probe(struct import_job *job, json_t *args, struct error *err);
 void import_job_clear(struct import_job *job);
 
 /* Hex digits of a checksum's algorithm, or -1; *type is a GChecksumType. */
@@ -57,6 +62,17 @@ typedef void import_tell(void *arg, const struct import_progress *progress);
 /* Runs it.  target: file, device or socket to write to; scratch: an unnamed file.  Both stay open. */
 int import_run(const struct import_job *job, int target, int scratch, import_tell *tell, void *arg, struct import_result *result,
     struct error *err);
+
+/* What is known of an image before it is fetched.  Clear with import_known_clear(). */
+struct import_known {
+	char *digest;    /* of the manifest that a registry's name means, or NULL */
+	char *validator; /* what tells a server's file from its successors, or NULL */
+	int64_t length;  /* bytes of the file; 0: not known */
+};
+
+/* Asks the source, without reading the image.  Blocks. */
+int import_probe(const struct import_job *job, struct import_known *known, struct error *err);
+void import_known_clear(struct import_known *known);
 
 /* Most bytes that an image file for a disk of this capacity may have. */
 int64_t import_scratch_limit(int64_t capacity);

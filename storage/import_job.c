@@ -102,10 +102,19 @@ take_gcs(struct import_job *job, struct error *err)
 	return 0;
 }
 
+static int
+take_registry(struct import_job *job, struct error *err)
+{
+	if (job->checksum != NULL)
+		return error_set(err, EINVAL, "an image in a registry has no checksum: its digest is written behind its name, as NAME@sha256:...");
+	job->source = IMPORT_FROM_REGISTRY;
+	return registry_reference_parse(job->request.url, &job->image, err);
+}
+
 static const struct {
 	const char *name;
 	int (*take)(struct import_job *job, struct error *err);
-} kinds[] = {{"http", take_http}, {"s3", take_s3}, {"gcs", take_gcs}};
+} kinds[] = {{"http", take_http}, {"s3", take_s3}, {"gcs", take_gcs}, {"registry", take_registry}};
 
 static int
 take_kind(struct import_job *job, const char *name, struct error *err)
@@ -113,7 +122,7 @@ take_kind(struct import_job *job, const char *name, struct error *err)
 	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
 		if (strcmp(kinds[i].name, name) == 0)
 			return kinds[i].take(job, err);
-	return error_set(err, EINVAL, "the source of an import is \"%s\": http, s3 and gcs are known", name);
+	return error_set(err, EINVAL, "the source of an import is \"%s\": http, s3, gcs and registry are known", name);
 }
 
 /* --- members --------------------------------------------------------------------------------------------------------- */
@@ -203,14 +212,12 @@ take(struct import_job *job, struct error *err)
 	json_error_t problem;
 	int verbatim = 0, insecure = 0;
 
-	if (json_unpack_ex(job->args, &problem, 0, "{s?s, s?s, s?o, s?s, s?b, s?s, s?o, s?s, s?s, s?s, s?b, s?o, s:I, s?I, s:s, s?I, s?I, s?I}",
-	        "url", &job->request.url, "source", &parts.kind, "layers", &parts.layers, "file", &job->file, "verbatim", &verbatim,
-	        "checksum", &job->checksum, "headers", &parts.headers, "user", &job->request.user, "password", &job->request.password,
-	        "caPem", &job->request.ca_pem, "insecureSkipVerify", &insecure, "resume", &parts.resume, "capacity", &capacity, "total", &total,
-	        "scratch", &job->scratch, "connectSeconds", &connect, "stallSeconds", &stall, "attempts", &times) < 0)
+	if (json_unpack_ex(job->args, &problem, 0, "{s?s, s?s, s?o, s?s, s?s, s?b, s?s, s?o, s?s, s?s, s?s, s?b, s?o, s?I, s?I, s?s, s?I, s?I, s?I}",
+	        "url", &job->request.url, "source", &parts.kind, "layers", &parts.layers, "file", &job->file, "architecture", &job->architecture,
+	        "verbatim", &verbatim, "checksum", &job->checksum, "headers", &parts.headers, "user", &job->request.user, "password",
+	        &job->request.password, "caPem", &job->request.ca_pem, "insecureSkipVerify", &insecure, "resume", &parts.resume, "capacity",
+	        &capacity, "total", &total, "scratch", &job->scratch, "connectSeconds", &connect, "stallSeconds", &stall, "attempts", &times) < 0)
 		return error_set(err, EINVAL, "the request of an import is malformed: %s", problem.text);
-	if (capacity <= 0)
-		return error_set(err, EINVAL, "the capacity of an import is %lld bytes", (long long)capacity);
 	job->capacity = capacity;
 	job->total = total;
 	job->verbatim = verbatim;
@@ -221,17 +228,43 @@ take(struct import_job *job, struct error *err)
 	return take_source(job, &parts, err);
 }
 
-int
-import_job_init(struct import_job *job, json_t *args, struct error *err)
+static int
+check_import(const struct import_job *job, struct error *err)
+{
+	if (job->capacity <= 0)
+		return error_set(err, EINVAL, "the capacity of an import is %lld bytes", (long long)job->capacity);
+	return job->scratch != NULL ? 0 : error_set(err, EINVAL, "the request of an import is malformed: it has no scratch directory");
+}
+
+static int
+check_probe(const struct import_job *job, struct error *err)
+{
+	return job->request.url != NULL ? 0 : error_set(err, EINVAL, "a probe has a url, neither layers nor an upload");
+}
+
+static int
+init(struct import_job *job, json_t *args, int (*check)(const struct import_job *job, struct error *err), struct error *err)
 {
 	struct import_job result = {.args = json_incref(args), .stream = -1};
 
-	if (take(&result, err) < 0) {
+	if (take(&result, err) < 0 || check(&result, err) < 0) {
 		import_job_clear(&result);
 		return -1;
 	}
 	*job = result;
 	return 0;
+}
+
+int
+import_job_init(struct import_job *job, json_t *args, struct error *err)
+{
+	return init(job, args, check_import, err);
+}
+
+int
+import_job_init_probe(struct import_job *job, json_t *args, struct error *err)
+{
+	return init(job, args, check_probe, err);
 }
 
 void
@@ -240,6 +273,7 @@ import_job_clear(struct import_job *job)
 	g_strfreev(job->request.headers);
 	g_free(job->url);
 	g_free(job->region);
+	registry_reference_clear(&job->image);
 	layers_close(job->layers, job->layer_count);
 	g_free(job->layers);
 	json_decref(job->args);

@@ -156,11 +156,56 @@ serve(json_t *args, int target, int stream, struct import_result *result, struct
 	return rc;
 }
 
+static int
+serve_import(json_t *args, int target, int stream, json_t **answer, struct error *err)
+{
+	struct import_result result;
+
+	if (serve(args, target, stream, &result, err) < 0)
+		return -1;
+	*answer = result_tree(&result);
+	return 0;
+}
+
+static int
+serve_probe(json_t *args, int target, int stream, json_t **answer, struct error *err)
+{
+	static const struct confine_limits limits = {.file_size = 1 << 20, .cpu_seconds = CPU_SECONDS, .memory = MEMORY};
+	struct import_known known = {0};
+	struct import_job job;
+
+	(void)target, (void)stream;
+	if (import_job_init_probe(&job, args, err) < 0)
+		return -1;
+	int rc = confine(&limits, err) < 0 ? -1 : import_probe(&job, &known, err);
+	if (rc == 0)
+		*answer = json_pack("{s:s*, s:s*}", "digest", known.digest, "validator", known.validator);
+	if (rc == 0 && known.length > 0)
+		json_object_set_new(*answer, "length", json_integer(known.length));
+	import_known_clear(&known);
+	import_job_clear(&job);
+	return rc;
+}
+
+static const struct {
+	const char *verb;
+	int (*serve)(json_t *args, int target, int stream, json_t **answer, struct error *err);
+} verbs[] = {{"import", serve_import}, {"probe", serve_probe}};
+
 static bool
 is_verb(const json_t *message, const char *verb)
 {
 	return g_strcmp0(json_string_value(json_object_get(message, "verb")), verb) == 0 &&
 	    json_is_object(json_object_get(message, "args"));
+}
+
+static int
+serve_verb(const json_t *message, int target, int stream, json_t **answer, struct error *err)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++)
+		if (is_verb(message, verbs[i].verb))
+			return verbs[i].serve(json_object_get(message, "args"), target, stream, answer, err);
+	return error_set(err, EINVAL, "solovirt-import knows the verbs \"import\" and \"probe\", and \"stream\" before the first");
 }
 
 /* 1: a request, with its descriptor or -1; 0: the daemon is gone; -1. */
@@ -192,8 +237,7 @@ static int
 serve_one(void)
 {
 	struct error err = {0};
-	struct import_result result;
-	json_t *message = NULL;
+	json_t *message = NULL, *result = NULL;
 	int target = -1, stream = -1;
 
 	int rc = next_request(&message, &target);
@@ -201,15 +245,13 @@ serve_one(void)
 		rc = keep_stream(&message, &target, &stream);
 	if (rc <= 0)
 		return rc;
-	if (!is_verb(message, "import"))
-		rc = error_set(&err, EINVAL, "solovirt-import knows the verb \"import\", and \"stream\" before it");
-	else
-		rc = serve(json_object_get(message, "args"), target, stream, &result, &err);
+	if (serve_verb(message, target, stream, &result, &err) == 0 && result == NULL)
+		error_set(&err, EIO, "what the server said of the image cannot be told");
 	if (target >= 0)
 		close(target);
 	if (stream >= 0)
 		close(stream);
-	rc = answer(json_object_get(message, "id"), rc < 0 ? NULL : result_tree(&result), &err);
+	rc = answer(json_object_get(message, "id"), result, &err);
 	json_decref(message);
 	return rc;
 }

@@ -1,19 +1,23 @@
 /*
  * What the daemon may ask of solovirt-import, the worker that reads one image: hostile bytes, no rights.
- * A worker serves one import and ends.  It is started as the "nobody" user when we are root, with no new privileges,
+ * A worker serves one request and ends.  It is started as the "nobody" user when we are root, with no new privileges,
  * bounded memory, CPU time, file sizes; it may write only an unnamed file that it makes in the scratch directory
  * beforehand, and the descriptor it was handed.
  *
  *  stream  {} + descriptor of a pipe from which the image of the import that follows is read; only before "import", with the source
  *          "upload".  Its end is the end of the image: whoever feeds it and cannot go on kills the worker before he closes it.
  *          -> {}: the worker has it
- *  import  {"url","source"?:"http"|"s3"|"gcs","checksum"?,"headers":[],"user"?,"password"?,"caPem"?,"insecureSkipVerify"?:false,
+ *  import  {"url","source"?:"http"|"s3"|"gcs"|"registry","architecture"?,"checksum"?,"headers":[],"user"?,"password"?,"caPem"?,
+ *           "insecureSkipVerify"?:false,
  *           "resume"?:{"offset","validator"},"capacity":BYTES,"scratch":DIR,"connectSeconds"?:30,"stallSeconds"?:60,"attempts"?:5}
  *          + descriptor of the target, that reads as zeros: a regular file or block device, opened read-write, or a stream socket
  *          on which another process serves the volume (storage/nbd.h)
  *          source: http: http(s)://, user and password for basic authentication; s3: http(s)://ENDPOINT/BUCKET/OBJECT, signed with
  *          user (accessKeyId) and password (secretKey), the region is that of the host's name, anonymous without user; gcs:
- *          gs://BUCKET/OBJECT or https, public objects only
+ *          gs://BUCKET/OBJECT or https, public objects only; registry: docker://REGISTRY/NAME[:TAG|@DIGEST], a container image with
+ *          one file in /disk, as KubeVirt's, of architecture ("amd64"; not given: this machine's), user and password for the registry
+ *          or its token server; all that is read has its digest, so there is no checksum; by HTTPS, where that does not come about by
+ *          HTTP, with insecureSkipVerify or on this machine's loopback only
  *          resume: what the last progress event with "durable" said, of an import of the same url into the same target that was
  *          cut off; with it the target holds what that one wrote
  *          or, instead of url and what goes with it, "layers":[{"path","sha256"}],"file"?,"verbatim"?:false of a container image: files
@@ -22,8 +26,13 @@
  *          -> {"virtualSize","bytes","format":"raw"|"qcow2"|"vmdk"|"vdi"|"vhd"|"vhdx","compression":""|"gz"|"xz"|"zst"}
  *          or, instead of url and what goes with it, "source":"upload","total"?:BYTES: the bytes come from the pipe of "stream"; total
  *          are expected
+ *  probe   {"url","source"?,"headers":[],"user"?,"password"?,"caPem"?,"insecureSkipVerify"?:false,"connectSeconds"?,"stallSeconds"?,
+ *           "attempts"?}
+ *          what the source has now, without reading the image; the members are those of import
+ *          -> {"digest"?:"sha256:...", of what a registry's name means, "validator"?: a strong ETag or Last-Modified, "length"?:BYTES}
  *  Errors: code EINVAL: the image will never do (hostile, too large, wrong checksum, not an image): do not retry;
  *          ESTALE: it was replaced since "resume": begin anew, with a fresh target and without resume;
+ *          ENOENT, EACCES: a registry has no such image, or does not show it with these credentials;
  *          ENOSPC: the storage is full; EIO, ETIMEDOUT, ECONNREFUSED ...: try again later.  Text says what and why, without secrets.
  *  events: progress {"phase":"download"|"upload"|"convert"|"verify","done":BYTES,"total":BYTES or 0,"rate":BYTES a second,
  *          "durable"?:{"offset","validator"}}   at most 4 a second, and those with "durable".  The phases follow each other: verify

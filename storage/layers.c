@@ -148,30 +148,71 @@ read_piece(int fd, uint8_t *buffer, struct error *err)
 	return n;
 }
 
-/* The first piece is larger than any magic number. */
+static int
+stream_file(const struct layer *layer, unpack_sink *sink, void *arg, struct error *err)
+{
+	g_autofree uint8_t *buffer = g_malloc(PIECE);
+	ssize_t n;
+
+	while ((n = read_piece(layer->fd, buffer, err)) > 0)
+		if (sink(arg, buffer, (size_t)n, err) < 0)
+			return -1;
+	return n < 0 ? -1 : 0;
+}
+
+/* A layer that is being read. */
+struct reading {
+	struct search *search;
+	const struct layer *layer;
+	GChecksum *digest;
+	GByteArray *head; /* until unpack is there */
+	struct unpack *unpack;
+	int64_t left;     /* bytes that may come; of a stream, a file has its end */
+};
+
+static int
+begin_unpack(struct reading *r, struct error *err)
+{
+	r->unpack = unpack_new(image_compression(r->head->data, r->head->len), on_unpacked, r->search);
+	return unpack_feed(r->unpack, r->head->data, r->head->len, err);
+}
+
+static int
+on_packed(void *arg, const uint8_t *data, size_t length, struct error *err)
+{
+	struct reading *r = arg;
+
+	if (r->layer->stream != NULL && (int64_t)length > r->left)
+		return error_set(err, EINVAL, "the layer %s is damaged: it has more bytes than its manifest says", r->layer->path);
+	r->left -= (int64_t)length;
+	g_checksum_update(r->digest, data, (gssize)length);
+	r->search->progress(r->search->arg, r->search->done += (int64_t)length, r->search->total);
+	if (r->unpack != NULL)
+		return unpack_feed(r->unpack, data, length, err);
+	g_byte_array_append(r->head, data, (guint)length);
+	return r->head->len < IMAGE_MAGIC ? 0 : begin_unpack(r, err);
+}
+
+static int
+end_layer(struct reading *r, struct error *err)
+{
+	if (r->head->len == 0)
+		return error_set(err, EINVAL, "the layer %s is empty", r->layer->path);
+	if (r->unpack == NULL && begin_unpack(r, err) < 0)
+		return -1;
+	return unpack_end(r->unpack, err) < 0 ? -1 : tar_end(r->search->tar, err);
+}
+
 static int
 feed_layer(struct search *s, const struct layer *layer, GChecksum *digest, struct error *err)
 {
-	g_autofree uint8_t *buffer = g_malloc(PIECE);
-	struct unpack *unpack = NULL;
-	int rc = 0;
-	ssize_t n;
+	g_autoptr(GByteArray) head = g_byte_array_new();
+	struct reading reading = {.search = s, .layer = layer, .digest = digest, .head = head, .left = layer->size};
+	layer_stream *stream = layer->stream != NULL ? layer->stream : stream_file;
 
-	while (rc == 0 && (n = read_piece(layer->fd, buffer, err)) != 0) {
-		if (n < 0)
-			rc = -1;
-		if (unpack == NULL && n > 0)
-			unpack = unpack_new(image_compression(buffer, (size_t)n), on_unpacked, s);
-		if (rc == 0) {
-			g_checksum_update(digest, buffer, n);
-			rc = unpack_feed(unpack, buffer, (size_t)n, err);
-			s->progress(s->arg, s->done += n, s->total);
-		}
-	}
-	if (rc == 0)
-		rc = unpack == NULL ? error_set(err, EINVAL, "the layer %s is empty", layer->path) : unpack_end(unpack, err);
-	unpack_free(unpack);
-	return rc == 0 ? tar_end(s->tar, err) : rc;
+	int rc = stream(layer, on_packed, &reading, err) < 0 || end_layer(&reading, err) < 0 ? -1 : 0;
+	unpack_free(reading.unpack);
+	return rc;
 }
 
 static int
@@ -205,7 +246,7 @@ size_of(const struct layer *layers, size_t count)
 	struct stat st;
 
 	for (size_t i = 0; i < count; i++)
-		size += fstat(layers[i].fd, &st) == 0 ? st.st_size : 0;
+		size += layers[i].stream != NULL ? layers[i].size : fstat(layers[i].fd, &st) == 0 ? st.st_size : 0;
 	return size;
 }
 

@@ -6,9 +6,17 @@
 
 #include "storage/unpack.h"
 
+struct layer;
+
+/* Hands sink the bytes of a layer in order, as far as they go or until sink refuses (-1). */
+typedef int layer_stream(const struct layer *layer, unpack_sink *sink, void *arg, struct error *err);
+
 struct layer {
 	const char *path, *sha256; /* where it is, and what its bytes must have (hexadecimal) */
-	int fd;                    /* opened by layers_open() */
+	int fd;                    /* opened by layers_open(); not used when there is ... */
+	layer_stream *stream;      /* where its bytes come from, or NULL: the file; */
+	void *origin;              /* ... of whose it is */
+	int64_t size;              /* bytes that it must have, when there is a stream */
 };
 
 /* Opens the files, while there are rights to do so.  ENOENT, EINVAL ... name the one that cannot be read. */

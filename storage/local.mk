@@ -12,6 +12,7 @@ libsolovirt_a_SOURCES += \
 	storage/nbd.h \
 	storage/oci.c storage/oci.h \
 	storage/qcow2.c \
+	storage/registry.c storage/registry.h \
 	storage/seed.c storage/seed.h \
 	storage/seed_keys.c \
 	storage/sparse.c storage/sparse.h \
@@ -25,7 +26,7 @@ libsolovirt_a_SOURCES += \
 	storage/volume_verbs.h
 
 # Only the worker links libcurl.
-solovirt_import_SOURCES = storage/import_main.c storage/fetch.c storage/fetch_ranges.c
+solovirt_import_SOURCES = storage/import_main.c storage/fetch.c storage/fetch_ranges.c storage/registry_pull.c
 
 # Only the worker links librbd.
 solovirt_rbd_SOURCES = \

@@ -241,7 +241,7 @@ on_imported(void *arg, json_t *result, const struct error *error)
 
 /* A source as the worker knows it. */
 struct origin {
-	const char *kind, *url, *checksum, *secret, *config_map;
+	const char *kind, *url, *checksum, *secret, *config_map, *architecture;
 	char **headers, **secret_headers;
 	bool insecure;
 };
@@ -250,14 +250,14 @@ static struct origin
 origin_of(const struct data_volume_source *s)
 {
 	if (s->http != NULL)
-		return (struct origin){ "http", s->http->url, s->http->checksum, s->http->secret_ref, s->http->cert_config_map,
+		return (struct origin){ "http", s->http->url, s->http->checksum, s->http->secret_ref, s->http->cert_config_map, NULL,
 			s->http->extra_headers, s->http->secret_extra_headers, s->http->insecure_skip_verify };
 	if (s->s3 != NULL)
 		return (struct origin){ .kind = "s3", .url = s->s3->url, .secret = s->s3->secret_ref, .config_map = s->s3->cert_config_map };
 	if (s->gcs != NULL)
 		return (struct origin){ .kind = "gcs", .url = s->gcs->url, .secret = s->gcs->secret_ref };
 	return (struct origin){ .kind = "registry", .url = s->registry->url, .secret = s->registry->secret_ref,
-		.config_map = s->registry->cert_config_map };
+		.config_map = s->registry->cert_config_map, .architecture = s->registry->platform == NULL ? NULL : s->registry->platform->architecture };
 }
 
 /* Secrets and ConfigMaps are looked up where the DataVolume is; for an image of the cache, where the one that asked for it is. */
@@ -333,6 +333,8 @@ fill_args(struct daemon *daemon, const struct object *object, int64_t capacity, 
 		json_array_append_new(headers, json_string(*h));
 	if (o.checksum != NULL)
 		json_object_set_new(args, "checksum", json_string(o.checksum));
+	if (o.architecture != NULL && *o.architecture != '\0')
+		json_object_set_new(args, "architecture", json_string(o.architecture));
 	if ((o.secret == NULL || add_credentials(daemon, home, &o, args, err) == 0) &&
 	    (o.config_map == NULL || add_certificates(daemon, home, &o, args, err) == 0) &&
 	    add_secret_headers(daemon, home, &o, headers, err) == 0)

@@ -56,12 +56,12 @@ static const struct schema_field platform_rows[] = {
 };
 static SCHEMA(platform_schema, struct source_platform, "PlatformOptions", "Which of several images.", platform_rows);
 static const struct schema_field registry_rows[] = {
-	{ STRING("url", struct source_registry, url), .max = 4096, .doc = "Address of the image: docker://REGISTRY/IMAGE:TAG, or oci-archive:PATH." },
+	{ STRING("url", struct source_registry, url), .max = 4096, .doc = "Address of the image: docker://REGISTRY/IMAGE:TAG, or docker://REGISTRY/IMAGE@sha256:DIGEST." },
 	{ STRING("imageStream", struct source_registry, image_stream), .doc = "Image stream of OpenShift.", .warn = "There are no image streams: the DataVolume will fail." },
 	{ ENUM("pullMethod", struct source_registry, pull_method, pull_methods), .doc = "Who pulls: pod or node; the same here." },
 	SECRET(struct source_registry),
 	CERTIFICATES(struct source_registry),
-	{ OBJECT("platform", struct source_registry, platform, struct source_platform, &platform_schema), .doc = "Which of several images.", .warn = "It is not built yet: the image for this host is taken." },
+	{ OBJECT("platform", struct source_registry, platform, struct source_platform, &platform_schema), .doc = "Which of several images; this host's when not given." },
 	{ 0 },
 };
 SCHEMA(source_registry_schema, struct source_registry, "DataVolumeSourceRegistry", "A disk in a container image.", registry_rows);

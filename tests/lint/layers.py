@@ -31,7 +31,7 @@ LIBRARIES = [
     (r"rados/.*|rbd/.*", r"storage/rbd\w*\.[ch]"),
     (r"yaml\.h", r"src/document/yaml\.c"),
     (r"libxml/.*", r"src/virt/\w+\.[ch]"),
-    (r"curl/.*", r"storage/fetch\w*\.[ch]|storage/import\w*\.c"),
+    (r"curl/.*", r"storage/fetch\w*\.[ch]|storage/import\w*\.c|storage/registry_pull\.c"),
     (r"event2/.*", r"daemon/.*|src/base/.*|src/virt/host\w*\.c|src/cli/\w+\.c|storage/import\w*\.c|storage/fetch\w*\.c"),
     (r"time\.h|sys/time\.h", r"src/base/(clock|log)\.c|src/virt/kvm_probe\.c"),  # the probe sets itself an alarm
 ]

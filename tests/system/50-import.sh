@@ -186,3 +186,38 @@ test_blank_disk_and_its_growth() {
   expect '[ "$(host qemu-img info -U --output=json "$(volume_of blank)" | jq ".[\"virtual-size\"]")" = 134217728 ]'
   lift blank.yaml; gone dv/blank
 }
+
+# registry NAME REFERENCE: a DataVolume of a container image in the registry on the host's loopback
+registry() {
+  printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataVolume' "metadata: {name: $1}" 'spec:' \
+    "  source: {registry: {url: 'docker://127.0.0.1:5000/disks/$2'}}" '  storage: {resources: {requests: {storage: 300Mi}}}'
+}
+# from_registry NAME REFERENCE: it becomes a volume with the guest's disk
+from_registry() {
+  registry "$@" | drop "$1.yaml"
+  imported "$1" 60
+  expect "host qemu-img compare -U -f raw -F raw '$(volume_of "$1")' '$GUEST/images/guest.raw' | grep -q identical"
+  lift "$1.yaml"; gone "dv/$1"
+}
+# not_in_registry NAME REFERENCE WORDS: it does not, and the DataVolume tells why
+not_in_registry() {
+  registry "$1" "$2" | drop "$1.yaml"
+  await 30 "sv describe dv/$1 | grep -q '$3'"
+  refute "[ \"\$(field dv/$1 .status.phase)\" = Succeeded ]"
+  lift "$1.yaml"; gone "dv/$1"
+}
+test_container_disks_in_a_registry() {
+  local digest push=("$ROOT/tests/testbed/registry.py" push 5000)
+  host mkdir -p "$S/registry"
+  host setsid bash -c 'echo $$ >"$1/pid"; exec "$2" serve "$1" 5000' - "$S/registry" "$ROOT/tests/testbed/registry.py" </dev/null >"$WORK/registry.log" 2>&1 &
+  await 10 'host curl -sf http://127.0.0.1:5000/v2/'
+  digest=$(host "${push[@]}" disks/guest:1 "$GUEST/images/guest.qcow2")
+  host "${push[@]}" --index --plain disks/several:1 "$GUEST/images/guest.qcow2" >/dev/null
+  from_registry by-tag several:1
+  from_registry by-digest "guest@$digest"
+  not_in_registry no-tag guest:2 'guest:2: there is no such image'
+  # what the registry has on its disk is no longer what it should be
+  host bash -c "echo >>'$S/registry/data/docker/registry/v2/blobs/sha256/${digest:7:2}/${digest:7}/data'"
+  not_in_registry damaged "guest@$digest" 'is something else'
+  host kill "$(host cat "$S/registry/pid")"
+}

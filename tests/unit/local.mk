@@ -40,6 +40,7 @@ unit_programs = \
 	tests/unit/test_probe_plan \
 	tests/unit/test_quantity \
 	tests/unit/test_queue \
+	tests/unit/test_registry \
 	tests/unit/test_rest \
 	tests/unit/test_rest_stream \
 	tests/unit/test_rest_watch \

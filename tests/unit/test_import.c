@@ -552,6 +552,8 @@ write_before(int target)
 	}
 }
 
+static const char *verb = "import"; /* that is asked for */
+
 /* args is stolen; url and the rest are filled in when they are not there. */
 static void
 start_import(struct import *import, const char *path, int64_t capacity, json_t *args)
@@ -576,7 +578,7 @@ start_import(struct import *import, const char *path, int64_t capacity, json_t *
 		exec_program(sockets[1]);
 	close(sockets[1]);
 	import->socket = sockets[0];
-	json_t *call = json_pack("{s:i, s:s, s:o}", "id", 7, "verb", "import", "args", args);
+	json_t *call = json_pack("{s:i, s:s, s:o}", "id", 7, "verb", verb, "args", args);
 	ck_assert_int_eq(channel_write(import->socket, call, instead_of_target >= 0 ? instead_of_target : import->target, &err), 0);
 	json_decref(call);
 }
@@ -1090,6 +1092,33 @@ START_TEST(wrong_checksum)
 }
 END_TEST
 
+/* What a server says of a file before it is fetched. */
+START_TEST(probes)
+{
+	static const struct { const char *path, *validator; bool sized; } rows[] = {
+		{"/ranges/disk.raw", "\"a\"", true}, {"/plain/disk.raw.gz", "\"a\"", true}, {"/nameless/disk.raw", NULL, true},
+	};
+
+	verb = "probe";
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct import import;
+		start_import(&import, rows[i].path, MIB, json_object());
+		finish_import(&import);
+		const json_t *result = json_object_get(import.answer, "result");
+		ck_assert_ptr_nonnull(result);
+		ck_assert_pstr_eq(json_string_value(json_object_get(result, "validator")), rows[i].validator);
+		ck_assert_int_eq(json_integer_value(json_object_get(result, "length")) > 0, rows[i].sized);
+		ck_assert_ptr_null(json_object_get(result, "digest"));
+		clear_import(&import);
+	}
+	struct import import;
+	start_import(&import, "/status/404", MIB, json_object());
+	finish_import(&import);
+	expect_error(&import, EIO, "HTTP status 404");
+	clear_import(&import);
+}
+END_TEST
+
 /* Arguments that are refused before anything is fetched. */
 START_TEST(bad_arguments)
 {
@@ -1099,10 +1128,13 @@ START_TEST(bad_arguments)
 		{"{\"checksum\":\"sha256:00\"}", "sha256 has 64 hexadecimal digits"},
 		{"{\"headers\":[\"X: 1\\r\\nHost: other\"]}", "extra header number 1"},
 		{"{\"capacity\":0}", "capacity"},
-		{"{\"source\":\"ftp\"}", "http, s3 and gcs are known"},
+		{"{\"source\":\"ftp\"}", "http, s3, gcs and registry are known"},
 		{"{\"source\":\"gcs\",\"user\":\"a\",\"password\":\"b\"}", "service account"},
 		{"{\"source\":\"gcs\",\"url\":\"gs://bucket\"}", "gs://BUCKET/OBJECT"},
 		{"{\"source\":\"s3\",\"url\":\"s3://bucket/object\"}", "https://ENDPOINT/BUCKET/OBJECT"},
+		{"{\"source\":\"registry\"}", "does not begin with docker://"},
+		{"{\"source\":\"registry\",\"url\":\"oci-archive:/etc/passwd\"}", "/etc/passwd is a file of the host"},
+		{"{\"source\":\"registry\",\"url\":\"docker://a\",\"checksum\":\"md5:0\"}", "its digest is written behind its name"},
 		{"{\"resume\":{\"offset\":5}}", "a validator"},
 		{"{\"resume\":{\"offset\":2000000,\"validator\":\"x\"}}", "within the capacity"},
 		{"{\"url\":7}", "malformed"},
@@ -1205,6 +1237,7 @@ suite(void)
 	tcase_add_test(t, resumes_nothing_that_was_replaced);
 	tcase_add_loop_test(t, refuses, 0, G_N_ELEMENTS(bad));
 	tcase_add_test(t, wrong_checksum);
+	tcase_add_test(t, probes);
 	tcase_add_test(t, bad_arguments);
 	tcase_add_test(t, no_server);
 	tcase_add_test(t, secrets_are_not_told);
