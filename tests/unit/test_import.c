@@ -553,6 +553,25 @@ write_before(int target)
 }
 
 static const char *verb = "import"; /* that is asked for */
+static const char *uploaded; /* file that the next import is fed with by its stream, or NULL */
+
+static void
+give_stream(int socket)
+{
+	g_autofree char *path = g_build_filename(folder, uploaded, NULL);
+	json_t *call = json_pack("{s:i, s:s, s:{}}", "id", 6, "verb", "stream", "args"), *message = NULL;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct error err = {0};
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(channel_write(socket, call, fd, &err), 0);
+	ck_assert_int_eq(channel_read(socket, &message, NULL, &err), 1);
+	ck_assert_int_eq(json_integer_value(json_object_get(message, "id")), 6);
+	ck_assert_ptr_nonnull(json_object_get(message, "result"));
+	json_decref(message);
+	json_decref(call);
+	close(fd);
+}
 
 /* args is stolen; url and the rest are filled in when they are not there. */
 static void
@@ -568,6 +587,8 @@ start_import(struct import *import, const char *path, int64_t capacity, json_t *
 	    "stallSeconds", 30, "attempts", 4);
 	json_object_update_missing(args, defaults);
 	json_decref(defaults);
+	if (json_object_get(args, "source") != NULL && strcmp(json_string_value(json_object_get(args, "source")), "upload") == 0)
+		json_object_del(args, "url");
 	*import = (struct import){.phases = g_string_new(NULL)};
 	import->target = open(target, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	ck_assert_int_eq(ftruncate(import->target, capacity), 0);
@@ -578,6 +599,8 @@ start_import(struct import *import, const char *path, int64_t capacity, json_t *
 		exec_program(sockets[1]);
 	close(sockets[1]);
 	import->socket = sockets[0];
+	if (uploaded != NULL)
+		give_stream(import->socket);
 	json_t *call = json_pack("{s:i, s:s, s:o}", "id", 7, "verb", verb, "args", args);
 	ck_assert_int_eq(channel_write(import->socket, call, instead_of_target >= 0 ? instead_of_target : import->target, &err), 0);
 	json_decref(call);
@@ -1191,6 +1214,51 @@ wait_for_progress(struct import *import)
 	json_decref(message);
 }
 
+static const struct {
+	const char *file, *format, *compression;
+} uploads[] = {
+	{"disk.raw", "raw", ""},
+	{"disk.raw.gz", "raw", "gz"},
+	{"disk.qcow2", "qcow2", ""},
+	{"disk.qcow2.xz", "qcow2", "xz"},
+	{"disk.vmdk", "vmdk", ""},
+	{"disk.vhdx.zst", "vhdx", "zst"},
+};
+
+START_TEST(what_is_uploaded)
+{
+	struct import import;
+	const json_t *result;
+
+	uploaded = uploads[_i].file;
+	start_import(&import, "", 9 * MIB, json_pack("{s:s, s:i}", "source", "upload", "total", 0));
+	finish_import(&import);
+	expect_disk(&import);
+	result = json_object_get(import.answer, "result");
+	ck_assert_str_eq(json_string_value(json_object_get(result, "format")), uploads[_i].format);
+	ck_assert_str_eq(json_string_value(json_object_get(result, "compression")), uploads[_i].compression);
+	ck_assert_ptr_nonnull(strstr(import.phases->str, "upload "));
+	clear_import(&import);
+}
+END_TEST
+
+START_TEST(an_upload_that_does_not_fit_or_has_no_stream)
+{
+	struct import import;
+
+	uploaded = "disk.raw";
+	start_import(&import, "", 4 * MIB, json_pack("{s:s, s:I}", "source", "upload", "total", (json_int_t)DISK_SIZE));
+	finish_import(&import);
+	expect_error(&import, EINVAL, "larger");
+	clear_import(&import);
+	uploaded = NULL;
+	start_import(&import, "", 9 * MIB, json_pack("{s:s}", "source", "upload"));
+	finish_import(&import);
+	expect_error(&import, EINVAL, "without its stream");
+	clear_import(&import);
+}
+END_TEST
+
 START_TEST(rights_are_given_up)
 {
 	g_autofree char *path = NULL, *status = NULL;
@@ -1241,6 +1309,8 @@ suite(void)
 	tcase_add_test(t, bad_arguments);
 	tcase_add_test(t, no_server);
 	tcase_add_test(t, secrets_are_not_told);
+	tcase_add_loop_test(t, what_is_uploaded, 0, G_N_ELEMENTS(uploads));
+	tcase_add_test(t, an_upload_that_does_not_fit_or_has_no_stream);
 	tcase_add_test(t, rights_are_given_up);
 	suite_add_tcase(s, t);
 	return s;
