@@ -205,7 +205,7 @@ struct cluster *
 cluster_get(struct daemon *daemon, const char *id, struct error *err)
 {
 	struct cluster *c = id == NULL ? NULL : cluster_find(daemon, id);
-	const char *arguments[] = { id, NULL };
+	static const char *const no_arguments[] = { NULL };
 
 	if (c != NULL)
 		return c;
@@ -224,7 +224,7 @@ cluster_get(struct daemon *daemon, const char *id, struct error *err)
 	if (daemon->clusters == NULL)
 		daemon->clusters = g_ptr_array_new();
 	g_ptr_array_add(daemon->clusters, c);
-	c->worker = worker_new(daemon->base, &cluster_class, arguments, c);
+	c->worker = worker_new(daemon->base, &cluster_class, no_arguments, c);
 	calls_set_worker(c->calls, c->worker);
 	return c;
 }

@@ -72,6 +72,7 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/datavolume.h \
 	daemon/controllers/fill.c \
 	daemon/controllers/image_cache.c \
+	daemon/controllers/vmi_agent.c \
 	daemon/controllers/vmi_ceph.c daemon/controllers/vmi_ceph.h \
 	daemon/controllers/trash.c daemon/controllers/trash.h \
 	daemon/controllers/controllers.c daemon/controllers/controllers.h \

@@ -30,6 +30,7 @@ http() { echo "http://10.98.0.254:8080/$1"; }
 defaults() {
   KVM=0 EMULATION=auto TRASH=0s CPU_OVERCOMMIT=10 MEMORY_OVERCOMMIT=1
   SCAN=2s SETTLE=100ms DELETE_DELAY=1s HOLD_COUNT=3 HOLD_PERCENT=20
+  CEPH=                     # 1: a Ceph cluster "lab" in the hub, with the pool vms
   PERMITTED=                # permittedHostDevices, as YAML
   RESERVED_CPUS=            # that no machine gets for itself, e.g. 0
   STATE_TMPFS=              # size of a small file system for state and pool, e.g. 64m
@@ -67,6 +68,10 @@ network:
   cidr: 192.168.77.0/24
   bridge: solovirt0
 $PERMITTED
+${CEPH:+ceph:
+  - clusterID: lab
+    monitors: [10.98.0.254:6789]
+    user: vms}
 EOC
 }
 
@@ -82,6 +87,7 @@ scenario_up() {
     testbed in hub "$ROOT/tests/testbed/httpd.py" "$GUEST/images" 10.98.0.254:8080 </dev/null >"$WORK/httpd.log" 2>&1 &
     await 10 'host curl -sfI "$(http guest.qcow2)"'
   fi
+  [ -z "$CEPH" ] || testbed ceph
   [ -z "$STATE_TMPFS" ] || { mkdir -p "$S"; host mount -t tmpfs -o "size=$STATE_TMPFS" state "$S"; }
   mkdir -p "$S"/{spool,state,run,pool}; host mkdir -p "$S"/{spool,state,run,pool}
   config | host tee "$S/solovirtd.yaml" >/dev/null
@@ -94,6 +100,7 @@ scenario_down() {
   host find "$S/spool" -mindepth 1 -not -name '.solovirt-spool' -delete
   await 20 'sv spool confirm >/dev/null 2>&1; [ "$(sv spool -o json | jq ".files | length")" = 0 ]'
   sv delete vm,vmi,dv,pvc,secret,configmap --all -A --wait=false >/dev/null 2>&1 || true
+  sv delete storageclass --all --wait=false >/dev/null 2>&1 || true
   await 60 '[ -z "$(sv get vm,vmi,dv,pvc,secret,configmap -A -o name)" ]'
   await 10 '[ -z "$(virsh_ list --all --name)" ]'
   await 10 '[ -z "$(virsh_ vol-list solovirt | grep -vE "^ *$")" ]'
