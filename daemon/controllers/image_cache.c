@@ -280,8 +280,10 @@ image_has_clones(struct daemon *daemon, const struct object *image)
 	for (guint i = 0; i < all->len; i++) {
 		const struct claim *claim = ((const struct object *)all->pdata[i])->value;
 		const struct typed_reference *from = claim_data_source(claim->spec);
-		if (from != NULL && g_strcmp0(from->namespace, IMAGE_NAMESPACE) == 0 && g_strcmp0(from->name, image->name) == 0)
-			return true;
+		if (from == NULL || g_strcmp0(from->namespace, IMAGE_NAMESPACE) != 0 || g_strcmp0(from->name, image->name) != 0)
+			continue;
+		controllers_await(daemon, image, KIND_CLAIM, claim->head.meta->namespace, claim->head.meta->name);
+		return true;
 	}
 	return trash_has_clone(daemon, image->name);
 }
