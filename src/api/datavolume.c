@@ -141,8 +141,8 @@ data_volume_unbuilt(const struct data_volume_spec *spec)
 		return "contentType archive is not built yet: use the image of a disk";
 	if (spec->source_ref != NULL || (claim != NULL && claim_data_source(claim) != NULL))
 		return NULL;
-	if (s == NULL || (s->http == NULL && s->registry == NULL && s->blank == NULL && s->upload == NULL && s->pvc == NULL && s->snapshot == NULL))
-		return "its source is not built yet: use source.http, registry, upload, blank, pvc or snapshot";
+	if (s == NULL || s->imageio != NULL || s->vddk != NULL)
+		return "its source is not built yet: use source.http, s3, gcs, registry, upload, blank, pvc or snapshot";
 	return NULL;
 }
 

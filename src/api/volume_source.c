@@ -36,8 +36,8 @@ static const struct schema_field http_rows[] = {
 	SECRET(struct source_http),
 	CERTIFICATES(struct source_http),
 	{ STRINGS("extraHeaders", struct source_http, extra_headers), .doc = "More request headers, such as X-Token: abc." },
-	{ STRINGS("secretExtraHeaders", struct source_http, secret_extra_headers), .doc = "Secrets of which each value is a request header.", .warn = "It is not built yet: use extraHeaders or secretRef." },
-	{ BOOL("insecureSkipVerify", struct source_http, insecure_skip_verify), .doc = "Trust any certificate.", .warn = "It is not built yet: use certConfigMap." },
+	{ STRINGS("secretExtraHeaders", struct source_http, secret_extra_headers), .doc = "Secrets of which each value is a request header." },
+	{ BOOL("insecureSkipVerify", struct source_http, insecure_skip_verify), .doc = "Trust any certificate." },
 	{ 0 },
 };
 SCHEMA(source_http_schema, struct source_http, "DataVolumeSourceHTTP", "An image on a web server.", http_rows);
