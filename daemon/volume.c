@@ -176,7 +176,7 @@ volume_place(const struct claim *claim)
 	const char *name = schema_map_get(a, VOLUME_NAME), *format = schema_map_get(a, VOLUME_FORMAT);
 	const char *given = name != NULL ? name : schema_map_get(a, VOLUME_PATH) != NULL ? claim->spec->volume_name : NULL;
 	struct volume_place place = { .pool = schema_map_get(a, VOLUME_POOL), .path = schema_map_get(a, VOLUME_PATH),
-		.format = format == NULL ? "raw" : format };
+		.format = format == NULL ? "raw" : format, .backing = schema_map_get(a, VOLUME_BACKING) };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(drivers) && place.driver == NULL; i++)
 		if ((place.keeper = schema_map_get(a, drivers[i].keeper)) != NULL)
@@ -204,7 +204,8 @@ volume_place_read(const json_t *record)
 {
 	const char *cluster = path_string(record, "cluster"), *format = path_string(record, "format"), *name = path_string(record, "volume");
 	struct volume_place place = { .driver = &drivers[cluster != NULL], .keeper = cluster != NULL ? cluster : path_string(record, "node"),
-		.pool = path_string(record, "pool"), .path = path_string(record, "path"), .format = format == NULL ? "raw" : format };
+		.pool = path_string(record, "pool"), .path = path_string(record, "path"), .format = format == NULL ? "raw" : format,
+		.backing = path_string(record, "backing") };
 
 	g_strlcpy(place.name, name == NULL ? "" : name, sizeof(place.name));
 	return place;
@@ -216,7 +217,7 @@ volume_place_of_use(const char *host, const json_t *used)
 	const char *cluster = path_string(used, "cluster"), *path = path_string(used, "path"), *format = path_string(used, "format");
 	const char *name = strrchr(path, '/');
 	struct volume_place place = { .driver = &drivers[cluster != NULL], .keeper = cluster == NULL ? host : cluster, .path = path,
-		.pool = path_string(used, "pool"), .format = format == NULL ? "raw" : format };
+		.pool = path_string(used, "pool"), .format = format == NULL ? "raw" : format, .backing = path_string(used, "backing") };
 
 	g_strlcpy(place.name, name == NULL ? path : name + 1, sizeof(place.name));
 	return place;
@@ -225,15 +226,15 @@ volume_place_of_use(const char *host, const json_t *used)
 json_t *
 volume_record(const struct volume_place *place)
 {
-	return json_pack("{s:s,s:s,s:s*,s:s*,s:s}", "volume", place->name, place->driver == &drivers[1] ? "cluster" : "node", place->keeper,
-	    "pool", place->pool, "path", place->path, "format", place->format);
+	return json_pack("{s:s,s:s,s:s*,s:s*,s:s,s:s*}", "volume", place->name, place->driver == &drivers[1] ? "cluster" : "node", place->keeper,
+	    "pool", place->pool, "path", place->path, "format", place->format, "backing", place->backing);
 }
 
 json_t *
 volume_annotations(const struct volume_place *place)
 {
-	return json_pack("{s:s,s:s,s:s*,s:s*,s:s*}", place->driver->keeper, place->keeper, VOLUME_NAME, place->name, VOLUME_POOL, place->pool,
-	    VOLUME_PATH, place->path, VOLUME_FORMAT, strcmp(place->format, "raw") == 0 ? NULL : place->format);
+	return json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:s*}", place->driver->keeper, place->keeper, VOLUME_NAME, place->name, VOLUME_POOL, place->pool,
+	    VOLUME_PATH, place->path, VOLUME_FORMAT, strcmp(place->format, "raw") == 0 ? NULL : place->format, VOLUME_BACKING, place->backing);
 }
 
 void

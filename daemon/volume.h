@@ -24,6 +24,8 @@ struct error;
 #define VOLUME_SNAPSHOT "solovirt.io/snapshot"
 #define VOLUME_FORMAT "solovirt.io/format"               /* qcow2; absent: raw */
 
+#define VOLUME_BACKING "solovirt.io/backing"             /* raw file that a qcow2 volume lies over */
+
 enum { VOLUME_NAME_SIZE = 300 };
 
 struct volume_place {
@@ -32,6 +34,7 @@ struct volume_place {
 	const char *pool;                   /* POOL or POOL/NAMESPACE; NULL: that of the configuration (local) */
 	const char *path;                   /* NULL: not made yet */
 	const char *format;                 /* "raw", "qcow2" */
+	const char *backing;                /* of a qcow2 volume: the raw file that it lies over, or NULL */
 	char name[VOLUME_NAME_SIZE];
 };
 

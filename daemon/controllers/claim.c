@@ -255,6 +255,7 @@ take_made(struct daemon *daemon, const struct object *object, const json_t *resu
 
 	place.path = path_string(result, "path");
 	place.format = path_string(result, "format") == NULL ? "raw" : path_string(result, "format");
+	place.backing = strcmp(place.format, "qcow2") == 0 ? path_string(result, "parent") : NULL;
 	if (claim_bind(daemon, object, &place, json_integer_value(json_object_get(result, "capacity")), false, &next, err) != 0)
 		return -1;
 	daemon_event(daemon, next, "Normal", "ProvisioningSucceeded", "Successfully provisioned volume %s on %s", place.name, place.keeper);

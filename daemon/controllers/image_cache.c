@@ -15,6 +15,7 @@
 #include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/datavolume.h"
+#include "daemon/controllers/storage_profile.h"
 #include "daemon/controllers/trash.h"
 #include "daemon/objects.h"
 #include "src/base/clock.h"
@@ -74,22 +75,39 @@ class_has_clones(struct daemon *daemon, const char *name)
 	return driver != NULL && (driver->shared || daemon->config->hosts.count == 1);
 }
 
+/* The class that the claim will have; NULL: none is the default. */
+static char *
+class_of(struct daemon *daemon, const struct data_volume_spec *spec)
+{
+	const char *named = data_volume_claim(spec)->storage_class_name;
+	json_t *claim = json_object();
+	char *class;
+
+	if (named != NULL)
+		json_object_set_new(claim, "storageClassName", json_string(named));
+	storage_class_fill(daemon, claim, spec->pvc == NULL);
+	class = g_strdup(path_string(claim, "storageClassName"));
+	json_decref(claim);
+	return class;
+}
+
 /* The image's own DataVolume, of the source and the class of the one that asks. */
 static int
-image_create(struct daemon *daemon, const struct object *object, const char *name, const char *digest, struct error *err)
+image_create(struct daemon *daemon, const struct object *object, const char *name, const char *digest, const char *class, struct error *err)
 {
 	const struct data_volume *dv = object->value;
 	json_t *tree = object_tree(object), *image;
 	g_autofree char *url = fetch_url_shown(url_of(dv->spec->source));
 	const char *form = dv->spec->pvc != NULL ? "pvc" : "storage";
-	json_t *spec = path_find(tree, "spec");
+	json_t *spec = path_find(tree, "spec"), *claim = json_deep_copy(json_object_get(spec, form));
 	char now[CLOCK_TEXT_SIZE];
 	int r;
 
-	image = json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s,s:s,s:s,s:s}},s:{s:O,s:O}}", "apiVersion", "cdi.kubevirt.io/v1beta1", "kind", "DataVolume",
+	json_object_set_new(claim, "storageClassName", json_string(class));
+	image = json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s,s:s,s:s,s:s}},s:{s:O,s:o}}", "apiVersion", "cdi.kubevirt.io/v1beta1", "kind", "DataVolume",
 	    "metadata", "name", name, "namespace", IMAGE_NAMESPACE, "annotations", IMAGE_SOURCE, url == NULL ? "" : url, IMAGE_DIGEST, digest,
 	    IMAGE_OF, object->namespace, IMAGE_USED, clock_format(daemon_now(daemon), now), "spec", "source", json_object_get(spec, "source"),
-	    form, json_object_get(spec, form));
+	    form, claim);
 	r = objects_create_tree(daemon, image, IMAGE_NAMESPACE, err) == NULL ? -1 : 0;
 	json_decref(tree);
 	return r;
@@ -126,25 +144,29 @@ image_cache_find(struct daemon *daemon, const struct object *object, char **name
 {
 	const struct data_volume *dv = object->value, *image;
 	const struct claim_spec *claim = data_volume_claim(dv->spec);
-	const char *digest = digest_of(dv->spec->source), *class = claim->storage_class_name;
-	const struct object *image_object;
+	const char *digest = digest_of(dv->spec->source);
+	g_autofree char *class = class_of(daemon, dv->spec);
+	const struct delete_options options = { .grace_period_seconds = -1 };
+	const struct object *image_object, *gone;
 	struct error err = { 0 };
 
-	if (digest == NULL || image_is_cached(object) || dv->spec->content_type == CONTENT_ARCHIVE ||
+	if (digest == NULL || image_is_cached(object) || dv->spec->content_type == CONTENT_ARCHIVE || dv->spec->preallocation ||
 	    g_strcmp0(annotation(object, IMAGE_CACHED), "false") == 0 || !class_has_clones(daemon, class))
 		return -1;
 	*name = image_cache_name(digest, class);
 	controllers_await(daemon, object, KIND_DATA_VOLUME, IMAGE_NAMESPACE, *name);
 	image_object = store_get(daemon->store, KIND_DATA_VOLUME, IMAGE_NAMESPACE, *name);
-	if (image_object == NULL && image_create(daemon, object, *name, digest, &err) != 0) {
+	if (image_object == NULL && image_create(daemon, object, *name, digest, class, &err) != 0) {
 		log_object(LOG_LEVEL_WARNING, "DataVolume", object->namespace, object->name, "filled without the image cache: %s", err.text);
 		return -1;
 	}
 	if (image_object == NULL)
 		return 0;
 	image = image_object->value;
-	if (image->head.meta->deletion_timestamp != 0 || image->status->phase == DATA_VOLUME_FAILED)
+	if (image->status->phase == DATA_VOLUME_FAILED || image->head.meta->deletion_timestamp != 0) {
+		objects_delete(daemon, image_object, &options, &gone, NULL);
 		return -1; /* its own import tells why */
+	}
 	if (image->status->phase != DATA_VOLUME_SUCCEEDED) {
 		mirror(daemon, object, image);
 		return 0;
@@ -276,16 +298,21 @@ bool
 image_has_clones(struct daemon *daemon, const struct object *image)
 {
 	g_autoptr(GPtrArray) all = store_list(daemon->store, KIND_CLAIM, NULL);
+	const char *path = claim_path(daemon, IMAGE_NAMESPACE, image->name);
 
 	for (guint i = 0; i < all->len; i++) {
 		const struct claim *claim = ((const struct object *)all->pdata[i])->value;
 		const struct typed_reference *from = claim_data_source(claim->spec);
-		if (from == NULL || g_strcmp0(from->namespace, IMAGE_NAMESPACE) != 0 || g_strcmp0(from->name, image->name) != 0)
+		const char *backing = schema_map_get(&claim->head.meta->annotations, VOLUME_BACKING);
+		bool named = from != NULL && g_strcmp0(from->namespace, IMAGE_NAMESPACE) == 0 && g_strcmp0(from->name, image->name) == 0;
+
+		/* One that came back from the trash need not name it. */
+		if (!named && (path == NULL || g_strcmp0(backing, path) != 0))
 			continue;
 		controllers_await(daemon, image, KIND_CLAIM, claim->head.meta->namespace, claim->head.meta->name);
 		return true;
 	}
-	return trash_has_clone(daemon, image->name);
+	return trash_has_clone(daemon, image->name, path);
 }
 
 static int64_t

@@ -162,7 +162,7 @@ sweep_one(void *arg, const char *key, const char *value)
 }
 
 struct clone_search {
-	const char *image;
+	const char *image, *path;
 	bool found;
 };
 
@@ -173,14 +173,15 @@ clone_match(void *arg, const char *key, const char *value)
 	json_t *entry = json_read(value, strlen(value), NULL);
 
 	(void)key;
-	s->found = s->found || (entry != NULL && g_strcmp0(path_string(entry, "image"), s->image) == 0);
+	s->found = s->found || (entry != NULL && (g_strcmp0(path_string(entry, "image"), s->image) == 0 ||
+	    (s->path != NULL && g_strcmp0(path_string(entry, "backing"), s->path) == 0)));
 	json_decref(entry);
 }
 
 bool
-trash_has_clone(struct daemon *daemon, const char *image)
+trash_has_clone(struct daemon *daemon, const char *image, const char *path)
 {
-	struct clone_search s = { image, false };
+	struct clone_search s = { image, path, false };
 
 	store_record_each(daemon->store, TRASH, clone_match, &s);
 	return s.found;

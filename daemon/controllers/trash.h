@@ -14,8 +14,8 @@ struct error;
 int trash_put(struct daemon *daemon, const struct object *claim, struct error *err);
 /* Binds the claim to a volume of an earlier claim of this name.  1: done, 0: there is none, -1 err. */
 int trash_take(struct daemon *daemon, const struct object *claim, struct error *err);
-/* True when the volume of a claim there rests on the image of the cache of this name. */
-bool trash_has_clone(struct daemon *daemon, const char *image);
+/* True when the volume of a claim there rests on the image of the cache of this name, or on the file at path. */
+bool trash_has_clone(struct daemon *daemon, const char *image, const char *path);
 /* trash_sweep() is in controllers.h. */
 
 #endif

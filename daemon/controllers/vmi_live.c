@@ -260,7 +260,8 @@ place(struct live *l, const struct object *object, const struct volume *v, struc
 	if (!claim_volume(l->daemon, l->namespace, claim, &volume))
 		return false;
 	*place = (struct domain_volume){ .name = v->name, .path = volume.path, .format = volume.format,
-		.ceph = vmi_ceph(l->daemon, &volume, ceph) ? ceph : NULL,
+		.ceph = vmi_ceph(l->daemon, &volume, ceph) ? ceph : NULL, .backing_path = volume.backing,
+		.backing_format = volume.backing == NULL ? NULL : "raw",
 		.claim = claim, .capacity = claim_capacity(l->daemon, l->namespace, claim),
 		.readonly = v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only };
 	return true;

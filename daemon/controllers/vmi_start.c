@@ -225,13 +225,13 @@ step_empty(struct life *l, const struct volume *v, struct job_step *step)
 
 /* What the guest writes goes into a file of the instance's own; what lies under it is never written. */
 static int
-step_overlay(struct life *l, const struct volume *v, const char *base, struct job_step *step)
+step_overlay(struct life *l, const struct volume *v, const char *base, const char *format, struct job_step *step)
 {
 	g_autofree char *file = volume_file(l->uid, v);
 
 	step->verb = "volume-create";
-	step->args = json_pack("{s:s,s:s,s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", file, "format", "qcow2",
-	    "backing", base);
+	step->args = json_pack("{s:s,s:s,s:s,s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", file, "format", "qcow2",
+	    "backing", base, "backingFormat", format);
 	step->deadline = HOST_DEADLINE_ACTION;
 	return 1;
 }
@@ -239,13 +239,17 @@ step_overlay(struct life *l, const struct volume *v, const char *base, struct jo
 static int
 step_ephemeral(struct life *l, const struct volume *v, struct job_step *step, struct error *err)
 {
-	const char *claim = volume_base_claim(v), *base = claim == NULL ? NULL : claim_path(l->daemon, l->namespace, claim);
+	const char *claim = volume_base_claim(v);
+	struct volume_place base;
 
 	if (claim == NULL)
 		return error_set(err, EINVAL, "volume %s: ephemeral names no persistentVolumeClaim", v->name);
-	if (base == NULL)
+	if (!claim_volume(l->daemon, l->namespace, claim, &base))
 		return error_set(err, EAGAIN, "volume %s: PVC %s/%s is not bound any more", v->name, l->namespace, claim);
-	return step_overlay(l, v, base, step);
+	if (base.driver->shared)
+		return error_set(err, EOPNOTSUPP, "volume %s: an overlay over an image in Ceph is not built: use a DataVolume that is a clone of PVC %s",
+		    v->name, claim);
+	return step_overlay(l, v, base.path, base.format, step);
 }
 
 /* The file of a container image, under a name of the instance's own: the image may be another one tomorrow. */
@@ -273,7 +277,7 @@ step_container_disk(struct life *l, const struct vmi *vmi, const struct volume *
 	const struct image_wish wish = vmi_image(vmi, v);
 	g_autofree char *file = base_file(l->uid, v), *base = images_pool_path(l->daemon, file);
 
-	return link_image(l, &wish, file, err) < 0 ? error_wrap(err, "volume %s: ", v->name) : step_overlay(l, v, base, step);
+	return link_image(l, &wish, file, err) < 0 ? error_wrap(err, "volume %s: ", v->name) : step_overlay(l, v, base, "raw", step);
 }
 
 /* The file slic.bin or msdm.bin of a Secret that is a volume; the domain says so when there is none. */
@@ -442,9 +446,14 @@ placed(struct life *l, const struct vmi *vmi, const struct volume *v, const char
 		place.backing_path = base;
 		place.backing_format = "raw";
 	}
-	if (v->ephemeral != NULL) {
-		place.backing_path = claim_path(l->daemon, l->namespace, volume_base_claim(v));
+	if (volume.backing != NULL) {
+		place.backing_path = volume.backing;
 		place.backing_format = "raw";
+	}
+	if (v->ephemeral != NULL && claim_volume(l->daemon, l->namespace, volume_base_claim(v), &volume)) {
+		place.backing_path = volume.path;
+		place.backing_format = volume.format;
+		place.base_path = volume.backing;
 	}
 	return place;
 }

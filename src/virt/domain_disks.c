@@ -238,6 +238,11 @@ add_source(struct domain_build *b, xmlNodePtr node, const struct domain_volume *
 	backing = xml_add(b->xml, node, "backingStore", "type", v->backing_block ? "block" : "file", NULL);
 	xml_add(b->xml, backing, "format", "type", v->backing_format, NULL);
 	xml_add(b->xml, backing, "source", v->backing_block ? "dev" : "file", v->backing_path, NULL);
+	backing = xml_add(b->xml, backing, "backingStore", "type", v->base_path == NULL ? NULL : "file", NULL);
+	if (v->base_path == NULL)
+		return;
+	xml_add(b->xml, backing, "format", "type", "raw", NULL);
+	xml_add(b->xml, backing, "source", "file", v->base_path, NULL);
 	xml_add(b->xml, backing, "backingStore", NULL);
 }
 

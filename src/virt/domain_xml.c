@@ -115,7 +115,7 @@ add_metadata(struct domain_build *b)
 		const struct domain_volume *v = &input->volumes[i];
 		if (v->claim != NULL)
 			xml_add(b->xml, instance, "claim", "name", v->claim, "path", v->path, "capacity", domain_number(b, v->capacity), "format",
-			    g_strcmp0(v->format, "raw") == 0 ? NULL : v->format, "cluster", v->ceph == NULL ? NULL : v->ceph->cluster, "pool",
+			    g_strcmp0(v->format, "raw") == 0 ? NULL : v->format, "backing", v->backing_path, "cluster", v->ceph == NULL ? NULL : v->ceph->cluster, "pool",
 			    v->ceph == NULL ? NULL : v->ceph->pool, NULL);
 	}
 	for (size_t i = 0; i < input->interface_count; i++) {

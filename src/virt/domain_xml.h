@@ -38,6 +38,7 @@ struct domain_volume {
 	int64_t capacity;   /* of the claim's volume, bytes */
 	const char *backing_path, *backing_format; /* what an overlay (qcow2) lies over, or NULL */
 	bool backing_block;
+	const char *base_path; /* raw: what a backing in qcow2 lies over itself, or NULL */
 };
 /* Where net plugs an interface in. */
 struct domain_interface {

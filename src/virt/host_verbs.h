@@ -48,7 +48,7 @@
  *  pool-ensure        {"pool","path","refresh":bool} -> {"mended":"..."}   defines and starts it; looks at its volumes anew unless told
  *                     not to; mended, here and below: one sentence, when something did not run that has to
  *  volume-*, snapshot-*   storage/volume_verbs.h, with WHERE {"pool"}; beyond it:
- *  volume-create      ... "backing":PATH instead of a capacity: a qcow2 of the size of that raw volume, that lies over it
+ *  volume-create      ... "backing":PATH,"backingFormat"?:"raw" instead of a capacity: a qcow2 of the size of that volume, that lies over it
  *  volume-upload      {"pool","volume","format":"raw"} + descriptor of a regular file -> VOLUME   replaces what is there
  *  folder-fill        {"pool","folder","files":[{"path","mode","data"}]} -> {"path"}   a directory that has these files afterwards and
  *                     nothing else, data in base64; guests may read it only, where its file system knows immutable files.  Local

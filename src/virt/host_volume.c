@@ -15,7 +15,8 @@ enum { REFRESH_TRIES = 50, REFRESH_PAUSE = 100000 /* us */ };
 /* What volume-create is asked for. */
 struct wish {
 	const char *pool, *volume, *format;
-	const char *backing; /* what it lies over, raw, and as large as which it is; or NULL */
+	const char *backing; /* what it lies over, and as large as which it is; or NULL */
+	const char *backing_format;
 	json_int_t capacity;
 	int preallocate;
 };
@@ -181,7 +182,8 @@ volume_make(virStoragePoolPtr pool, const struct wish *wish, struct error *err)
 	bool qcow2 = strcmp(wish->format, "qcow2") == 0;
 	unsigned flags = qcow2 && wish->preallocate ? VIR_STORAGE_VOL_CREATE_PREALLOC_METADATA : 0;
 	g_autofree char *under = wish->backing == NULL ? NULL :
-	    g_markup_printf_escaped("<backingStore><path>%s</path><format type='raw'/></backingStore>", wish->backing);
+	    g_markup_printf_escaped("<backingStore><path>%s</path><format type='%s'/></backingStore>", wish->backing,
+	        wish->backing_format == NULL ? "raw" : wish->backing_format);
 	g_autofree char *size = wish->backing != NULL ? NULL :
 	    g_strdup_printf("<capacity unit='bytes'>%" PRId64 "</capacity><allocation unit='bytes'>%" PRId64 "</allocation>",
 	        (int64_t)wish->capacity, wish->preallocate ? (int64_t)wish->capacity : 0);
@@ -215,12 +217,15 @@ volume_accept(virStorageVolPtr volume, const struct wish *wish, struct error *er
 static int
 wish_read(struct host_call *call, struct wish *wish, struct error *err)
 {
-	if (host_args(call, err, "{s:s,s:s,s?:I,s?:s,s?:b,s?:s}", "pool", &wish->pool, "volume", &wish->volume, "capacity",
-	        &wish->capacity, "format", &wish->format, "preallocate", &wish->preallocate, "backing", &wish->backing) < 0 ||
+	if (host_args(call, err, "{s:s,s:s,s?:I,s?:s,s?:b,s?:s,s?:s}", "pool", &wish->pool, "volume", &wish->volume, "capacity",
+	        &wish->capacity, "format", &wish->format, "preallocate", &wish->preallocate, "backing", &wish->backing,
+	        "backingFormat", &wish->backing_format) < 0 ||
 	    host_volume_check_name(wish->volume, err) < 0)
 		return -1;
 	if (wish->backing != NULL && (strcmp(wish->format, "qcow2") != 0 || wish->capacity != 0 || wish->preallocate))
 		return error_set(err, EINVAL, "volume %s lies over another one: it is qcow2 and has that one's size", wish->volume);
+	if (wish->backing_format != NULL && strcmp(wish->backing_format, "raw") != 0 && strcmp(wish->backing_format, "qcow2") != 0)
+		return error_set(err, EINVAL, "volume %s: format \"%s\" is neither raw nor qcow2", wish->volume, wish->backing_format);
 	if (wish->capacity <= 0 && wish->backing == NULL)
 		return error_set(err, EINVAL, "volume %s must have a size", wish->volume);
 	if (strcmp(wish->format, "raw") != 0 && strcmp(wish->format, "qcow2") != 0)

@@ -66,7 +66,8 @@ test_vmdk_descriptor_reads_no_file_of_the_host() {
 test_wrong_checksum() { bad sum guest.raw 'checksum|sha256' 300Mi '      checksum: "sha256:0000000000000000000000000000000000000000000000000000000000000000"'; }
 test_right_checksum() {
   dv sum2 guest.raw.gz 300Mi "      checksum: \"sha256:$(sum_of guest.raw.gz)\"" | drop sum2.yaml
-  imported sum2; lift sum2.yaml; gone dv/sum2
+  imported sum2; lift sum2.yaml; gone dv/sum2; gone pvc/sum2
+  sv image prune; await 20 '[ -z "$(sv image -o name)" ]'
 }
 test_not_found() { bad nf nosuch.raw '404|not found'; }
 test_server_that_is_not_there() {

@@ -90,3 +90,22 @@ test_user_data_from_a_secret() {
   shows us 'TB-READY fromsecret'
   lift us.yaml; gone vm/us
 }
+
+# An image with a checksum is fetched once; machines have overlays over it, and so have those whose disk is to be forgotten.
+test_machines_boot_from_one_image() {
+  local sum name; sum="      checksum: \"sha256:$(awk '$2 == "guest.qcow2" {print $1}' "$GUEST/images/SHA256SUMS")\""
+  for name in one two; do dv $name guest.qcow2 300Mi "$sum" | drop $name.yaml; done
+  imported one; imported two
+  same 1 "$(sv get dv -n solovirt-images -o name | wc -l)"
+  vm clone templates='' | sed '/dataVolumeTemplates/,/template:$/{/template:$/!d}; s/dataVolume: {name: clone-root}/dataVolume: {name: two}/' | drop clone.yaml
+  booted clone
+  expect 'virsh_ dumpxml default_clone | grep -q "type=.qcow2."'
+  sv restart clone; booted clone 2
+  vm brief | sed '/dataVolumeTemplates/,/template:$/{/template:$/!d}; s/dataVolume: {name: brief-root}/ephemeral: {persistentVolumeClaim: {claimName: one}}/' | drop brief.yaml
+  booted brief
+  sv delete dv --all -n solovirt-images
+  expect '[ "$(sv get pvc -n solovirt-images -o name | wc -l)" = 1 ]' # something rests on it
+  lift clone.yaml; lift brief.yaml; gone vm/clone; gone vm/brief
+  lift one.yaml; lift two.yaml; gone dv/one; gone dv/two
+  await 60 '[ -z "$(sv get pvc -A -o name)" ]'
+}
