@@ -9,12 +9,13 @@
 #include "daemon/calls.h"
 #include "daemon/cluster.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/store.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/document/path.h"
 #include "storage/volume_verbs.h"
 
-enum { CLUSTER_RETRY_FIRST_MS = 1000, CLUSTER_RETRY_MOST_MS = 15000 };
+enum { CLUSTER_RETRY_FIRST_MS = 1000, CLUSTER_RETRY_MOST_MS = 15000, FENCE_SECONDS = 120 /* a watch lasts 30 */ };
 
 /* --- keyring ------------------------------------------------------------------------------------------------------- */
 
@@ -56,6 +57,36 @@ cluster_config(const struct daemon *daemon, const char *id)
 		if (g_strcmp0(config->cluster_id, id) == 0)
 			return config;
 	return NULL;
+}
+
+/* --- who we were ------------------------------------------------------------------------------------------------------- */
+
+#define CLIENTS "ceph-clients" /* bucket of records: clusterID -> address of our worker there */
+
+static void
+on_fenced(void *arg, json_t *result, const struct error *error)
+{
+	g_autofree char *id = arg;
+
+	(void)result;
+	if (error != NULL)
+		log_warning("cluster %s: what an earlier worker had open stays so for up to 30 s: %s", id, error->text);
+}
+
+/* A worker that died left its watches behind, and Ceph believes for half a minute that its images are in use.  Nobody but us ever was
+ * at that address, and it is written down before the worker is asked for anything. */
+static void
+fence_predecessor(struct cluster *c, const char *address)
+{
+	const char *before = store_record_get(c->daemon->store, CLIENTS, c->id);
+	json_t *args;
+
+	if (address == NULL || *address == '\0' || g_strcmp0(before, address) == 0)
+		return;
+	args = before == NULL ? NULL : json_pack("{s:[s],s:i}", "addresses", before, "seconds", FENCE_SECONDS);
+	store_record_set(c->daemon->store, CLIENTS, c->id, address, NULL);
+	if (args != NULL)
+		calls_add(c->calls, "fence", args, -1, VOLUME_DEADLINE_ACTION, on_fenced, g_strdup(c->id));
 }
 
 /* --- connection ---------------------------------------------------------------------------------------------------- */
@@ -105,6 +136,7 @@ on_connected(void *arg, json_t *result, const struct error *error)
 	g_free(c->version);
 	c->version = g_strdup(path_string(result, "version"));
 	log_info("cluster %s: connected to %s", c->id, c->fsid == NULL ? "it" : c->fsid);
+	fence_predecessor(c, path_string(result, "address"));
 	set_problem(c, NULL);
 }
 
