@@ -253,6 +253,8 @@ take_made(struct daemon *daemon, const struct object *object, const json_t *resu
 	struct volume_place place = volume_place(object->value);
 	const struct object *next = NULL;
 
+	if (path_string(result, "path") == NULL || place.driver == NULL)
+		return error_set(err, EPROTO, "the worker did not tell where volume %s is", place.name);
 	place.path = path_string(result, "path");
 	place.format = path_string(result, "format") == NULL ? "raw" : path_string(result, "format");
 	place.backing = strcmp(place.format, "qcow2") == 0 ? path_string(result, "parent") : NULL;

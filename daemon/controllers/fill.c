@@ -476,10 +476,14 @@ reach(struct filling *f, const struct error *error, struct volume_place *place)
 static void
 on_fresh(void *arg, json_t *result, const struct error *error)
 {
+	const char *path = path_string(result, "path");
 	struct volume_place place;
+	struct error err = { 0 };
 
-	if (reach(arg, error, &place))
-		open_target(arg, &place, path_string(result, "path"));
+	if (error == NULL && path == NULL)
+		error_set(&err, EPROTO, "the worker did not tell where the volume is");
+	if (reach(arg, err.code != 0 ? &err : error, &place))
+		open_target(arg, &place, path);
 }
 
 static void
