@@ -278,6 +278,8 @@ on_made(void *arg, json_t *result, const struct error *error)
 	} else if (object != NULL && error == NULL) {
 		controllers_pace_clear(j->daemon, object);
 		r = take_made(j->daemon, object, result, &err);
+		if (r != 0)
+			controllers_requeue(j->daemon, object, AGAIN_MOST_MS);
 	}
 	if (r != 0)
 		log_object(LOG_LEVEL_WARNING, "PersistentVolumeClaim", j->namespace, j->name, "%s", err.text);
