@@ -190,7 +190,7 @@ test_blank_disk_and_its_growth() {
 
 # registry NAME REFERENCE: a DataVolume of a container image in the registry on the host's loopback
 registry() {
-  printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataVolume' "metadata: {name: $1}" 'spec:' \
+  printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataVolume' "metadata: {name: $1, annotations: {solovirt.io/image-cache: 'false'}}" 'spec:' \
     "  source: {registry: {url: 'docker://127.0.0.1:5000/disks/$2'}}" '  storage: {resources: {requests: {storage: 300Mi}}}'
 }
 # from_registry NAME REFERENCE: it becomes a volume with the guest's disk
