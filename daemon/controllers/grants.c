@@ -565,7 +565,7 @@ on_shared(void *arg, json_t *result, const struct error *error)
 	if (error == NULL && a->daemon->controllers != NULL)
 		g_hash_table_replace(controllers_grants(a->daemon)->shared, g_strdup(a->host), g_strdup(a->told));
 	else if (error != NULL && error->code != EHOSTDOWN && error->code != ECANCELED)
-		log_warning("host %s: guests cannot be kept off processors that others have for themselves: %s", a->host, error->text);
+		log_warning("guests of host %s cannot be kept off processors that others have for themselves: %s", a->host, error->text);
 	if (error != NULL && host != NULL)
 		host_sync_again(host);
 	asking_free(a);

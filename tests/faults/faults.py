@@ -33,7 +33,7 @@ VERBS = {"host-info", "pool-ensure", "network-ensure", "domain-list", "network-h
          "volume-create", "volume-upload", "volume-delete", "import", "domain-start", "domain-destroy", "domain-remove", "log-remove"}
 # Told of a host or of what is gone: in the log, where others are told in an event of the object.
 LOGGED = {"host-info", "pool-ensure", "network-ensure", "domain-list", "network-host-list", "network-host-remove", "log-remove",
-          "domain-guest-info"}
+          "domain-guest-info", "cpus-share"}
 NAME = "vm0"
 
 
