@@ -43,13 +43,17 @@ struct wish {
 
 /* --- use ---------------------------------------------------------------------------------------------------------------- */
 
+/* The locks are the file's: of a file with more names they do not tell whether it was opened by this one (*names). */
 static bool
-is_open(const char *path)
+is_open(const char *path, nlink_t *names)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = QEMU_LOCKS, .l_len = QEMU_LOCKS_LENGTH };
+	struct stat st;
 	int fd = open(path, O_RDWR | O_CLOEXEC);
-	bool held = fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	bool held = fd >= 0 && fstat(fd, &st) == 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 
+	if (held)
+		*names = st.st_nlink;
 	if (fd >= 0)
 		close(fd);
 	return held;
@@ -78,12 +82,13 @@ static char *
 volume_user(virStorageVolPtr volume)
 {
 	g_autofree char *path = host_is_local() ? virStorageVolGetPath(volume) : NULL;
+	nlink_t names;
 	char *name;
 
-	if (path == NULL || !is_open(path))
+	if (path == NULL || !is_open(path, &names))
 		return NULL;
 	name = user_of(virStorageVolGetConnect(volume), path);
-	return name != NULL ? name : g_strdup("a QEMU process");
+	return name != NULL || names > 1 ? name : g_strdup("a QEMU process");
 }
 
 int

@@ -117,10 +117,11 @@ test_an_image_that_is_not_there_is_waited_for() {
   from_image later quay.io/testbed/later:v1 | drop later.yaml
   becomes later ErrImagePull 30
   same ErrImagePull "$(reason vmi/later Synchronized)"
-  expect 'message vmi/later Synchronized | grep -q "$S/images/quay.io/testbed/later"'
+  await 10 'message vmi/later Synchronized | grep -q "$S/images/quay.io/testbed/later"'
   oci quay.io/testbed/later v1 "$GUEST/images/guest.qcow2" disk/guest.qcow2
   booted later 1 180
   lift later.yaml; gone vm/later
+  await 40 '[ "$(images_unpacked)" = 0 ]'
 }
 test_a_hostile_image_is_refused_with_the_reason() {
   oci bad/backing v1 "$GUEST/images/backing.qcow2" disk/disk.qcow2

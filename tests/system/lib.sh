@@ -103,7 +103,8 @@ scenario_down() {
   sv delete storageclass --all --wait=false >/dev/null 2>&1 || true
   await 60 '[ -z "$(sv get vm,vmi,dv,pvc,secret,configmap -A -o name)" ]'
   await 10 '[ -z "$(virsh_ list --all --name)" ]'
-  await 10 '[ -z "$(virsh_ vol-list solovirt | grep -vE "^ *$")" ]'
+  # libvirt does not see by itself that an unpacked image was removed
+  await 10 'virsh_ pool-refresh solovirt >/dev/null; [ -z "$(virsh_ vol-list solovirt | grep -vE "^ *$")" ]'
   await 10 '[ -z "$(dhcp_entries)" ]'
   daemon_stop
   [ -z "$STATE_TMPFS" ] || host umount -l "$S"
