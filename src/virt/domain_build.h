@@ -9,7 +9,7 @@
 
 struct domain_build {
 	struct xml_build *xml;
-	xmlNodePtr domain, devices;
+	struct xml_node *domain, *devices;
 	const struct domain_input *input;
 	const struct vmi_spec *spec;
 	const char *virtio; /* model of virtio devices */
@@ -48,10 +48,10 @@ bool domain_has_thread_pool(const struct vmi_spec *spec);
 /* The number as text that lives as long as the build. */
 const char *domain_number(struct domain_build *b, int64_t value);
 /* User aliases begin with "ua-" (libvirt); KubeVirt's tools find devices by them. */
-void domain_add_alias(struct domain_build *b, xmlNodePtr node, const char *prefix, const char *name);
-void domain_add_boot_order(struct domain_build *b, xmlNodePtr node, int64_t order);
+void domain_add_alias(struct domain_build *b, struct xml_node *node, const char *prefix, const char *name);
+void domain_add_boot_order(struct domain_build *b, struct xml_node *node, int64_t order);
 /* <address> from "0000:81:01.0"; nothing for NULL or "", -1 when it is none.  parent may be a <source>. */
-int domain_add_pci_address(struct domain_build *b, xmlNodePtr parent, const char *address, bool guest, struct error *err);
+int domain_add_pci_address(struct domain_build *b, struct xml_node *parent, const char *address, bool guest, struct error *err);
 /* A state as libvirt writes it. */
 const char *domain_on_off(enum tristate enabled);
 const char *domain_yes_no(bool yes);

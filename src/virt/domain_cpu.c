@@ -52,7 +52,7 @@ static void
 add_vcpus(struct domain_build *b, const struct topology *t)
 {
 	int64_t enabled = vmi_vcpus(b->spec);
-	xmlNodePtr list, count = xml_add_text(b->xml, b->domain, "vcpu", domain_number(b, t->most));
+	struct xml_node *list, *count = xml_add_text(b->xml, b->domain, "vcpu", domain_number(b, t->most));
 
 	xml_set(b->xml, count, "placement", "static");
 	if (b->input->cpuset != NULL)
@@ -77,7 +77,7 @@ static const char *const policy_words[] = {
 };
 
 static void
-add_cpu_features(struct domain_build *b, xmlNodePtr node, bool named)
+add_cpu_features(struct domain_build *b, struct xml_node *node, bool named)
 {
 	bool mpx = false;
 
@@ -97,7 +97,7 @@ add_cpu_features(struct domain_build *b, xmlNodePtr node, bool named)
  * of refused, so that every machine starts there.
  */
 static void
-add_model(struct domain_build *b, xmlNodePtr node)
+add_model(struct domain_build *b, struct xml_node *node)
 {
 	const char *model = cpu_of(b->spec)->model;
 	bool passed, named;
@@ -156,9 +156,9 @@ cell_bytes(const struct vmi_spec *spec, int cell, int cells)
 }
 
 static void
-add_mapped_cells(struct domain_build *b, xmlNodePtr cpu, GString *nodes[NODES_MOST], int cells)
+add_mapped_cells(struct domain_build *b, struct xml_node *cpu, GString *nodes[NODES_MOST], int cells)
 {
-	xmlNodePtr numa = xml_add(b->xml, cpu, "numa", NULL), tune = xml_add(b->xml, b->domain, "numatune", NULL), memory;
+	struct xml_node *numa = xml_add(b->xml, cpu, "numa", NULL), *tune = xml_add(b->xml, b->domain, "numatune", NULL), *memory;
 	g_autoptr(GString) all = g_string_new(NULL);
 	int cell = 0;
 
@@ -176,7 +176,7 @@ add_mapped_cells(struct domain_build *b, xmlNodePtr cpu, GString *nodes[NODES_MO
 }
 
 static int
-add_mapping(struct domain_build *b, xmlNodePtr cpu, struct error *err)
+add_mapping(struct domain_build *b, struct xml_node *cpu, struct error *err)
 {
 	const struct memory *memory = b->spec->domain->memory;
 	GString *nodes[NODES_MOST] = { NULL };
@@ -196,7 +196,7 @@ add_mapping(struct domain_build *b, xmlNodePtr cpu, struct error *err)
 
 /* Memory that others can map belongs to a node: one, with all processors. */
 static void
-add_single_cell(struct domain_build *b, xmlNodePtr cpu, int64_t vcpus)
+add_single_cell(struct domain_build *b, struct xml_node *cpu, int64_t vcpus)
 {
 	xml_add(b->xml, xml_add(b->xml, cpu, "numa", NULL), "cell", "id", "0", "cpus", xml_text(b->xml, "0-%" PRId64, vcpus - 1),
 	    "memory", domain_number(b, vmi_memory(b->spec) / 1024), "unit", "KiB", NULL);
@@ -248,14 +248,14 @@ pin_set(struct domain_build *b, size_t from, size_t to)
 }
 
 static void
-pin_thread(struct domain_build *b, xmlNodePtr tune, int thread, size_t from, size_t to)
+pin_thread(struct domain_build *b, struct xml_node *tune, int thread, size_t from, size_t to)
 {
 	xml_add(b->xml, tune, "iothreadpin", "iothread", domain_number(b, thread), "cpuset", pin_set(b, from, to), NULL);
 }
 
 /* Threads for I/O share the processors of the virtual CPUs, or that of QEMU's own threads where those have one. */
 static void
-pin_threads(struct domain_build *b, xmlNodePtr tune, const struct pinning *p)
+pin_threads(struct domain_build *b, struct xml_node *tune, const struct pinning *p)
 {
 	int threads = domain_threads(b->spec).count;
 	size_t at = 0, vcpus = p->vcpus;
@@ -276,7 +276,7 @@ pin_threads(struct domain_build *b, xmlNodePtr tune, const struct pinning *p)
 }
 
 static void
-add_realtime(struct domain_build *b, xmlNodePtr tune, size_t vcpus)
+add_realtime(struct domain_build *b, struct xml_node *tune, size_t vcpus)
 {
 	const struct realtime *realtime = cpu_of(b->spec)->realtime;
 
@@ -291,7 +291,7 @@ add_tune(struct domain_build *b, struct error *err)
 {
 	size_t wanted = domain_pins(b->input->vmi);
 	struct pinning p = pinning(b->input->vmi);
-	xmlNodePtr tune;
+	struct xml_node *tune;
 
 	if (wanted == 0)
 		return 0;
@@ -315,7 +315,7 @@ int
 domain_add_cpu(struct domain_build *b, struct error *err)
 {
 	struct topology t = topology(b);
-	xmlNodePtr node;
+	struct xml_node *node;
 
 	add_vcpus(b, &t);
 	if (add_tune(b, err) < 0)

@@ -28,7 +28,7 @@ add_serial(struct domain_build *b)
 	if (devices_of(b)->autoattach_serial_console == TRISTATE_FALSE)
 		return;
 	for (size_t i = 0; i < G_N_ELEMENTS(elements); i++) {
-		xmlNodePtr node = xml_add(b->xml, b->devices, elements[i], "type", "pty", NULL);
+		struct xml_node *node = xml_add(b->xml, b->devices, elements[i], "type", "pty", NULL);
 
 		if (log)
 			xml_add(b->xml, node, "log", "file", b->input->console_log, "append", "on", NULL);
@@ -39,7 +39,7 @@ add_serial(struct domain_build *b)
 static void
 add_agent(struct domain_build *b)
 {
-	xmlNodePtr node = xml_add(b->xml, b->devices, "channel", "type", "unix", NULL);
+	struct xml_node *node = xml_add(b->xml, b->devices, "channel", "type", "unix", NULL);
 
 	xml_add(b->xml, node, "target", "type", "virtio", "name", "org.qemu.guest_agent.0", NULL);
 }
@@ -50,7 +50,7 @@ static void
 add_input(struct domain_build *b, const char *type, const char *bus, const char *name)
 {
 	bool usb = bus == NULL || *bus == '\0' || strcmp(bus, "usb") == 0;
-	xmlNodePtr node = xml_add(b->xml, b->devices, "input", "type", type, "bus", usb ? "usb" : bus, "model",
+	struct xml_node *node = xml_add(b->xml, b->devices, "input", "type", type, "bus", usb ? "usb" : bus, "model",
 	    usb || name == NULL ? NULL : "virtio", NULL);
 
 	domain_add_alias(b, node, "", name);
@@ -114,7 +114,7 @@ add_watchdog(struct domain_build *b)
 {
 	const struct watchdog *watchdog = devices_of(b)->watchdog;
 	const struct watchdog_device *card = watchdog == NULL ? NULL : b->s390x ? watchdog->diag288 : watchdog->i6300esb;
-	xmlNodePtr node;
+	struct xml_node *node;
 
 	if (card == NULL)
 		return;
@@ -126,7 +126,7 @@ add_watchdog(struct domain_build *b)
 static void
 add_rng(struct domain_build *b)
 {
-	xmlNodePtr node;
+	struct xml_node *node;
 
 	if (devices_of(b)->rng == NULL)
 		return;
@@ -141,7 +141,7 @@ static void
 add_tpm(struct domain_build *b)
 {
 	const struct tpm *tpm = devices_of(b)->tpm;
-	xmlNodePtr node;
+	struct xml_node *node;
 
 	if (tpm == NULL || tpm->enabled == TRISTATE_FALSE)
 		return;
@@ -161,7 +161,7 @@ static void
 add_vsock(struct domain_build *b)
 {
 	int64_t cid = b->input->vmi->status->vsock_cid;
-	xmlNodePtr node;
+	struct xml_node *node;
 
 	if (devices_of(b)->autoattach_vsock != TRISTATE_TRUE)
 		return;
@@ -174,7 +174,7 @@ static void
 add_redirections(struct domain_build *b)
 {
 	for (int i = 0; devices_of(b)->client_passthrough != NULL && i < REDIRECTIONS; i++) {
-		xmlNodePtr node = xml_add(b->xml, b->devices, "redirdev", "bus", "usb", "type", "unix", NULL);
+		struct xml_node *node = xml_add(b->xml, b->devices, "redirdev", "bus", "usb", "type", "unix", NULL);
 
 		xml_add(b->xml, node, "source", "mode", "bind", "path",
 		    xml_text(b->xml, "%s-usbredir-%d.sock", b->input->console_log == NULL ? "" : b->input->console_log, i), NULL);
@@ -191,7 +191,7 @@ add_balloon(struct domain_build *b)
 	const char *wish = schema_map_get(&b->input->vmi->head.meta->annotations, "kubevirt.io/free-page-reporting-disabled");
 	bool kept = g_strcmp0(wish, "true") == 0 || domain_is_dedicated(b->spec) || (cpu != NULL && cpu->realtime != NULL) ||
 	    (memory != NULL && memory->hugepages != NULL);
-	xmlNodePtr node;
+	struct xml_node *node;
 
 	if (devices_of(b)->autoattach_mem_balloon == TRISTATE_FALSE) {
 		xml_add(b->xml, b->devices, "memballoon", "model", "none", NULL);
@@ -223,7 +223,7 @@ add_pcie_ports(struct domain_build *b)
 	const char *wish = schema_map_get(&b->input->vmi->head.meta->annotations, "kubevirt.io/disablePCIHole64");
 	bool no_hole = b->pc && wish != NULL && g_ascii_strcasecmp(wish, "true") == 0;
 	bool ports = !b->s390x && !devices_of(b)->disable_hotplug && devices_of(b)->use_virtio_transitional != TRISTATE_TRUE;
-	xmlNodePtr root;
+	struct xml_node *root;
 
 	if (!ports && !no_hole)
 		return;
@@ -237,7 +237,7 @@ add_pcie_ports(struct domain_build *b)
 static void
 add_controller(struct domain_build *b, const char *type, const char *model)
 {
-	xmlNodePtr node = xml_add(b->xml, b->devices, "controller", "type", type, "index", "0", "model", model, NULL);
+	struct xml_node *node = xml_add(b->xml, b->devices, "controller", "type", type, "index", "0", "model", model, NULL);
 
 	if (b->sealed)
 		xml_add(b->xml, node, "driver", "iommu", "on", NULL);

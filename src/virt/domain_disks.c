@@ -116,9 +116,9 @@ domain_threads(const struct vmi_spec *spec)
 }
 
 static void
-add_thread(struct disks *d, xmlNodePtr driver, const struct disk_plan *plan)
+add_thread(struct disks *d, struct xml_node *driver, const struct disk_plan *plan)
 {
-	xmlNodePtr list;
+	struct xml_node *list;
 
 	if (d->threads.count == 0 || plan->bus != DISK_BUS_VIRTIO)
 		return;
@@ -180,13 +180,13 @@ is_trimmed(const struct disk_plan *plan)
 
 /* Where neither is written, the host decides on cache and io: see disk_modes.h. */
 static void
-add_driver(struct disks *d, xmlNodePtr node, const struct disk_plan *plan)
+add_driver(struct disks *d, struct xml_node *node, const struct disk_plan *plan)
 {
 	const struct disk *disk = plan->disk;
 	struct domain_build *b = d->b;
 	bool ceph = plan->volume != NULL && plan->volume->ceph != NULL; /* its host has no file to look at */
 	bool virtio = plan->bus == DISK_BUS_VIRTIO, queues = b->spec->domain->devices->block_multi_queue == TRISTATE_TRUE;
-	xmlNodePtr driver = xml_add(b->xml, node, "driver", "name", "qemu", "type",
+	struct xml_node *driver = xml_add(b->xml, node, "driver", "name", "qemu", "type",
 	    plan->volume == NULL || plan->volume->format == NULL ? "raw" : plan->volume->format, "cache",
 	    disk->cache != NULL ? disk->cache : disk->shareable == TRISTATE_TRUE || ceph ? "none" : NULL, "io", disk->io, "error_policy",
 	    disk->error_policy != NULL ? disk->error_policy : "stop", "discard", is_trimmed(plan) ? "unmap" : NULL, "detect_zeroes",
@@ -204,9 +204,9 @@ domain_ceph_secret(const char *cluster, const char *user, char uuid[37])
 
 /* Source: libvirt's formatdomain, "disk", protocol rbd.  With the monitors in it no host needs a ceph.conf. */
 static void
-add_image(struct domain_build *b, xmlNodePtr node, const struct domain_volume *v)
+add_image(struct domain_build *b, struct xml_node *node, const struct domain_volume *v)
 {
-	xmlNodePtr source = xml_add(b->xml, node, "source", "protocol", "rbd", "name", v->path, NULL), auth;
+	struct xml_node *source = xml_add(b->xml, node, "source", "protocol", "rbd", "name", v->path, NULL), *auth;
 
 	for (const char *const *m = v->ceph->monitors; m != NULL && *m != NULL; m++) {
 		const char *colon = strrchr(*m, ':');
@@ -220,9 +220,9 @@ add_image(struct domain_build *b, xmlNodePtr node, const struct domain_volume *v
 }
 
 static void
-add_source(struct domain_build *b, xmlNodePtr node, const struct domain_volume *v)
+add_source(struct domain_build *b, struct xml_node *node, const struct domain_volume *v)
 {
-	xmlNodePtr backing;
+	struct xml_node *backing;
 
 	if (v == NULL)
 		return;
@@ -248,7 +248,7 @@ add_source(struct domain_build *b, xmlNodePtr node, const struct domain_volume *
 
 /* Sizes that the volume's own are to be matched with are filled in on the host. */
 static void
-add_block_size(struct domain_build *b, xmlNodePtr node, const struct disk_block_size *size)
+add_block_size(struct domain_build *b, struct xml_node *node, const struct disk_block_size *size)
 {
 	if (size == NULL)
 		return;
@@ -261,7 +261,7 @@ add_block_size(struct domain_build *b, xmlNodePtr node, const struct disk_block_
 
 /* Disks on the SCSI controller have the number of their letter. */
 static void
-add_target(struct disks *d, xmlNodePtr node, const struct disk_plan *plan)
+add_target(struct disks *d, struct xml_node *node, const struct disk_plan *plan)
 {
 	struct domain_build *b = d->b;
 	bool virtio = plan->bus == DISK_BUS_VIRTIO;
@@ -288,7 +288,7 @@ add_disk(struct disks *d, const struct disk *disk, struct error *err)
 {
 	struct domain_build *b = d->b;
 	struct disk_plan plan = { 0 };
-	xmlNodePtr node;
+	struct xml_node *node;
 
 	if (plan_disk(b, disk, &plan, err) < 0)
 		return -1;

@@ -9,15 +9,15 @@
 #define TCG_CACHE_MIB "32"
 
 /* A feature with a state; returns its element, NULL when the feature is not named. */
-static xmlNodePtr
-add_state(struct domain_build *b, xmlNodePtr parent, const char *name, const struct feature_state *feature)
+static struct xml_node *
+add_state(struct domain_build *b, struct xml_node *parent, const char *name, const struct feature_state *feature)
 {
 	return feature == NULL ? NULL : xml_add(b->xml, parent, name, "state", domain_on_off(feature->enabled), NULL);
 }
 
 /* A feature that is there or not. */
 static void
-add_present(struct domain_build *b, xmlNodePtr features, const char *name, const struct feature_state *feature)
+add_present(struct domain_build *b, struct xml_node *features, const char *name, const struct feature_state *feature)
 {
 	if (feature != NULL && feature->enabled != TRISTATE_FALSE)
 		xml_add(b->xml, features, name, NULL);
@@ -26,9 +26,9 @@ add_present(struct domain_build *b, xmlNodePtr features, const char *name, const
 /* --- Hyper-V -------------------------------------------------------------------------------------------------------- */
 
 static void
-add_hyperv_more(struct domain_build *b, xmlNodePtr node, const struct hyperv *h)
+add_hyperv_more(struct domain_build *b, struct xml_node *node, const struct hyperv *h)
 {
-	xmlNodePtr child;
+	struct xml_node *child;
 
 	if (h->spinlocks != NULL) {
 		child = xml_add(b->xml, node, "spinlocks", "state", domain_on_off(h->spinlocks->enabled), NULL);
@@ -50,7 +50,7 @@ add_hyperv_more(struct domain_build *b, xmlNodePtr node, const struct hyperv *h)
 
 /* QEMU asks the kernel's KVM for vpindex, and refuses to start where there is none. */
 static void
-add_hyperv(struct domain_build *b, xmlNodePtr features, const struct hyperv *h)
+add_hyperv(struct domain_build *b, struct xml_node *features, const struct hyperv *h)
 {
 	const struct {
 		const char *name;
@@ -58,7 +58,7 @@ add_hyperv(struct domain_build *b, xmlNodePtr features, const struct hyperv *h)
 	} rows[] = { { "relaxed", h->relaxed }, { "vapic", h->vapic }, { "vpindex", b->input->emulation ? NULL : h->vpindex },
 		{ "runtime", h->runtime }, { "synic", h->synic }, { "reset", h->reset }, { "frequencies", h->frequencies },
 		{ "reenlightenment", h->reenlightenment }, { "ipi", h->ipi }, { "evmcs", h->evmcs } };
-	xmlNodePtr node = xml_add(b->xml, features, "hyperv", NULL);
+	struct xml_node *node = xml_add(b->xml, features, "hyperv", NULL);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
 		add_state(b, node, rows[i].name, rows[i].state);
@@ -68,10 +68,10 @@ add_hyperv(struct domain_build *b, xmlNodePtr features, const struct hyperv *h)
 /* --- the list -------------------------------------------------------------------------------------------------------- */
 
 static void
-add_kvm(struct domain_build *b, xmlNodePtr features, const struct feature_kvm *kvm)
+add_kvm(struct domain_build *b, struct xml_node *features, const struct feature_kvm *kvm)
 {
 	bool dedicated = domain_is_dedicated(b->spec) && b->pc;
-	xmlNodePtr node;
+	struct xml_node *node;
 
 	if (kvm == NULL && !dedicated)
 		return;
@@ -93,7 +93,7 @@ has_no_pmu(const struct vmi_spec *spec)
 
 /* Spinlocks that are passed to KVM cannot be had without it; libvirt says so only when they are to be on. */
 static void
-add_pvspinlock(struct domain_build *b, xmlNodePtr features, const struct feature_state *wanted)
+add_pvspinlock(struct domain_build *b, struct xml_node *features, const struct feature_state *wanted)
 {
 	if (!b->input->emulation || (wanted != NULL && wanted->enabled == TRISTATE_FALSE))
 		add_state(b, features, "pvspinlock", wanted);
@@ -104,7 +104,7 @@ domain_add_features(struct domain_build *b)
 {
 	static const struct features none;
 	const struct features *wanted = b->spec->domain->features == NULL ? &none : b->spec->domain->features;
-	xmlNodePtr features = xml_add(b->xml, b->domain, "features", NULL);
+	struct xml_node *features = xml_add(b->xml, b->domain, "features", NULL);
 
 	if (vmi_has_acpi(b->spec))
 		xml_add(b->xml, features, "acpi", NULL);
@@ -133,7 +133,7 @@ static void
 add_sev(struct domain_build *b, const struct sev *sev)
 {
 	bool encrypted = sev->policy != NULL && sev->policy->encrypted_state;
-	xmlNodePtr node = xml_add(b->xml, b->domain, "launchSecurity", "type", "sev", NULL);
+	struct xml_node *node = xml_add(b->xml, b->domain, "launchSecurity", "type", "sev", NULL);
 
 	xml_add_text(b->xml, node, "policy", xml_text(b->xml, "0x%x", SEV_NO_DEBUG | (encrypted ? SEV_ENCRYPTED_STATE : 0)));
 	if (sev->dh_cert != NULL && *sev->dh_cert != '\0')
@@ -146,7 +146,7 @@ void
 domain_add_launch_security(struct domain_build *b)
 {
 	const struct launch_security *security = b->spec->domain->launch_security;
-	xmlNodePtr node;
+	struct xml_node *node;
 
 	if (security == NULL || !b->pc)
 		return;

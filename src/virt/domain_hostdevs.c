@@ -19,7 +19,7 @@ struct wish {
 
 /* A virtual GPU is a display with a picture from the beginning, unless it is told otherwise. */
 static void
-add_display(struct domain_build *b, xmlNodePtr node, const struct virtual_gpu_options *options)
+add_display(struct domain_build *b, struct xml_node *node, const struct virtual_gpu_options *options)
 {
 	const struct gpu_display *display = options == NULL ? NULL : options->display;
 	bool shown = display == NULL || display->enabled != TRISTATE_FALSE;
@@ -34,7 +34,7 @@ add_display(struct domain_build *b, xmlNodePtr node, const struct virtual_gpu_op
 
 /* The numbers of "1:4". */
 static void
-add_usb_source(struct domain_build *b, xmlNodePtr source, const char *address)
+add_usb_source(struct domain_build *b, struct xml_node *source, const char *address)
 {
 	const char *device = strchr(address, ':');
 
@@ -49,7 +49,7 @@ add_usb_devices(struct domain_build *b, const struct wish *wish, const char *add
 	g_auto(GStrv) all = g_strsplit(addresses, "+", -1);
 
 	for (size_t i = 0; all[i] != NULL; i++) {
-		xmlNodePtr node = xml_add(b->xml, b->devices, "hostdev", "mode", "subsystem", "type", "usb", NULL);
+		struct xml_node *node = xml_add(b->xml, b->devices, "hostdev", "mode", "subsystem", "type", "usb", NULL);
 
 		add_usb_source(b, xml_add(b->xml, node, "source", NULL), all[i]);
 		if (i == 0)
@@ -63,7 +63,7 @@ static int
 add_host_device(struct domain_build *b, const struct wish *wish, struct error *err)
 {
 	const struct domain_host_device *device = domain_host_device(b, wish->name);
-	xmlNodePtr node, source;
+	struct xml_node *node, *source;
 
 	if (device == NULL)
 		return error_set(err, ENOENT, "%s %s: the host has no free device \"%s\" in its configuration", wish->kind, wish->name,
@@ -118,7 +118,7 @@ domain_add_filesystems(struct domain_build *b, struct error *err)
 {
 	SCHEMA_EACH (struct filesystem, f, &b->spec->domain->devices->filesystems) {
 		const struct domain_volume *v = domain_volume(b, f->name);
-		xmlNodePtr node;
+		struct xml_node *node;
 
 		if (f->virtiofs == NULL) /* there is no other way */
 			return error_set(err, EINVAL, "file system %s is not shared by virtiofs", f->name);

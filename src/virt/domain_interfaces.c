@@ -21,7 +21,7 @@ find_port(const struct domain_input *input, const char *name)
 
 /* The kernel's vhost moves the packets wherever it is there; who asks for queues gets an error when it is not. */
 static void
-add_driver(struct domain_build *b, xmlNodePtr node)
+add_driver(struct domain_build *b, struct xml_node *node)
 {
 	bool queues = b->spec->domain->devices->network_interface_multiqueue == TRISTATE_TRUE;
 
@@ -31,7 +31,7 @@ add_driver(struct domain_build *b, xmlNodePtr node)
 }
 
 static void
-add_rest(struct domain_build *b, xmlNodePtr node, const struct interface *interface)
+add_rest(struct domain_build *b, struct xml_node *node, const struct interface *interface)
 {
 	if (g_strcmp0(interface->state, "down") == 0)
 		xml_add(b->xml, node, "link", "state", "down", NULL);
@@ -57,7 +57,7 @@ add_interface(struct domain_build *b, const struct interface *interface, struct 
 {
 	const struct domain_interface *port = find_port(b->input, interface->name);
 	bool virtio = interface->model == NULL || *interface->model == '\0' || strcmp(interface->model, "virtio") == 0;
-	xmlNodePtr node;
+	struct xml_node *node;
 
 	if (g_strcmp0(interface->state, "absent") == 0 || interface->sriov != NULL)
 		return 0;

@@ -17,7 +17,7 @@ add_bytes(struct domain_build *b, const char *name, int64_t bytes)
 static void
 add_max_memory(struct domain_build *b, int64_t bytes)
 {
-	xmlNodePtr node;
+	struct xml_node *node;
 
 	if (b->spec->domain->memory == NULL || b->spec->domain->memory->max_guest <= bytes)
 		return;
@@ -28,12 +28,12 @@ add_max_memory(struct domain_build *b, int64_t bytes)
 
 /* Memory nodes of the guest that lie on nodes of the host have their pages there from the beginning. */
 static void
-add_pages(struct domain_build *b, xmlNodePtr backing)
+add_pages(struct domain_build *b, struct xml_node *backing)
 {
 	const struct memory *memory = b->spec->domain->memory;
 	const struct cpu *cpu = b->spec->domain->cpu;
 	bool mapped = cpu != NULL && cpu->numa != NULL && cpu->numa->guest_mapping_passthrough != NULL;
-	xmlNodePtr pages = xml_add(b->xml, backing, "hugepages", NULL);
+	struct xml_node *pages = xml_add(b->xml, backing, "hugepages", NULL);
 	int cells = mapped ? domain_numa_cells(b) : 0;
 
 	for (int i = 0; i < cells; i++)
@@ -62,7 +62,7 @@ add_backing(struct domain_build *b)
 {
 	const struct cpu *cpu = b->spec->domain->cpu;
 	bool huge = has_hugepages(b->spec), shared = domain_shares_memory(b->spec);
-	xmlNodePtr backing;
+	struct xml_node *backing;
 
 	if (!huge && !shared)
 		return;

@@ -97,10 +97,10 @@ domain_loaders(void)
 }
 
 static int
-add_efi(struct domain_build *b, xmlNodePtr os, struct error *err)
+add_efi(struct domain_build *b, struct xml_node *os, struct error *err)
 {
 	const char *vars = NULL, *code = domain_loader(b->spec, b->input->loaders, &vars);
-	xmlNodePtr loader, nvram;
+	struct xml_node *loader, *nvram;
 
 	if (code == NULL)
 		return error_set(err, EOPNOTSUPP, "the host has no UEFI firmware %s: install its package ovmf",
@@ -117,7 +117,7 @@ add_efi(struct domain_build *b, xmlNodePtr os, struct error *err)
 }
 
 static void
-add_kernel(struct domain_build *b, xmlNodePtr os)
+add_kernel(struct domain_build *b, struct xml_node *os)
 {
 	const struct kernel_boot *boot = b->spec->domain->firmware->kernel_boot;
 
@@ -130,10 +130,10 @@ add_kernel(struct domain_build *b, xmlNodePtr os)
 }
 
 static int
-add_acpi_tables(struct domain_build *b, xmlNodePtr os, struct error *err)
+add_acpi_tables(struct domain_build *b, struct xml_node *os, struct error *err)
 {
 	const struct acpi_tables *acpi = b->spec->domain->firmware->acpi;
-	xmlNodePtr node;
+	struct xml_node *node;
 
 	if (acpi == NULL)
 		return 0;
@@ -153,7 +153,7 @@ add_acpi_tables(struct domain_build *b, xmlNodePtr os, struct error *err)
 }
 
 static int
-add_firmware(struct domain_build *b, xmlNodePtr os, struct error *err)
+add_firmware(struct domain_build *b, struct xml_node *os, struct error *err)
 {
 	const struct firmware *firmware = b->spec->domain->firmware;
 	const struct bios *bios = firmware == NULL || firmware->bootloader == NULL ? NULL : firmware->bootloader->bios;
@@ -176,8 +176,8 @@ int
 domain_add_os(struct domain_build *b, struct error *err)
 {
 	const struct machine *machine = b->spec->domain->machine;
-	xmlNodePtr os = xml_add(b->xml, b->domain, "os", NULL);
-	xmlNodePtr type = xml_add_text(b->xml, os, "type", "hvm");
+	struct xml_node *os = xml_add(b->xml, b->domain, "os", NULL);
+	struct xml_node *type = xml_add_text(b->xml, os, "type", "hvm");
 
 	xml_set(b->xml, type, "arch", b->s390x ? "s390x" : b->pc ? "x86_64" : "aarch64");
 	xml_set(b->xml, type, "machine",
@@ -192,7 +192,7 @@ domain_add_os(struct domain_build *b, struct error *err)
 /* --- SMBIOS -------------------------------------------------------------------------------------------------------- */
 
 static void
-add_entry(struct domain_build *b, xmlNodePtr parent, const char *name, const char *value)
+add_entry(struct domain_build *b, struct xml_node *parent, const char *name, const char *value)
 {
 	if (value != NULL)
 		xml_set(b->xml, xml_add_text(b->xml, parent, "entry", value), "name", name);
@@ -203,8 +203,8 @@ domain_add_sysinfo(struct domain_build *b)
 {
 	const struct firmware *firmware = b->spec->domain->firmware;
 	const struct chassis *chassis = b->spec->domain->chassis;
-	xmlNodePtr sysinfo = xml_add(b->xml, b->domain, "sysinfo", "type", "smbios", NULL);
-	xmlNodePtr node = xml_add(b->xml, sysinfo, "system", NULL);
+	struct xml_node *sysinfo = xml_add(b->xml, b->domain, "sysinfo", "type", "smbios", NULL);
+	struct xml_node *node = xml_add(b->xml, sysinfo, "system", NULL);
 
 	add_entry(b, node, "manufacturer", "KubeVirt"); /* guests' tools look for it */
 	add_entry(b, node, "product", "None");
@@ -228,7 +228,7 @@ domain_add_sysinfo(struct domain_build *b)
 /* --- the clock ------------------------------------------------------------------------------------------------------ */
 
 static void
-add_timer(struct domain_build *b, xmlNodePtr clock, const char *name, const struct timer *timer)
+add_timer(struct domain_build *b, struct xml_node *clock, const char *name, const struct timer *timer)
 {
 	if (timer == NULL)
 		return;
@@ -242,7 +242,7 @@ domain_add_clock(struct domain_build *b)
 	const struct guest_clock *clock = b->spec->domain->clock;
 	const struct timers *timers = clock == NULL ? NULL : clock->timer;
 	const char *offset = clock == NULL || clock->utc == NULL ? NULL : clock->utc->offset_seconds;
-	xmlNodePtr node;
+	struct xml_node *node;
 
 	if (clock == NULL)
 		return;

@@ -27,7 +27,7 @@ domain_number(struct domain_build *b, int64_t value)
 }
 
 void
-domain_add_alias(struct domain_build *b, xmlNodePtr node, const char *prefix, const char *name)
+domain_add_alias(struct domain_build *b, struct xml_node *node, const char *prefix, const char *name)
 {
 	/* libvirt drops an alias with other characters in it (virDomainDeviceAliasIsUserAlias). */
 	if (name != NULL && name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")] == '\0')
@@ -35,14 +35,14 @@ domain_add_alias(struct domain_build *b, xmlNodePtr node, const char *prefix, co
 }
 
 void
-domain_add_boot_order(struct domain_build *b, xmlNodePtr node, int64_t order)
+domain_add_boot_order(struct domain_build *b, struct xml_node *node, int64_t order)
 {
 	if (order > 0)
 		xml_add(b->xml, node, "boot", "order", domain_number(b, order), NULL);
 }
 
 int
-domain_add_pci_address(struct domain_build *b, xmlNodePtr parent, const char *address, bool guest, struct error *err)
+domain_add_pci_address(struct domain_build *b, struct xml_node *parent, const char *address, bool guest, struct error *err)
 {
 	unsigned domain, bus, slot, function;
 	char end;
@@ -106,27 +106,26 @@ add_metadata(struct domain_build *b)
 {
 	const struct domain_input *input = b->input;
 	const struct meta *meta = input->vmi->head.meta;
-	xmlNodePtr metadata = xml_add(b->xml, b->domain, "metadata", NULL);
-	xmlNodePtr instance = xml_add(b->xml, metadata, "instance", "uid", meta->uid, "namespace", meta->namespace, "name",
-	    meta->name, "epoch", domain_number(b, input->epoch), "store", input->store, "pool", input->pool, NULL);
+	struct xml_node *metadata = xml_add(b->xml, b->domain, "metadata", NULL);
+	struct xml_node *instance = xml_add(b->xml, metadata, "solovirt:instance", "xmlns:solovirt", DOMAIN_METADATA_URI, "uid", meta->uid,
+	    "namespace", meta->namespace, "name", meta->name, "epoch", domain_number(b, input->epoch), "store", input->store, "pool", input->pool, NULL);
 
-	xmlSetNs(instance, xmlNewNs(instance, (const xmlChar *)DOMAIN_METADATA_URI, (const xmlChar *)"solovirt"));
 	for (size_t i = 0; i < input->volume_count; i++) {
 		const struct domain_volume *v = &input->volumes[i];
 		if (v->claim != NULL)
-			xml_add(b->xml, instance, "claim", "name", v->claim, "path", v->path, "capacity", domain_number(b, v->capacity), "format",
+			xml_add(b->xml, instance, "solovirt:claim", "name", v->claim, "path", v->path, "capacity", domain_number(b, v->capacity), "format",
 			    g_strcmp0(v->format, "raw") == 0 ? NULL : v->format, "backing", v->backing_path, "cluster", v->ceph == NULL ? NULL : v->ceph->cluster, "pool",
 			    v->ceph == NULL ? NULL : v->ceph->pool, NULL);
 	}
 	for (size_t i = 0; i < input->interface_count; i++) {
 		const struct domain_interface *port = &input->interfaces[i];
-		xml_add(b->xml, instance, "interface", "name", port->name, "network", port->network, "mac", port->mac, "ip", port->ip, NULL);
+		xml_add(b->xml, instance, "solovirt:interface", "name", port->name, "network", port->network, "mac", port->mac, "ip", port->ip, NULL);
 	}
 	for (size_t i = 0; i < input->pin_count; i++)
-		xml_add(b->xml, instance, "cpu", "id", domain_number(b, input->pins[i].cpu), "node", domain_number(b, input->pins[i].node), NULL);
+		xml_add(b->xml, instance, "solovirt:cpu", "id", domain_number(b, input->pins[i].cpu), "node", domain_number(b, input->pins[i].node), NULL);
 	for (size_t i = 0; i < input->host_device_count; i++) {
 		const struct domain_host_device *d = &input->host_devices[i];
-		xml_add(b->xml, instance, "device", "name", d->name, "bus", d->usb != NULL ? "usb" : d->mdev != NULL ? "mdev" : "pci",
+		xml_add(b->xml, instance, "solovirt:device", "name", d->name, "bus", d->usb != NULL ? "usb" : d->mdev != NULL ? "mdev" : "pci",
 		    "address", d->usb != NULL ? d->usb : d->mdev != NULL ? d->mdev : d->address, NULL);
 	}
 }
