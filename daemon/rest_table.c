@@ -46,11 +46,11 @@ definitions(const struct kind *kind)
 
 /* Numbers as numbers where the column says so; an empty cell is null. */
 static json_t *
-cell(const struct column *column, const void *value, int64_t now)
+cell(const struct column *column, const void *value, int64_t now, GString *text)
 {
-	g_autoptr(GString) text = g_string_new(NULL);
 	char *end;
 
+	g_string_truncate(text, 0);
 	column->cell(value, now, text);
 	if (text->len == 0)
 		return json_null();
@@ -79,11 +79,12 @@ static json_t *
 cells(const struct kind *kind, const struct object *object, const json_t *tree, int64_t now)
 {
 	void *own = object->value == NULL ? decode(kind, tree) : NULL;
+	g_autoptr(GString) text = g_string_sized_new(64);
 	json_t *list = json_array();
 
 	json_array_append_new(list, json_string(object->name));
 	for (const struct column *column = kind->columns; column->name != NULL; column++)
-		json_array_append_new(list, cell(column, own == NULL ? object->value : own, now));
+		json_array_append_new(list, cell(column, own == NULL ? object->value : own, now, text));
 	if (own != NULL) {
 		schema_clear(kind->schema, own);
 		g_free(own);

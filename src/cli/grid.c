@@ -1,12 +1,13 @@
 /* Columns of text; see grid.h. */
 #include "config.h"
 
+#include <stdint.h>
 #include <string.h>
 #include <wchar.h>
 
 #include "src/cli/grid.h"
 
-#define GAP "   "
+#define GAP 3 /* spaces between columns */
 
 /* What stands in a cell. */
 struct cell {
@@ -48,7 +49,7 @@ static void cell_clear(void *cell);
 static void write_row(const struct grid *grid, const struct cell *row, GString *out);
 static char *printable(const char *text, gsize *width);
 static const char *color_of(const char *cell);
-static char *cell_text(const json_t *cell);
+static const char *cell_text(const json_t *cell, char **made);
 static void table_columns(struct grid *grid, const json_t *columns, const struct grid_view *view);
 static void table_row(struct grid *grid, const json_t *row, const struct grid_view *view);
 
@@ -162,6 +163,8 @@ cell_clear(void *cell)
 static void
 write_cell(const struct grid *grid, const struct cell *cell, guint column, GString *out)
 {
+	gsize before;
+
 	if (cell->color != NULL)
 		g_string_append(out, cell->color);
 	g_string_append(out, cell->text);
@@ -171,9 +174,9 @@ write_cell(const struct grid *grid, const struct cell *cell, guint column, GStri
 		g_string_append_c(out, '\n');
 		return;
 	}
-	for (gsize i = cell->width; i < g_array_index(grid->widths, gsize, column); i++)
-		g_string_append_c(out, ' ');
-	g_string_append(out, GAP);
+	before = out->len;
+	g_string_set_size(out, before + g_array_index(grid->widths, gsize, column) + GAP - cell->width);
+	memset(out->str + before, ' ', out->len - before);
 }
 
 static void
@@ -195,10 +198,16 @@ append_escaped(GString *out, const char *bytes, gsize count)
 static char *
 printable(const char *text, gsize *width)
 {
-	GString *out = g_string_new(NULL);
+	const char *plain = text; /* mostly all of it */
+	GString *out;
 
-	*width = 0;
-	for (const char *p = text, *next; *p != '\0'; p = next) {
+	while (*plain >= 0x20 && *plain < 0x7f)
+		plain++;
+	*width = (gsize)(plain - text);
+	if (*plain == '\0')
+		return g_strndup(text, *width);
+	out = g_string_new_len(text, plain - text);
+	for (const char *p = plain, *next; *p != '\0'; p = next) {
 		gunichar c = g_utf8_get_char_validated(p, -1);
 		bool valid = c != (gunichar)-1 && c != (gunichar)-2;
 		int columns = !valid ? -1 : c >= 0x20 && c < 0x7f ? 1 : wcwidth((wchar_t)c);
@@ -223,15 +232,15 @@ color_of(const char *cell)
 	return NULL;
 }
 
-/* NULL for null: it shows as <none>. */
-static char *
-cell_text(const json_t *cell)
+/* The text of a cell, which may have to be made (*made): NULL for null, which shows as <none>. */
+static const char *
+cell_text(const json_t *cell, char **made)
 {
 	if (cell == NULL || json_is_null(cell))
 		return NULL;
 	if (json_is_string(cell))
-		return g_strdup(json_string_value(cell));
-	return json_dumps(cell, JSON_ENCODE_ANY | JSON_COMPACT);
+		return json_string_value(cell);
+	return *made = json_dumps(cell, JSON_ENCODE_ANY | JSON_COMPACT);
 }
 
 static void
@@ -256,20 +265,22 @@ table_row(struct grid *grid, const json_t *row, const struct grid_view *view)
 {
 	const json_t *cells = json_object_get(row, "cells");
 	const json_t *metadata = json_object_get(json_object_get(row, "object"), "metadata");
-	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) texts = g_ptr_array_new(), made = g_ptr_array_new_with_free_func(g_free);
 
 	if (view->namespaces)
-		g_ptr_array_add(texts, g_strdup(json_string_value(json_object_get(metadata, "namespace"))));
+		g_ptr_array_add(texts, (char *)(uintptr_t)json_string_value(json_object_get(metadata, "namespace")));
 	for (guint i = 0; i < grid->shown->len; i++) {
-		g_autofree char *text = NULL;
+		char *own = NULL;
+		const char *text;
 
 		if (!g_array_index(grid->shown, gboolean, i))
 			continue;
-		text = cell_text(json_array_get(cells, i));
+		text = cell_text(json_array_get(cells, i), &own);
 		if (i == 0 && view->prefix != NULL && text != NULL)
-			g_ptr_array_add(texts, g_strconcat(view->prefix, text, NULL));
-		else
-			g_ptr_array_add(texts, g_steal_pointer(&text));
+			text = own = g_strconcat(view->prefix, text, NULL);
+		g_ptr_array_add(texts, (char *)(uintptr_t)text);
+		if (own != NULL)
+			g_ptr_array_add(made, own);
 	}
 	grid_row(grid, (const char *const *)texts->pdata);
 }
