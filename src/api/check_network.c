@@ -9,7 +9,7 @@
 
 #define RESERVED_MAC "02:00:00:00:00:00"
 
-enum { PORT_NAME_MOST = 15, PRIVATE_FIRST = 224, PRIVATE_LAST = 254 };
+enum { PORT_NAME_MOST = 15, PORT_RANGES_MOST = 10, PRIVATE_FIRST = 224, PRIVATE_LAST = 254 };
 
 static const struct interface *
 interface_of(const struct vmi_spec *spec, const char *name)
@@ -97,12 +97,12 @@ is_port_name(const char *text)
 	    strpbrk(text, "abcdefghijklmnopqrstuvwxyz") != NULL && text[0] != '-' && text[length - 1] != '-' && strstr(text, "--") == NULL;
 }
 
+static const char *const protocols[] = { "TCP", "UDP", NULL };
+
 /* N18, N19 */
 static void
 check_port(const struct checking *c, const struct port *p)
 {
-	static const char *const protocols[] = { "TCP", "UDP", NULL };
-
 	if (is_text(p->name) && !is_port_name(p->name))
 		complain(c, CAUSE_INVALID, "name", "\"%.40s\" is not a port name: at most 15 of a-z, 0-9 and -, with a letter", p->name);
 	if (p->port == 0)
@@ -113,7 +113,44 @@ check_port(const struct checking *c, const struct port *p)
 		complain(c, CAUSE_INVALID, "protocol", "\"%.40s\" is not one of TCP, UDP", p->protocol);
 }
 
-/* N18 to N20: ports mean something on the default network only. */
+/* N20 */
+static void
+check_port_range(const struct checking *c, const struct port_range *r)
+{
+	if (r->start < 1 || r->start > UINT16_MAX)
+		complain(c, CAUSE_INVALID, "start", "%lld is out of range: it must be from 1 to 65535", (long long)r->start);
+	else if (r->end < 1 || r->end > UINT16_MAX)
+		complain(c, CAUSE_INVALID, "end", "%lld is out of range: it must be from 1 to 65535", (long long)r->end);
+	else if (r->end < r->start)
+		complain(c, CAUSE_INVALID, "end", "%lld is before the start, %lld", (long long)r->end, (long long)r->start);
+	if (is_text(r->protocol) && !is_one_of(r->protocol, protocols))
+		complain(c, CAUSE_INVALID, "protocol", "\"%.40s\" is not one of TCP, UDP", r->protocol);
+}
+
+static void
+check_port_ranges(const struct checking *c, const struct interface *n)
+{
+	const struct port_range *ranges = n->port_ranges.items;
+
+	if (n->port_ranges.count == 0)
+		return;
+	if (n->ports.count > 0)
+		complain(c, CAUSE_INVALID, "portRanges", "excludes ports: write all of them as ranges, or one by one");
+	if (n->masquerade == NULL)
+		complain(c, CAUSE_INVALID, "portRanges", "belongs to an interface with masquerade");
+	if (n->port_ranges.count > PORT_RANGES_MOST)
+		complain(c, CAUSE_INVALID, "portRanges", "has %zu ranges: at most %d", n->port_ranges.count, PORT_RANGES_MOST);
+	CHECK_EACH (struct port_range, r, &n->port_ranges, "portRanges", check_port_range);
+	for (size_t i = 0; i < MIN(n->port_ranges.count, PORT_RANGES_MOST); i++)
+		for (size_t k = 0; k < i; k++) {
+			g_autofree char *field = g_strdup_printf("portRanges[%zu]", i);
+			if (g_strcmp0(ranges[i].protocol, ranges[k].protocol) == 0 && ranges[i].start <= ranges[k].end && ranges[k].start <= ranges[i].end)
+				complain(c, CAUSE_INVALID, field, "%lld-%lld overlaps %lld-%lld", (long long)ranges[i].start, (long long)ranges[i].end,
+				    (long long)ranges[k].start, (long long)ranges[k].end);
+		}
+}
+
+/* N18, N19: ports mean something on the default network only. */
 static void
 check_ports(const struct checking *c, const struct interface *n)
 {
@@ -121,9 +158,7 @@ check_ports(const struct checking *c, const struct interface *n)
 	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 	size_t i = 0;
 
-	if (json_array_size(n->port_ranges) > 0)
-		complain_as(c, CAUSE_NOT_SUPPORTED, "name", "portRanges",
-		    "portRanges is not supported: write the ports one by one under ports; all are reachable from this host");
+	check_port_ranges(c, n);
 	if (network == NULL || network->pod == NULL)
 		return;
 	CHECK_EACH (struct port, p, &n->ports, "ports", check_port);

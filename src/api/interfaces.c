@@ -27,6 +27,14 @@ static const struct schema_field port_rows[] = {
 	{ 0 },
 };
 static SCHEMA(port_schema, struct port, "Port", "A port on which the guest listens.", port_rows);
+
+static const struct schema_field port_range_rows[] = {
+	{ STRING("protocol", struct port_range, protocol), .dflt = "TCP", .doc = "TCP or UDP." },
+	{ INT("start", struct port_range, start), .min = INT32_MIN, .max = INT32_MAX, .doc = "First port." },
+	{ INT("end", struct port_range, end), .min = INT32_MIN, .max = INT32_MAX, .doc = "Last port." },
+	{ 0 },
+};
+static SCHEMA(port_range_schema, struct port_range, "PortRange", "Ports on which the guest listens.", port_range_rows);
 static const struct schema_field dhcp_private_option_rows[] = {
 	{ INT("option", struct dhcp_private_option, option), .doc = "Number, from 224 to 254." },
 	{ STRING("value", struct dhcp_private_option, value), .dflt = "", .doc = "Value." },
@@ -63,7 +71,7 @@ static const struct schema_field interface_rows[] = {
 	{ STRING("tag", struct interface, tag), .doc = "Word by which the guest finds the device in cloud-init's metadata." },
 	{ STRING("state", struct interface, state), .check = check_state, .doc = "Whether the link is up or down." },
 	{ LIST("ports", struct interface, ports, &port_schema), .doc = "Ports on which the guest listens; all are reachable from this host." },
-	{ ANY("portRanges", struct interface, port_ranges), .doc = "Ranges of ports: refused, write the ports one by one under ports." },
+	{ LIST("portRanges", struct interface, port_ranges, &port_range_schema), .doc = "Ranges of ports on which the guest listens, instead of ports; all are reachable from this host." },
 	{ OBJECT("dhcpOptions", struct interface, dhcp_options, struct dhcp_options, &dhcp_options_schema), .doc = "What DHCP tells the guest.", .warn = "DHCP serves address, gateway and name server only." },
 	{ INT("acpiIndex", struct interface, acpi_index), .doc = "Number by which the guest names the interface." },
 	{ 0 },

@@ -187,6 +187,10 @@ struct port {
 	char *name, *protocol;
 	int64_t port;
 };
+struct port_range {
+	char *protocol;
+	int64_t start, end;
+};
 struct dhcp_private_option {
 	int64_t option;
 	char *value;
@@ -203,10 +207,10 @@ struct interface {
 	char *name, *model, *mac_address, *pci_address, *tag, *state;
 	int64_t boot_order, acpi_index;
 	struct schema_list ports;                                     /* struct port */
+	struct schema_list port_ranges;                               /* struct port_range */
 	struct empty *bridge, *masquerade, *sriov, *passt_binding; /* exactly one of these and binding */
 	struct binding_plugin *binding;
 	struct dhcp_options *dhcp_options;
-	json_t *port_ranges; /* refused */
 };
 
 struct input {

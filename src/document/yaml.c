@@ -104,21 +104,33 @@ read_document(struct yaml *yaml)
 
 /* --- values; each returns a new reference, or NULL when reading must stop ----------------------------------------- */
 
-/* Tags that say what the value is anyway.  All others ask for types that JSON does not have. */
-static bool
-tag_is_known(const yaml_event_t *event)
+static const yaml_char_t *
+node_tag(const yaml_event_t *event)
 {
-	const yaml_char_t *tag = event->data.sequence_start.tag;
-	const char *known = YAML_SEQ_TAG;
+	if (event->type == YAML_SCALAR_EVENT)
+		return event->data.scalar.tag;
+	if (event->type == YAML_MAPPING_START_EVENT)
+		return event->data.mapping_start.tag;
+	return event->data.sequence_start.tag;
+}
 
-	if (event->type == YAML_SCALAR_EVENT) {
-		tag = event->data.scalar.tag;
-		known = YAML_STR_TAG;
-	} else if (event->type == YAML_MAPPING_START_EVENT) {
-		tag = event->data.mapping_start.tag;
-		known = YAML_MAP_TAG;
-	}
-	return tag == NULL || strcmp((const char *)tag, known) == 0;
+/*
+ * Tags that say what the value is anyway mean nothing.  Nor do those of an application (!word), but they are mostly the mark of a
+ * tool that has not been run over the file.  All others ask for types that JSON does not have.
+ */
+static void
+check_tag(struct yaml *yaml, const yaml_event_t *event, const char *what)
+{
+	const char *tag = (const char *)node_tag(event);
+	const char *known = event->type == YAML_SCALAR_EVENT ? YAML_STR_TAG
+	    : event->type == YAML_MAPPING_START_EVENT ? YAML_MAP_TAG : YAML_SEQ_TAG;
+
+	if (tag == NULL || strcmp(tag, known) == 0)
+		return;
+	if (*tag == '!')
+		reader_warning(yaml->reader, PLACE(event), "the tag %.40s is ignored; is the file a template for some tool?", tag);
+	else
+		reader_error(yaml->reader, CAUSE_INVALID, PLACE(event), "the tag %.40s is not understood; write the %s alone", tag, what);
 }
 
 static const yaml_char_t *
@@ -176,9 +188,7 @@ read_node(struct yaml *yaml, const yaml_event_t *event)
 	if (!open_anchor(yaml, event) || !reader_count(yaml->reader, 1, 0, PLACE(event)))
 		return NULL;
 	serial = yaml->serial;
-	if (!tag_is_known(event))
-		reader_error(yaml->reader, CAUSE_INVALID, PLACE(event),
-		    "tags (!...) are not understood; write the value alone");
+	check_tag(yaml, event, "value");
 	if (event->type == YAML_SCALAR_EVENT)
 		value = read_scalar(yaml, event);
 	else if (yaml->depth >= DOCUMENT_DEPTH)
@@ -322,9 +332,7 @@ key_name(struct yaml *yaml, const yaml_event_t *event)
 		return reader_error(yaml->reader, CAUSE_INVALID, PLACE(event), "a key cannot hold a NUL byte");
 	if (strlen(name) > DOCUMENT_KEY)
 		return reader_error(yaml->reader, CAUSE_INVALID, PLACE(event), "a key may have %d bytes", DOCUMENT_KEY);
-	if (!tag_is_known(event))
-		reader_error(yaml->reader, CAUSE_INVALID, PLACE(event),
-		    "tags (!...) are not understood; write the key alone");
+	check_tag(yaml, event, "key");
 	warn_of_slip(yaml, event, text, scalar.hint, name);
 	return g_steal_pointer(&name);
 }
