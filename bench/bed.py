@@ -28,6 +28,7 @@ hosts:
   - {{name: {host}, uri: "qemu:///system", emulation: always}}
 overcommit: {{cpu: 100, memory: 100}}
 pool: {{name: solovirt, path: {s}/pool}}
+images: {{probe: false}}
 network: {{name: solovirt, cidr: 10.77.0.0/16, bridge: solovirt0}}
 """
 

@@ -192,6 +192,8 @@ on_event(void *owner, const char *event, json_t *args)
 	struct cluster *c = owner;
 	const char *reason = path_string(args, "reason");
 
+	if (strcmp(event, "progress") == 0)
+		claim_copy_progress(c->daemon, c->id, args);
 	if (strcmp(event, "cluster") != 0)
 		return;
 	g_free(c->warning);

@@ -23,6 +23,7 @@ struct daemon {
 	struct folders *folders; /* that guests share; NULL as probes */
 	struct probes *probes;   /* of guests; NULL while there are no controllers */
 	struct imports *imports; /* under way */
+	struct source_probes *source_probes; /* sources that are asked what they have; NULL as imports */
 	struct uploads *uploads; /* that may be */
 	struct images *images;   /* of containers, that could not be unpacked */
 	struct http_server *http;

@@ -411,6 +411,8 @@ on_event(void *owner, const char *event, json_t *args)
 	struct host *host = owner;
 	const char *name = path_string(args, "name"), *what = path_string(args, "event");
 
+	if (host->state == HOST_READY && strcmp(event, "progress") == 0)
+		claim_copy_progress(host->daemon, host->name, args);
 	if (host->state != HOST_READY || name == NULL)
 		return;
 	if (strcmp(event, "agent") == 0) {

@@ -21,6 +21,7 @@ libsolovirt_a_SOURCES += \
 	daemon/http_request.c \
 	daemon/http_stream.c \
 	daemon/http_upload.c daemon/chunked.c daemon/chunked.h \
+	daemon/multipart.c daemon/multipart.h \
 	daemon/redact.c daemon/redact.h \
 	daemon/rest.c daemon/rest.h daemon/rest_internal.h \
 	daemon/rest_body.c \
@@ -82,6 +83,8 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/data_source.c \
 	daemon/controllers/datavolume.c \
 	daemon/controllers/grants.c daemon/controllers/grants.h \
+	daemon/controllers/source.c daemon/controllers/source.h \
+	daemon/controllers/source_probe.c daemon/controllers/source_probe.h \
 	daemon/controllers/storage_profile.c daemon/controllers/storage_profile.h \
 	daemon/controllers/volume_snapshot.c \
 	daemon/controllers/migration.c \
@@ -91,6 +94,7 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/probe.c daemon/controllers/probe.h \
 	daemon/controllers/probe_plan.c daemon/controllers/probe_plan.h \
 	daemon/controllers/probe_try.c \
+	daemon/controllers/progress.c \
 	daemon/controllers/promises.c daemon/controllers/promises.h \
 	daemon/controllers/replicas.c daemon/controllers/replicas.h \
 	daemon/controllers/replicaset.c \

@@ -15,6 +15,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/source_probe.h"
 #include "daemon/daemon.h"
 #include "daemon/cluster.h"
 #include "daemon/host.h"
@@ -245,6 +246,7 @@ daemon_stop(struct daemon *daemon)
 		spool_free(daemon->spool);
 	daemon->spool = NULL;
 	/* Each answers what is under way to those that come after it. */
+	source_probes_stop(daemon);
 	imports_stop(daemon);
 	images_stop(daemon);
 	hosts_stop(daemon);

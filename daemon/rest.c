@@ -36,6 +36,8 @@ static const struct route fixed_routes[] = {
 	{ "HEAD", "v1beta1/upload-async", ACCESS_NONE, false, rest_upload_probe },
 	{ "POST", "v1beta1/upload-async", ACCESS_NONE, false, rest_upload },
 	{ "POST", "v1beta1/upload", ACCESS_NONE, false, rest_upload },
+	{ "POST", "v1beta1/upload-form", ACCESS_NONE, false, rest_upload },
+	{ "POST", "v1beta1/upload-form-async", ACCESS_NONE, false, rest_upload },
 	{ "HEAD", "v1alpha1/upload-async", ACCESS_NONE, false, rest_upload_probe },
 	{ "POST", "v1alpha1/upload-async", ACCESS_NONE, false, rest_upload },
 	{ "POST", "v1alpha1/upload", ACCESS_NONE, false, rest_upload },

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/multipart.h"
 #include "daemon/rest_internal.h"
 #include "daemon/upload.h"
 #include "src/base/clock.h"
@@ -22,8 +23,17 @@ struct receiving {
 	struct daemon *daemon;
 	struct http_upload *http; /* NULL: the client was answered, or has left */
 	struct upload *upload;    /* NULL: it is over */
+	struct multipart *form;   /* that the image is in, or NULL */
+	struct error why;         /* code 0, or what is wrong with the form */
 	bool async, whole;
 };
+
+static void
+receiving_free(struct receiving *r)
+{
+	multipart_free(r->form);
+	g_free(r);
+}
 
 /* --- the token -------------------------------------------------------------------------------------------------------- */
 
@@ -110,7 +120,7 @@ on_durable(void *arg, const struct error *error)
 		refuse(r, error);
 	else
 		answer(r, 200, NULL);
-	g_free(r);
+	receiving_free(r);
 }
 
 /* --- what the upload tells -------------------------------------------------------------------------------------------- */
@@ -136,15 +146,16 @@ on_done(void *arg, const struct error *error)
 	}
 	if (error != NULL)
 		refuse(r, error);
-	g_free(r);
+	receiving_free(r);
 }
 
 static const struct upload_class upload_class = { on_full, on_done };
 
 /* --- what the connection tells ---------------------------------------------------------------------------------------- */
 
+/* Bytes of the image, and its end. */
 static void
-on_data(void *arg, const unsigned char *bytes, size_t length)
+on_image(void *arg, const unsigned char *bytes, size_t length)
 {
 	struct receiving *r = arg;
 
@@ -153,15 +164,45 @@ on_data(void *arg, const unsigned char *bytes, size_t length)
 }
 
 static void
-on_end(void *arg)
+on_image_end(void *arg)
 {
 	struct receiving *r = arg;
 
 	r->whole = true;
 	if (r->upload != NULL)
 		upload_end(r->upload);
-	if (r->async)
+}
+
+static const struct multipart_class form_class = { on_image, on_image_end };
+
+/* A form that is damaged is refused at its end: not from inside of what hands over its bytes. */
+static void
+on_data(void *arg, const unsigned char *bytes, size_t length)
+{
+	struct receiving *r = arg;
+
+	if (r->form == NULL)
+		on_image(arg, bytes, length);
+	else if (r->why.code == 0 && !r->whole)
+		multipart_feed(r->form, bytes, length, &r->why);
+}
+
+static void
+on_end(void *arg)
+{
+	struct receiving *r = arg;
+
+	if (r->form == NULL)
+		on_image_end(r);
+	else if (r->why.code == 0)
+		multipart_finish(r->form, &r->why);
+	if (r->why.code != 0) {
+		answer(r, 400, r->why.text);
+		if (r->upload != NULL && !r->whole)
+			upload_break(r->upload); /* and r is gone, perhaps */
+	} else if (r->async) {
 		answer(r, 200, NULL);
+	}
 }
 
 static void
@@ -189,6 +230,16 @@ token_of(const struct http_request *request)
 	return header + 7;
 }
 
+/* Of "upload-form" the body is a form, with the image as its field "file". */
+static int
+take_form(struct receiving *r, const struct rest_call *call, struct error *err)
+{
+	if (strstr(call->route->pattern, "upload-form") == NULL)
+		return 0;
+	r->form = multipart_new(http_header(call->request, "Content-Type"), "file", &form_class, r, err);
+	return r->form == NULL ? -1 : 0;
+}
+
 void
 rest_upload(struct rest_call *call)
 {
@@ -204,9 +255,16 @@ rest_upload(struct rest_call *call)
 	r = g_new0(struct receiving, 1);
 	r->daemon = call->rest->daemon;
 	r->async = g_str_has_suffix(call->route->pattern, "-async");
+	if (take_form(r, call, &err) != 0) {
+		g_free(r);
+		rest_refuse(call, 400, "%s", err.text);
+		return;
+	}
+	if (r->form != NULL)
+		total = 0; /* that of the form is not that of the image */
 	r->http = http_upload_start(call->request, &http_class, r);
 	if (r->http == NULL) {
-		g_free(r);
+		receiving_free(r);
 		rest_refuse(call, 503, "too many connections are streams: try again later");
 		return;
 	}
@@ -215,5 +273,5 @@ rest_upload(struct rest_call *call)
 	if (r->upload != NULL)
 		return;
 	refuse(r, &err);
-	g_free(r);
+	receiving_free(r);
 }

@@ -189,6 +189,8 @@ judge_first(struct fetch_link *link, long status)
 
 	if (fetch->request->from > 0 && (!ranged || g_strcmp0(fetch->request->validator, validator) != 0))
 		return refuse(link, ESTALE, "the image was replaced since the import was interrupted: it has to begin anew");
+	if (fetch->request->validator != NULL && strcmp(fetch->request->validator, validator) != 0)
+		return refuse(link, ESTALE, "the image was replaced since the server was asked what it has");
 	if (status == 206 && !ranged) {
 		/* Pieces of this cannot be put together: all of it, please. */
 		fetch->plain = true;

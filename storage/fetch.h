@@ -23,7 +23,7 @@ struct fetch_request {
 	bool in_one;                /* no ranges but to resume: one answer for all of it, as credentials may not last */
 	bool verified;              /* the caller checks the whole: a server that does not say which file it sends may be resumed */
 	int64_t from;               /* where the stream begins: what lies before is there from an earlier time, when the file had ... */
-	const char *validator;      /* ... this; NULL when from is 0 */
+	const char *validator;      /* ... this; else, when not NULL, what the file must have */
 	long connect_seconds;       /* patience with a connection that does not come about */
 	long stall_seconds;         /* ... and with one on which nothing comes */
 	unsigned attempts;          /* how often in a row a broken connection may bring next to nothing */
@@ -48,7 +48,7 @@ void fetch_free(struct fetch *fetch);
 /*
  * Downloads, once for a fetch.  A connection that breaks is resumed where it broke, a few times; parts of different files are
  * never put together: each answer must show the validator of the first.  0: complete; 1: sink has enough; -1 EINVAL for a URL
- * that will never do, ESTALE when the file has changed since request->from was reached; EIO, ETIMEDOUT, ECONNREFUSED,
+ * that will never do, ESTALE when the file is not that of request->validator; EIO, ETIMEDOUT, ECONNREFUSED,
  * EHOSTUNREACH: try later.  Texts hold neither credentials nor the query of the URL.
  */
 int fetch_stream(struct fetch *fetch, fetch_sink *sink, void *arg, struct error *err);

@@ -4,7 +4,7 @@
  *   URL --> checksum --> unpack --+--> raw: straight to the target
  *   layers of an image --> a file-+
  *   (of files or a registry)      |
- *   a pipe, of an upload ---------+
+ *   a pipe, of an upload ---------+   (unpacked, a tar archive: the file disk.img in it)
  *                                 +--> another format --+--(plain, and the server answers ranges)--> ranges --+--> map --> target
  *                                                       +--> scratch file --(all there)----------------------+
  *
@@ -21,6 +21,7 @@
 
 #include "src/base/clock.h"
 #include "src/base/quantity.h"
+#include "storage/archive.h"
 #include "storage/blob.h"
 #include "storage/convert.h"
 #include "storage/image_map.h"
@@ -45,6 +46,7 @@ struct import {
 	GByteArray *packed;       /* head of the download, until unpack is there */
 	GByteArray *plain;        /* head of the image, until its format is known */
 	struct unpack *unpack;
+	struct archive *archive;  /* that the image is in, or NULL */
 	bool format_known;
 	bool by_ranges;           /* the stream is not wanted: the image is read where its tables say */
 	bool never_by_ranges;     /* ... it cannot be */
@@ -109,7 +111,7 @@ note_durable(struct import *import, struct error *err)
 	int64_t now = clock_monotonic_ms();
 
 	if (import->result.format != IMAGE_RAW || import->result.compression != IMAGE_PLAIN || !import->ranges ||
-	    import->validator == NULL || now - import->durable_ms < DURABLE_MS ||
+	    import->validator == NULL || import->archive != NULL || now - import->durable_ms < DURABLE_MS ||
 	    import->out.offset - import->durable < DURABLE_LEAST)
 		return 0;
 	if (target_flush(import->out.target, err) < 0)
@@ -203,7 +205,12 @@ begin_unpack(struct import *import, struct error *err)
 	GByteArray *head = import->packed;
 
 	import->result.compression = image_compression(head->data, head->len);
-	import->unpack = unpack_new(import->result.compression, on_plain, import);
+	if (import->job->archive)
+		import->archive = archive_new(import->job->capacity, import_scratch_limit(import->job->capacity), on_plain, import);
+	if (import->archive != NULL)
+		import->unpack = unpack_new(import->result.compression, archive_feed, import->archive);
+	else
+		import->unpack = unpack_new(import->result.compression, on_plain, import);
 	return unpack_feed(import->unpack, head->data, head->len, err);
 }
 
@@ -255,7 +262,9 @@ end_download(struct import *import, struct error *err)
 			err->code = EIO;
 		return -1;
 	}
-	return import->format_known ? 0 : begin_image(import, err);
+	if (import->archive != NULL && archive_end(import->archive, err) < 0)
+		return -1;
+	return import->format_known ? 0 : begin_file(import, err);
 }
 
 /* --- an image by its tables ----------------------------------------------------------------------------------------- */
@@ -329,6 +338,8 @@ forget_download(struct import *import)
 	import->fetch = NULL;
 	unpack_free(import->unpack);
 	import->unpack = NULL;
+	archive_free(import->archive);
+	import->archive = NULL;
 	g_byte_array_set_size(import->packed, 0);
 	g_byte_array_set_size(import->plain, 0);
 	import->format_known = import->by_ranges = false;
@@ -482,6 +493,13 @@ run(struct import *import, struct error *err)
 	return sparse_finish(&import->out, import->out.offset, err);
 }
 
+static gpointer
+copy_name(gconstpointer name, gpointer unused)
+{
+	(void)unused;
+	return g_strdup(name);
+}
+
 int
 import_run(const struct import_job *job, int target, int scratch, import_tell *tell_progress, void *arg,
     struct import_result *result, struct error *err)
@@ -504,8 +522,11 @@ import_run(const struct import_job *job, int target, int scratch, import_tell *t
 	}
 	if (rc == 0)
 		rc = run(&import, err);
+	if (rc == 0 && import.archive != NULL)
+		import.result.others = g_ptr_array_copy((GPtrArray *)(uintptr_t)archive_others(import.archive, &import.result.other_count), copy_name, NULL);
 	fetch_free(import.fetch);
 	unpack_free(import.unpack);
+	archive_free(import.archive);
 	g_free(import.validator);
 	if (import.digest != NULL)
 		g_checksum_free(import.digest);

@@ -30,7 +30,8 @@ struct import_job {
 	struct registry_reference image; /* in a registry */
 	const char *architecture;     /* ... for which machine; NULL: for this one */
 	const char *file;             /* in it; NULL: the only one in /disk */
-	bool verbatim;                /* no disk: its bytes as they are */
+	bool verbatim;                /* its bytes as they are: no disk, or that of an archive */
+	bool archive;                 /* a tar archive that the disk is in */
 };
 
 /* Decodes and checks; args is borrowed.  EINVAL says what is wrong, without secrets. */
@@ -48,6 +49,8 @@ struct import_result {
 	int64_t virtual_size, bytes; /* of the disk; as downloaded */
 	enum image_format format;
 	enum image_compression compression;
+	GPtrArray *others;           /* of an archive: some names of files that are not the disk, or NULL; the caller's */
+	int64_t other_count;         /* ... how many there are */
 };
 
 /* How far it is. */

@@ -195,6 +195,8 @@ take_source(struct import_job *job, const struct parts *parts, struct error *err
 	job->source = upload ? IMPORT_FROM_STREAM : parts->layers != NULL ? IMPORT_FROM_LAYERS : IMPORT_FROM_URL;
 	if (upload)
 		return job->total >= 0 ? 0 : error_set(err, EINVAL, "the total of an upload is %lld bytes", (long long)job->total);
+	if (job->archive && (parts->layers != NULL || strcmp(parts->kind, "registry") == 0))
+		return error_set(err, EINVAL, "a container image holds the image of a disk, no archive");
 	if (parts->layers != NULL)
 		return take_layers(job, parts->layers, err);
 	if (take_kind(job, parts->kind, err) < 0 || take_headers(job, parts->headers, err) < 0 ||
@@ -210,17 +212,18 @@ take(struct import_job *job, struct error *err)
 	json_int_t capacity = 0, total = 0, connect = CONNECT_SECONDS, stall = STALL_SECONDS, times = ATTEMPTS;
 	struct parts parts = {.kind = "http"};
 	json_error_t problem;
-	int verbatim = 0, insecure = 0;
+	int verbatim = 0, archive = 0, insecure = 0;
 
-	if (json_unpack_ex(job->args, &problem, 0, "{s?s, s?s, s?o, s?s, s?s, s?b, s?s, s?o, s?s, s?s, s?s, s?b, s?o, s?I, s?I, s?s, s?I, s?I, s?I}",
+	if (json_unpack_ex(job->args, &problem, 0, "{s?s, s?s, s?o, s?s, s?s, s?b, s?b, s?s, s?s, s?o, s?s, s?s, s?s, s?b, s?o, s?I, s?I, s?s, s?I, s?I, s?I}",
 	        "url", &job->request.url, "source", &parts.kind, "layers", &parts.layers, "file", &job->file, "architecture", &job->architecture,
-	        "verbatim", &verbatim, "checksum", &job->checksum, "headers", &parts.headers, "user", &job->request.user, "password",
+	        "verbatim", &verbatim, "archive", &archive, "checksum", &job->checksum, "validator", &job->request.validator, "headers", &parts.headers, "user", &job->request.user, "password",
 	        &job->request.password, "caPem", &job->request.ca_pem, "insecureSkipVerify", &insecure, "resume", &parts.resume, "capacity",
 	        &capacity, "total", &total, "scratch", &job->scratch, "connectSeconds", &connect, "stallSeconds", &stall, "attempts", &times) < 0)
 		return error_set(err, EINVAL, "the request of an import is malformed: %s", problem.text);
 	job->capacity = capacity;
 	job->total = total;
-	job->verbatim = verbatim;
+	job->verbatim = verbatim || archive;
+	job->archive = archive;
 	job->request.insecure = insecure;
 	job->request.connect_seconds = (long)connect;
 	job->request.stall_seconds = (long)stall;

@@ -101,9 +101,18 @@ answer(const json_t *id, json_t *result, const struct error *error)
 static json_t *
 result_tree(const struct import_result *result)
 {
-	return json_pack("{s:I, s:I, s:s, s:s}", "virtualSize", (json_int_t)result->virtual_size, "bytes",
+	json_t *tree = json_pack("{s:I, s:I, s:s, s:s}", "virtualSize", (json_int_t)result->virtual_size, "bytes",
 	    (json_int_t)result->bytes, "format", image_format_words[result->format], "compression",
-	    image_compression_words[result->compression]);
+	    image_compression_words[result->compression]), *others;
+
+	if (result->others == NULL || result->other_count == 0)
+		return tree;
+	others = json_array();
+	for (guint i = 0; i < result->others->len; i++)
+		json_array_append_new(others, json_string(result->others->pdata[i]));
+	json_object_set_new(tree, "others", others);
+	json_object_set_new(tree, "otherCount", json_integer(result->other_count));
+	return tree;
 }
 
 /* --- the import --------------------------------------------------------------------------------------------------- */
@@ -164,6 +173,8 @@ serve_import(json_t *args, int target, int stream, json_t **answer, struct error
 	if (serve(args, target, stream, &result, err) < 0)
 		return -1;
 	*answer = result_tree(&result);
+	if (result.others != NULL)
+		g_ptr_array_unref(result.others);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
  *          "upload".  Its end is the end of the image: whoever feeds it and cannot go on kills the worker before he closes it.
  *          -> {}: the worker has it
  *  import  {"url","source"?:"http"|"s3"|"gcs"|"registry","architecture"?,"checksum"?,"headers":[],"user"?,"password"?,"caPem"?,
- *           "insecureSkipVerify"?:false,
+ *           "insecureSkipVerify"?:false,"archive"?:false,"validator"?,
  *           "resume"?:{"offset","validator"},"capacity":BYTES,"scratch":DIR,"connectSeconds"?:30,"stallSeconds"?:60,"attempts"?:5}
  *          + descriptor of the target, that reads as zeros: a regular file or block device, opened read-write, or a stream socket
  *          on which another process serves the volume (storage/nbd.h)
@@ -18,12 +18,15 @@
  *          one file in /disk, as KubeVirt's, of architecture ("amd64"; not given: this machine's), user and password for the registry
  *          or its token server; all that is read has its digest, so there is no checksum; by HTTPS, where that does not come about by
  *          HTTP, with insecureSkipVerify or on this machine's loopback only
+ *          archive: it is a tar archive (also gz, xz, zst), whose file disk.img is the disk, raw; of an upload, too.  validator: as a probe told
+ *          it; another file is refused (ESTALE)
  *          resume: what the last progress event with "durable" said, of an import of the same url into the same target that was
  *          cut off; with it the target holds what that one wrote
  *          or, instead of url and what goes with it, "layers":[{"path","sha256"}],"file"?,"verbatim"?:false of a container image: files
  *          that the worker opens before it gives up its rights, the lowest first; file: the only one in /disk when not given;
  *          verbatim: it is no disk, but a kernel or the like
- *          -> {"virtualSize","bytes","format":"raw"|"qcow2"|"vmdk"|"vdi"|"vhd"|"vhdx","compression":""|"gz"|"xz"|"zst"}
+ *          -> {"virtualSize","bytes","format":"raw"|"qcow2"|"vmdk"|"vdi"|"vhd"|"vhdx","compression":""|"gz"|"xz"|"zst",
+ *              "others"?:[NAME],"otherCount"?:N}   of an archive: how many files in it are not the disk, and the names of some
  *          or, instead of url and what goes with it, "source":"upload","total"?:BYTES: the bytes come from the pipe of "stream"; total
  *          are expected
  *  probe   {"url","source"?,"headers":[],"user"?,"password"?,"caPem"?,"insecureSkipVerify"?:false,"connectSeconds"?,"stallSeconds"?,
@@ -31,7 +34,7 @@
  *          what the source has now, without reading the image; the members are those of import
  *          -> {"digest"?:"sha256:...", of what a registry's name means, "validator"?: a strong ETag or Last-Modified, "length"?:BYTES}
  *  Errors: code EINVAL: the image will never do (hostile, too large, wrong checksum, not an image): do not retry;
- *          ESTALE: it was replaced since "resume": begin anew, with a fresh target and without resume;
+ *          ESTALE: it was replaced since "resume" or "validator" was told: begin anew, with a fresh target and without resume;
  *          ENOENT, EACCES: a registry has no such image, or does not show it with these credentials;
  *          ENOSPC: the storage is full; EIO, ETIMEDOUT, ECONNREFUSED ...: try again later.  Text says what and why, without secrets.
  *  events: progress {"phase":"download"|"upload"|"convert"|"verify","done":BYTES,"total":BYTES or 0,"rate":BYTES a second,

@@ -96,8 +96,9 @@ is_candidate(const struct search *s, const char *name)
 }
 
 static int
-on_entry(void *arg, const char *name, bool regular, int64_t size, struct error *err)
+on_entry(void *arg, const char *full, enum tar_kind kind, int64_t size, struct error *err)
 {
+	const char *name = tar_relative(full);
 	struct search *s = arg;
 
 	(void)size;
@@ -107,7 +108,7 @@ on_entry(void *arg, const char *name, bool regular, int64_t size, struct error *
 		return s->found_here ? error_set(err, EINVAL, "the image has the file /%s twice", name) : 0;
 	if (s->found != NULL)
 		return error_set(err, EINVAL, "the image has both /%s and /%s: name one of them by path", s->found, name);
-	if (!regular)
+	if (kind != TAR_FILE)
 		return error_set(err, EINVAL, "/%s in the image is not a plain file", name);
 	s->found = g_strdup(name);
 	s->found_here = true;
@@ -222,7 +223,7 @@ read_layer(struct search *s, const struct layer *layer, struct error *err)
 
 	s->unpacked = 0;
 	s->found_here = false;
-	s->tar = tar_new(on_entry, on_data, s);
+	s->tar = tar_new("the layer", on_entry, on_data, s);
 	int rc = feed_layer(s, layer, digest, err);
 	if (rc == 0 && g_ascii_strcasecmp(g_checksum_get_string(digest), layer->sha256) != 0)
 		rc = error_set(err, EINVAL, "the layer %s is damaged: its bytes have sha256:%s", layer->path,

@@ -1,4 +1,5 @@
 libsolovirt_a_SOURCES += \
+	storage/archive.c storage/archive.h \
 	storage/blob.c storage/blob.h \
 	storage/bytes.h \
 	storage/confine.c storage/confine.h \

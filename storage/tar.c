@@ -24,6 +24,7 @@ enum { NAME_LENGTH = 100, NUMBER_LENGTH = 12, CHECKSUM_LENGTH = 8, PREFIX_LENGTH
 enum state { IN_HEADER, IN_DATA, IN_EXTENSION, IN_PADDING, AT_END };
 
 struct tar {
+	const char *what;
 	tar_entry *entry;
 	unpack_sink *data;
 	void *arg;
@@ -40,10 +41,11 @@ struct tar {
 };
 
 struct tar *
-tar_new(tar_entry *entry, unpack_sink *data, void *arg)
+tar_new(const char *what, tar_entry *entry, unpack_sink *data, void *arg)
 {
 	struct tar *tar = g_new0(struct tar, 1);
 
+	tar->what = what;
 	tar->entry = entry;
 	tar->data = data;
 	tar->arg = arg;
@@ -63,9 +65,9 @@ tar_free(struct tar *tar)
 }
 
 static int
-damaged(struct error *err)
+damaged(const struct tar *tar, struct error *err)
 {
-	return error_set(err, EINVAL, "the layer is no tar archive, or a damaged one");
+	return error_set(err, EINVAL, "%s is no tar archive, or a damaged one", tar->what);
 }
 
 /* --- headers ---------------------------------------------------------------------------------------------------------- */
@@ -114,19 +116,34 @@ header_name(const uint8_t *header)
 	return g_strconcat(prefix, "/", name, NULL);
 }
 
-static const char *
-relative(const char *name)
+const char *
+tar_relative(const char *name)
 {
 	while (*name == '/' || g_str_has_prefix(name, "./"))
 		name += *name == '/' ? 1 : 2;
 	return name;
 }
 
+static enum tar_kind
+kind_of(char type, bool sparse)
+{
+	static const struct {
+		char type;
+		enum tar_kind kind;
+	} kinds[] = { { '0', TAR_FILE }, { '\0', TAR_FILE }, { '7', TAR_FILE }, { '1', TAR_LINK }, { '2', TAR_LINK }, { '3', TAR_DEVICE },
+		{ '4', TAR_DEVICE }, { '5', TAR_DIRECTORY }, { '6', TAR_DEVICE }, { 'S', TAR_SPARSE } };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (kinds[i].type == type)
+			return kinds[i].kind == TAR_FILE && sparse ? TAR_SPARSE : kinds[i].kind;
+	return TAR_OTHER;
+}
+
 static int
 begin_extension(struct tar *tar, char type, int64_t size, struct error *err)
 {
 	if (size > EXTENSION_MOST)
-		return error_set(err, EINVAL, "the layer has a name or an extended header of more than %d bytes", EXTENSION_MOST);
+		return error_set(err, EINVAL, "%s has a name or an extended header of more than %d bytes", tar->what, EXTENSION_MOST);
 	g_byte_array_set_size(tar->extension, 0);
 	tar->type = type;
 	tar->state = IN_EXTENSION;
@@ -138,14 +155,13 @@ static int
 begin_entry(struct tar *tar, char type, int64_t size, struct error *err)
 {
 	g_autofree char *name = tar->next_name != NULL ? g_steal_pointer(&tar->next_name) : header_name(tar->header);
-	bool regular = (type == '0' || type == '\0' || type == '7') && !tar->next_sparse;
 	/* Links and directories have no data, whatever their size says. */
 	bool empty = strchr("123456", type) != NULL && type != '\0';
 	int rc;
 
 	tar->left = empty ? 0 : size;
 	tar->padding = (BLOCK - tar->left % BLOCK) % BLOCK;
-	rc = tar->entry(tar->arg, relative(name), regular, size, err);
+	rc = tar->entry(tar->arg, name, kind_of(type, tar->next_sparse), size, err);
 	tar->wanted = rc > 0;
 	tar->state = IN_DATA;
 	tar->next_size = -1;
@@ -165,7 +181,7 @@ take_header(struct tar *tar, struct error *err)
 		return 0;
 	}
 	if (!checksum_fits(tar->header) || size < 0)
-		return damaged(err);
+		return damaged(tar, err);
 	tar->padding = (BLOCK - size % BLOCK) % BLOCK;
 	if (type == 'x' || type == 'L' || type == 'K' || type == 'g')
 		return begin_extension(tar, type, size, err);
@@ -186,7 +202,7 @@ take_record(struct tar *tar, const char *key, const char *value, struct error *e
 	if (strcmp(key, "size") == 0) {
 		guint64 size;
 		if (!g_ascii_string_to_unsigned(value, 10, 0, INT64_MAX / 2, &size, NULL))
-			return damaged(err);
+			return damaged(tar, err);
 		tar->next_size = (int64_t)size;
 	}
 	return 0;
@@ -205,7 +221,7 @@ take_records(struct tar *tar, struct error *err)
 		char *equals = stop == NULL || *key != ' ' || key >= stop ? NULL : memchr(key, '=', (size_t)(stop - key));
 
 		if (equals == NULL || *stop != '\n')
-			return damaged(err);
+			return damaged(tar, err);
 		*equals = *stop = '\0';
 		if (take_record(tar, key + 1, equals + 1, err) < 0)
 			return -1;
@@ -284,5 +300,5 @@ tar_feed(struct tar *tar, const uint8_t *data, size_t length, struct error *err)
 int
 tar_end(struct tar *tar, struct error *err)
 {
-	return tar->state == AT_END || (tar->state == IN_HEADER && tar->have == 0) ? 0 : damaged(err);
+	return tar->state == AT_END || (tar->state == IN_HEADER && tar->have == 0) ? 0 : damaged(tar, err);
 }

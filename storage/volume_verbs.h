@@ -37,7 +37,7 @@
  *            nothing; depth: how many volumes lie under it; inUse: who has it open, "10.0.0.5:0/123", or a
  *            domain's name; libvirts on other machines cannot tell
  *  SNAPSHOT  {"snapshot","capacity","created"}   created: seconds since 1970
- *  events:   progress {"volume","done","total"}   at most 4 a second
+ *  events:   progress {"volume","done","total","rate"}   bytes, rate: a second; at most 4 a second
  *
  *  Errors: ENOSPC pool or cluster full; EACCES the key is wrong or lacks rights; ETIMEDOUT, EHOSTDOWN: the storage does not answer now, try again;
  *  EINVAL, EOPNOTSUPP: never.  Texts say what to do.

@@ -7,6 +7,7 @@
 
 #include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/datavolume.h"
 #include "src/api/datavolume.h"
 #include "src/api/snapshot.h"
 #include "src/base/error.h"
@@ -39,6 +40,8 @@ source_claim(struct daemon *daemon, const struct object *object, const char *nam
 
 	controllers_await(daemon, object, KIND_CLAIM, namespace, name);
 	controllers_await(daemon, object, KIND_DATA_VOLUME, namespace, name);
+	if (strcmp(namespace, IMAGE_NAMESPACE) == 0 && !image_may_be_cloned(daemon, name, object->namespace))
+		return error_set(err, EINVAL, "the image %s was fetched with credentials of another namespace: name its source in a DataVolume of your own", name);
 	if (!claim_is_usable(daemon, namespace, name, &node, &path, &gone, why, sizeof(why)))
 		return error_set(err, EAGAIN, "the source is not there yet: %s", why);
 	source->claim = store_get(daemon->store, KIND_CLAIM, namespace, name);

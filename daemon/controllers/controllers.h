@@ -5,6 +5,8 @@
 #ifndef SOLOVIRT_DAEMON_CONTROLLERS_H
 #define SOLOVIRT_DAEMON_CONTROLLERS_H
 
+#include <jansson.h>
+
 #include "daemon/daemon.h"
 #include "daemon/store.h"
 
@@ -88,6 +90,9 @@ int data_import_cron_reconcile(struct daemon *daemon, const struct object *objec
 int persistent_volume_keep(struct daemon *daemon, const struct object *claim, struct error *err);
 /* A VolumeSnapshot that was taken of the claim's volume, or NULL; the claim is looked at again when it changes. */
 const struct object *volume_snapshot_of_claim(struct daemon *daemon, const struct object *claim);
+
+/* A host's or a cluster's (keeper) worker copies a volume: "progress" of volume_verbs.h. */
+void claim_copy_progress(struct daemon *daemon, const char *keeper, const json_t *event);
 
 /* The guest agent of an instance came or went. */
 void vmi_agent_changed(struct daemon *daemon, struct host *host, const struct object *object);

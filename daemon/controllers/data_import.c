@@ -1,4 +1,4 @@
-/* What a DataImportCron's source holds now; see data_import.h.  Nobody is asked over the network yet. */
+/* What a DataImportCron's source holds now; see data_import.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/data_import.h"
+#include "daemon/controllers/source_probe.h"
 #include "src/api/data_import_cron.h"
 #include "src/base/error.h"
 
@@ -20,7 +21,21 @@ claim_digest(struct daemon *daemon, const struct object *cron, const struct sour
 	if (claim == NULL)
 		return error_set(err, ENOENT, "PersistentVolumeClaim %s/%s does not exist", ns, pvc->name);
 	*digest = g_strconcat("uid:", claim->uid, NULL);
-	return 0;
+	return 1;
+}
+
+/* What a server says of it, taken once: the next look asks again. */
+static int
+probed_digest(struct daemon *daemon, const struct object *cron, const struct data_volume_source *source, char **digest, struct error *err)
+{
+	const char *found, *unused;
+	int r = source_probe(daemon, cron, source, &found, &unused, err);
+
+	if (r > 0)
+		*digest = g_strdup(found);
+	if (r != 0)
+		source_probe_forget(daemon, cron);
+	return r;
 }
 
 int
@@ -33,7 +48,8 @@ data_import_digest(struct daemon *daemon, const struct object *cron, char **dige
 	if (s != NULL && s->pvc != NULL)
 		return claim_digest(daemon, cron, s->pvc, digest, err);
 	if (at == NULL && sum == NULL)
-		return error_set(err, ENODATA, "sources are not asked for their digest yet: name an image by NAME@sha256:..., or write a checksum");
+		return s == NULL || source_url(s) == NULL ? error_set(err, EINVAL, "the source cannot be followed: registry, http and pvc can")
+		                                          : probed_digest(daemon, cron, s, digest, err);
 	*digest = g_strdup(at == NULL ? sum : at + 1);
-	return 0;
+	return 1;
 }

@@ -33,7 +33,7 @@ conclude(struct daemon *daemon, struct data_import_cron_status *status, bool pro
 /* --- imports ------------------------------------------------------------------------------------------------------- */
 
 static const struct object *
-create_import(struct daemon *daemon, const struct object *object, const char *name, struct error *err)
+create_import(struct daemon *daemon, const struct object *object, const char *name, const char *digest, struct error *err)
 {
 	const struct data_import_cron *cron = object->value;
 	json_t *tree = object_tree(object), *given = path_find(tree, "spec.template.metadata"), *metadata = json_object(), *volume;
@@ -45,6 +45,11 @@ create_import(struct daemon *daemon, const struct object *object, const char *na
 	}
 	json_object_set_new(json_object_get(metadata, "labels"), CRON_LABEL, json_string(object->name));
 	json_object_set_new(metadata, "name", json_string(name));
+	/* What its name means now is what was found, even if it means something else when the import begins. */
+	if (cron->spec->template->spec->source->registry != NULL) {
+		g_autofree char *pinned = source_registry_pinned(cron->spec->template->spec->source->registry->url, digest);
+		path_set(tree, "spec.template.spec.source.registry.url", json_string(pinned));
+	}
 	/* What does not stay goes with its owner. */
 	if (cron->spec->retention_policy == RETENTION_NONE)
 		json_object_set_new(metadata, "ownerReferences", json_pack("[o]", objects_owner_reference(object)));
@@ -144,7 +149,7 @@ follow(struct daemon *daemon, const struct object *object, struct data_import_cr
 
 	controllers_await(daemon, object, KIND_DATA_VOLUME, object->namespace, name);
 	if (import == NULL)
-		import = create_import(daemon, object, name, err);
+		import = create_import(daemon, object, name, current->digest, err);
 	if (import == NULL)
 		return -1;
 	dv = import->value;
@@ -191,10 +196,15 @@ look(struct daemon *daemon, const struct object *object, struct data_import_cron
 	g_autofree char *digest = NULL, *name = NULL;
 	struct error why = { 0 };
 
-	if (data_import_digest(daemon, object, &digest, &why) != 0) {
-		conclude(daemon, status, false, false, "NoDigest", why.text);
-		return;
+	int r = data_import_digest(daemon, object, &digest, &why);
+	if (r < 0) {
+		daemon_event(daemon, object, "Warning", "NoDigest", "%s", why.text);
+		controllers_pace_set(daemon, object, LOOK_AGAIN_MS);
 	}
+	if (r < 0 && status->current_imports.count == 0)
+		conclude(daemon, status, false, false, "NoDigest", why.text);
+	if (r <= 0)
+		return;
 	status->last_execution = daemon_now(daemon);
 	name = data_import_name(cron->spec->managed_data_source, digest);
 	set_current(status, name, digest);
@@ -211,7 +221,7 @@ data_import_cron_reconcile(struct daemon *daemon, const struct object *object, s
 	if (cron->head.meta->deletion_timestamp != 0)
 		return 0;
 	status = objects_status_copy(object);
-	if (left == 0)
+	if (left == 0 && controllers_pace_left(daemon, object) == 0)
 		look(daemon, object, status);
 	if (status->current_imports.count > 0)
 		r = follow(daemon, object, status, err);

@@ -308,8 +308,10 @@ on_bound(struct daemon *daemon, const struct object *object, const struct object
 
 /* The claim is not bound: what its controller says. */
 static int
-on_unbound(struct daemon *daemon, const struct object *object, const struct claim *claim, struct error *err)
+on_unbound(struct daemon *daemon, const struct object *object, const struct object *claim_object, struct error *err)
 {
+	const struct data_volume *dv = object->value;
+	const struct claim *claim = claim_object->value;
 	const struct condition *why = condition_find(&claim->status->conditions, "Provisioning");
 	const struct typed_reference *from = claim_data_source(claim->spec);
 	bool waits = why != NULL && g_strcmp0(why->reason, "WaitForSource") == 0;
@@ -319,6 +321,9 @@ on_unbound(struct daemon *daemon, const struct object *object, const struct clai
 	    : typed_reference_is_snapshot(from)     ? DATA_VOLUME_CLONE_FROM_SNAPSHOT_SOURCE_IN_PROGRESS
 	                                            : DATA_VOLUME_CSI_CLONE_IN_PROGRESS;
 
+	/* A copy tells how far it is by itself (progress.c). */
+	if (dv->status->phase == DATA_VOLUME_CLONE_IN_PROGRESS && controllers_job_is_running(daemon, claim_object))
+		return 0;
 	return data_volume_enter(daemon, object, phase, "N/A", "Pending", message, err);
 }
 
@@ -379,6 +384,6 @@ data_volume_reconcile(struct daemon *daemon, const struct object *object, struct
 	if (!is_owned_by(claim, object->uid))
 		return on_foreign(daemon, object, claim, err);
 	if (claim->status->phase != CLAIM_BOUND)
-		return on_unbound(daemon, object, claim, err);
+		return on_unbound(daemon, object, claim_object, err);
 	return on_bound(daemon, object, claim_object, err);
 }

@@ -2,6 +2,8 @@
 #ifndef SOLOVIRT_DAEMON_CONTROLLERS_DATAVOLUME_H
 #define SOLOVIRT_DAEMON_CONTROLLERS_DATAVOLUME_H
 
+#include <jansson.h>
+
 #include "daemon/store.h"
 #include "src/api/datavolume.h"
 #include "src/api/image_cache.h"
@@ -15,6 +17,8 @@ bool data_volume_is_upload(const struct object *object);
 /* Writes phase, progress ("42.50%", "N/A") and conditions. */
 int data_volume_enter(struct daemon *daemon, const struct object *object, enum data_volume_phase phase, const char *progress,
     const char *reason, const char *message, struct error *err);
+/* Writes how far it is: event as of import_verbs.h or volume_verbs.h, {"phase"?,"done","total","rate"?}. */
+void data_volume_progress(struct daemon *daemon, const struct object *object, enum data_volume_phase phase, const json_t *event);
 /* CDI's three conditions (fact sheet, section 4). */
 void data_volume_conditions(struct daemon *daemon, struct data_volume_status *status, bool bound, bool running, const char *reason,
     const char *message);
@@ -49,6 +53,8 @@ void fill_cancel(struct filling *filling);
 /* The image of the cache that a DataVolume can be a clone of: *name (g_free()) is that of its claim in IMAGE_NAMESPACE.  1 it is there;
  * 0 it is being made, the DataVolume is looked at again; -1 none: it fills its claim by itself. */
 int image_cache_find(struct daemon *daemon, const struct object *object, char **name);
+/* Whether claims of a namespace may be clones of an image: one that was fetched with credentials is of the namespace that has them. */
+bool image_may_be_cloned(struct daemon *daemon, const char *name, const char *namespace);
 /* True for the DataVolumes of the cache. */
 bool image_is_cached(const struct object *object);
 /* An image of the cache is there: makes its volume as small as it is and protects it; then it has succeeded.  size: of the disk, bytes. */

@@ -20,6 +20,7 @@
 #include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/datavolume.h"
+#include "daemon/controllers/source.h"
 #include "daemon/host.h"
 #include "daemon/import.h"
 #include "daemon/objects.h"
@@ -118,37 +119,11 @@ resume_get(struct filling *f)
 	return resume;
 }
 
-/* "download: 512 MiB of 2 GiB, 110 MiB/s, 14 s left" */
-static char *
-progress_words(const json_t *event)
-{
-	int64_t done = json_integer_value(json_object_get(event, "done")), total = json_integer_value(json_object_get(event, "total"));
-	int64_t rate = json_integer_value(json_object_get(event, "rate"));
-	g_autofree char *so_far = quantity_format_human(done);
-	GString *words = g_string_new(NULL);
-
-	g_string_printf(words, "%s: %s", path_string(event, "phase"), so_far);
-	if (total > 0) {
-		g_autofree char *all = quantity_format_human(total);
-		g_string_append_printf(words, " of %s", all);
-	}
-	if (rate > 0) {
-		g_autofree char *each = quantity_format_human(rate);
-		g_string_append_printf(words, ", %s/s", each);
-	}
-	if (rate > 0 && total > done)
-		g_string_append_printf(words, ", %lld s left", (long long)((total - done + rate - 1) / rate));
-	return g_string_free(words, FALSE);
-}
-
 static void
 on_progress(void *arg, const json_t *event)
 {
 	struct filling *f = arg;
 	const struct object *object = filling_object(f);
-	int64_t done = json_integer_value(json_object_get(event, "done")), total = json_integer_value(json_object_get(event, "total"));
-	double part = total <= 0 ? 0 : 100.0 * (double)done / (double)total;
-	struct data_volume_status *status;
 	int64_t now = clock_monotonic_ms();
 
 	if (object != NULL && json_object_get(event, "durable") != NULL)
@@ -156,14 +131,7 @@ on_progress(void *arg, const json_t *event)
 	if (object == NULL || now - f->told < PROGRESS_MS)
 		return;
 	f->told = now;
-	g_autofree char *words = progress_words(event);
-	status = objects_status_copy(object);
-	g_free(status->progress);
-	status->progress = total <= 0 ? g_strdup("N/A") : g_strdup_printf("%.2f%%", MIN(part, 99.99));
-	status->phase = f->upload.done != NULL ? DATA_VOLUME_UPLOAD_READY : DATA_VOLUME_IMPORT_IN_PROGRESS;
-	data_volume_conditions(f->daemon, status, true, true, "Running", words);
-	objects_set_status(f->daemon, object, status, NULL);
-	schema_free(&data_volume_status_schema, status);
+	data_volume_progress(f->daemon, object, f->upload.done != NULL ? DATA_VOLUME_UPLOAD_READY : DATA_VOLUME_IMPORT_IN_PROGRESS, event);
 }
 
 /* --- its end --------------------------------------------------------------------------------------------------------- */
@@ -190,7 +158,8 @@ static void
 fill_failed(struct daemon *daemon, const struct object *object, const struct error *error)
 {
 	struct data_volume_status *status = objects_status_copy(object);
-	bool for_good = error->code == EINVAL;
+	/* An image of the cache is known by what the source had when it was asked: another file is another image. */
+	bool for_good = error->code == EINVAL || (error->code == ESTALE && image_is_cached(object));
 
 	status->phase = for_good ? DATA_VOLUME_FAILED : DATA_VOLUME_IMPORT_SCHEDULED;
 	status->restart_count += for_good ? 0 : 1;
@@ -203,6 +172,23 @@ fill_failed(struct daemon *daemon, const struct object *object, const struct err
 	schema_free(&data_volume_status_schema, status);
 }
 
+/* An archive holds more than the disk. */
+static void
+tell_others(struct daemon *daemon, const struct object *object, const json_t *result)
+{
+	int64_t count = json_integer_value(json_object_get(result, "otherCount"));
+	g_autoptr(GString) names = g_string_new(NULL);
+	json_t *name;
+	size_t i;
+
+	if (count <= 0)
+		return;
+	json_array_foreach(json_object_get(result, "others"), i, name)
+		g_string_append_printf(names, "%s%.60s", i == 0 ? "" : ", ", json_string_value(name) == NULL ? "?" : json_string_value(name));
+	daemon_event(daemon, object, "Warning", "ArchiveFilesIgnored", "the archive has %lld more file%s than disk.img, which became the disk: %s%s",
+	    (long long)count, count == 1 ? "" : "s", names->str, count > (int64_t)json_array_size(json_object_get(result, "others")) ? " ..." : "");
+}
+
 static int
 fill_succeeded(struct daemon *daemon, const struct object *object, const struct object *claim, const json_t *result, struct error *err)
 {
@@ -211,6 +197,7 @@ fill_succeeded(struct daemon *daemon, const struct object *object, const struct 
 	g_autofree char *message = g_strdup_printf("%s Complete: %s%s image of %lld MiB", data_volume_is_upload(object) ? "Upload" : "Import", format == NULL ? "" : format,
 	    compression == NULL || *compression == '\0' ? "" : " (compressed)", (long long)(size >> 20));
 
+	tell_others(daemon, object, result);
 	return image_is_cached(object) ? image_cache_seal(daemon, object, claim, size, err)
 	                               : data_volume_succeed(daemon, object, claim, message, err);
 }
@@ -239,27 +226,6 @@ on_imported(void *arg, json_t *result, const struct error *error)
 
 /* --- what the worker is told ------------------------------------------------------------------------------------------- */
 
-/* A source as the worker knows it. */
-struct origin {
-	const char *kind, *url, *checksum, *secret, *config_map, *architecture;
-	char **headers, **secret_headers;
-	bool insecure;
-};
-
-static struct origin
-origin_of(const struct data_volume_source *s)
-{
-	if (s->http != NULL)
-		return (struct origin){ "http", s->http->url, s->http->checksum, s->http->secret_ref, s->http->cert_config_map, NULL,
-			s->http->extra_headers, s->http->secret_extra_headers, s->http->insecure_skip_verify };
-	if (s->s3 != NULL)
-		return (struct origin){ .kind = "s3", .url = s->s3->url, .secret = s->s3->secret_ref, .config_map = s->s3->cert_config_map };
-	if (s->gcs != NULL)
-		return (struct origin){ .kind = "gcs", .url = s->gcs->url, .secret = s->gcs->secret_ref };
-	return (struct origin){ .kind = "registry", .url = s->registry->url, .secret = s->registry->secret_ref,
-		.config_map = s->registry->cert_config_map, .architecture = s->registry->platform == NULL ? NULL : s->registry->platform->architecture };
-}
-
 /* Secrets and ConfigMaps are looked up where the DataVolume is; for an image of the cache, where the one that asked for it is. */
 static const char *
 home_of(const struct object *object)
@@ -270,77 +236,21 @@ home_of(const struct object *object)
 	return home == NULL ? object->namespace : home;
 }
 
-static int
-add_credentials(struct daemon *daemon, const char *home, const struct origin *o, json_t *args, struct error *err)
-{
-	const struct object *secret = store_get(daemon->store, KIND_SECRET, home, o->secret);
-	size_t n;
-
-	g_autofree char *user = secret == NULL ? NULL : secret_value(secret->value, "accessKeyId", &n);
-	g_autofree char *password = secret == NULL ? NULL : secret_value(secret->value, "secretKey", &n);
-	if (user == NULL || password == NULL)
-		return error_set(err, ENOENT, "Secret %s/%s with accessKeyId and secretKey does not exist", home, o->secret);
-	json_object_set_new(args, "user", json_string(user));
-	json_object_set_new(args, "password", json_string(password));
-	return 0;
-}
-
-static int
-add_certificates(struct daemon *daemon, const char *home, const struct origin *o, json_t *args, struct error *err)
-{
-	const struct object *map = store_get(daemon->store, KIND_CONFIG_MAP, home, o->config_map);
-	const struct config_map *value = map == NULL ? NULL : map->value;
-	g_autoptr(GString) all = g_string_new(NULL);
-
-	for (size_t i = 0; value != NULL && i < value->data.count; i++)
-		g_string_append_printf(all, "%s\n", value->data.entries[i].value);
-	if (all->len == 0)
-		return error_set(err, ENOENT, "ConfigMap %s/%s with certificates does not exist", home, o->config_map);
-	json_object_set_new(args, "caPem", json_string(all->str));
-	return 0;
-}
-
-/* Each value of these Secrets is a header. */
-static int
-add_secret_headers(struct daemon *daemon, const char *home, const struct origin *o, json_t *headers, struct error *err)
-{
-	for (char **name = o->secret_headers; name != NULL && *name != NULL; name++) {
-		const struct object *object = store_get(daemon->store, KIND_SECRET, home, *name);
-		const struct secret *secret = object == NULL ? NULL : object->value;
-		size_t n;
-
-		if (secret == NULL)
-			return error_set(err, ENOENT, "Secret %s/%s with headers does not exist", home, *name);
-		for (size_t i = 0; i < secret->data.count; i++) {
-			g_autofree char *line = secret_value(secret, secret->data.entries[i].name, &n);
-			if (line != NULL)
-				json_array_append_new(headers, json_string(line));
-		}
-	}
-	return 0;
-}
-
-/* Credentials travel over the channel only. */
 static json_t *
 fill_args(struct daemon *daemon, const struct object *object, int64_t capacity, struct error *err)
 {
-	const struct origin o = origin_of(((const struct data_volume *)object->value)->spec->source);
-	json_t *headers = json_array(), *args = json_pack("{s:s,s:s,s:I,s:o,s:b}", "url", o.url, "source", o.kind, "capacity",
-	    (json_int_t)capacity, "headers", headers, "insecureSkipVerify", o.insecure);
-	const char *home = home_of(object);
+	const struct data_volume *dv = object->value;
+	const char *validator = image_is_cached(object) ? schema_map_get(&dv->head.meta->annotations, IMAGE_VALIDATOR) : NULL;
+	json_t *args = source_args(daemon, home_of(object), dv->spec->source, err);
 
-	for (char **h = o.headers; h != NULL && *h != NULL; h++)
-		json_array_append_new(headers, json_string(*h));
-	if (o.checksum != NULL)
-		json_object_set_new(args, "checksum", json_string(o.checksum));
-	if (o.architecture != NULL && *o.architecture != '\0')
-		json_object_set_new(args, "architecture", json_string(o.architecture));
-	if ((o.secret == NULL || add_credentials(daemon, home, &o, args, err) == 0) &&
-	    (o.config_map == NULL || add_certificates(daemon, home, &o, args, err) == 0) &&
-	    add_secret_headers(daemon, home, &o, headers, err) == 0)
-		return args;
-	json_decref(args);
-	return NULL;
+	if (args == NULL)
+		return NULL;
+	json_object_set_new(args, "capacity", json_integer(capacity));
+	if (validator != NULL)
+		json_object_set_new(args, "validator", json_string(validator));
+	if (dv->spec->content_type == CONTENT_ARCHIVE)
+		json_object_set_new(args, "archive", json_true());
+	return args;
 }
 
 /* --- steps ------------------------------------------------------------------------------------------------------------- */
@@ -368,7 +278,11 @@ steps_failed(struct filling *f, const struct error *error)
 static json_t *
 upload_args(const struct filling *f, int64_t capacity)
 {
-	return json_pack("{s:s,s:I,s:I}", "source", "upload", "capacity", (json_int_t)capacity, "total", (json_int_t)f->upload.total);
+	const struct object *object = filling_object(f);
+	bool archive = object != NULL && ((const struct data_volume *)object->value)->spec->content_type == CONTENT_ARCHIVE;
+
+	return json_pack("{s:s,s:I,s:I,s:b}", "source", "upload", "capacity", (json_int_t)capacity, "total", (json_int_t)f->upload.total, "archive",
+	    archive);
 }
 
 /* The target is open: starts the worker, which takes it. */

@@ -1,6 +1,7 @@
 /*
- * The image cache.  An image with a digest is a DataVolume of the namespace solovirt-images: one for each digest and StorageClass,
- * imported as any other, then made as small as it is and protected.  DataVolumes of the same source get clones of its claim.
+ * The image cache.  An image is a DataVolume of the namespace solovirt-images: one for each source, StorageClass and what the source held,
+ * imported as any other, then made as small as it is and protected.  DataVolumes of the same source get clones of its claim.  What a source
+ * holds is written (a checksum, a digest), or it is asked (source_probe.h); one that does not tell is imported each time.
  *
  *   import --> sealing (annotation, durable) --> volume-resize, shrunk --> snapshot "base" --> protected, Succeeded
  *
@@ -15,6 +16,7 @@
 #include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/datavolume.h"
+#include "daemon/controllers/source_probe.h"
 #include "daemon/controllers/storage_profile.h"
 #include "daemon/controllers/trash.h"
 #include "daemon/objects.h"
@@ -49,19 +51,46 @@ image_is_cached(const struct object *object)
 
 /* --- which image ------------------------------------------------------------------------------------------------------- */
 
-/* What the bytes are known by before they are fetched, or NULL. */
+/* What is wanted, and what it is known by. */
+struct wish {
+	const char *digest, *validator; /* validator NULL: the digest is of the bytes */
+	char *class, *name;             /* name: of the image */
+};
+
+static void
+wish_clear(struct wish *wish)
+{
+	g_free(wish->class);
+	g_free(wish->name);
+}
+
+/* What the bytes are known by without a look at the source, or NULL. */
 static const char *
-digest_of(const struct data_volume_source *s)
+written_digest(const struct data_volume_source *s)
 {
 	const char *at = s->registry == NULL || s->registry->url == NULL ? NULL : strchr(s->registry->url, '@');
 
 	return s->http != NULL ? s->http->checksum : at == NULL ? NULL : at + 1;
 }
 
-static const char *
-url_of(const struct data_volume_source *s)
+/* As source_probe(): what is written needs no look. */
+static int
+find_digest(struct daemon *daemon, const struct object *object, const struct data_volume_source *source, struct wish *wish, struct error *err)
 {
-	return s->http != NULL ? s->http->url : s->registry != NULL ? s->registry->url : "";
+	wish->digest = written_digest(source);
+	if (wish->digest == NULL && !daemon->config->images->probe)
+		return -1;
+	return wish->digest != NULL ? 1 : source_probe(daemon, object, source, &wish->digest, &wish->validator, err);
+}
+
+bool
+image_may_be_cloned(struct daemon *daemon, const char *name, const char *namespace)
+{
+	const struct object *object = store_get(daemon->store, KIND_DATA_VOLUME, IMAGE_NAMESPACE, name);
+	const struct data_volume *dv = object == NULL ? NULL : object->value;
+
+	return dv == NULL || dv->spec->source == NULL || !source_is_private(dv->spec->source) || strcmp(namespace, IMAGE_NAMESPACE) == 0 ||
+	    g_strcmp0(annotation(object, IMAGE_OF), namespace) == 0;
 }
 
 /* Whether volumes of the class can be clones of one image: those of a host's own pool only where there is no other host to go to. */
@@ -91,23 +120,35 @@ class_of(struct daemon *daemon, const struct data_volume_spec *spec)
 	return class;
 }
 
+/* The source as it was found: a tag may mean another image by then. */
+static json_t *
+source_tree(const json_t *spec, const struct data_volume_source *source, const char *digest)
+{
+	json_t *tree = json_deep_copy(json_object_get(spec, "source"));
+	g_autofree char *pinned = source->registry == NULL ? NULL : source_registry_pinned(source->registry->url, digest);
+
+	if (pinned != NULL)
+		json_object_set_new(json_object_get(tree, "registry"), "url", json_string(pinned));
+	return tree;
+}
+
 /* The image's own DataVolume, of the source and the class of the one that asks. */
 static int
-image_create(struct daemon *daemon, const struct object *object, const char *name, const char *digest, const char *class, struct error *err)
+image_create(struct daemon *daemon, const struct object *object, const struct wish *wish, struct error *err)
 {
 	const struct data_volume *dv = object->value;
 	json_t *tree = object_tree(object), *image;
-	g_autofree char *url = fetch_url_shown(url_of(dv->spec->source));
+	g_autofree char *url = fetch_url_shown(source_url(dv->spec->source));
 	const char *form = dv->spec->pvc != NULL ? "pvc" : "storage";
 	json_t *spec = path_find(tree, "spec"), *claim = json_deep_copy(json_object_get(spec, form));
 	char now[CLOCK_TEXT_SIZE];
 	int r;
 
-	json_object_set_new(claim, "storageClassName", json_string(class));
-	image = json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s,s:s,s:s,s:s}},s:{s:O,s:o}}", "apiVersion", "cdi.kubevirt.io/v1beta1", "kind", "DataVolume",
-	    "metadata", "name", name, "namespace", IMAGE_NAMESPACE, "annotations", IMAGE_SOURCE, url == NULL ? "" : url, IMAGE_DIGEST, digest,
-	    IMAGE_OF, object->namespace, IMAGE_USED, clock_format(daemon_now(daemon), now), "spec", "source", json_object_get(spec, "source"),
-	    form, claim);
+	json_object_set_new(claim, "storageClassName", json_string(wish->class));
+	image = json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s,s:s,s:s*,s:s,s:s}},s:{s:o,s:o}}", "apiVersion", "cdi.kubevirt.io/v1beta1", "kind", "DataVolume",
+	    "metadata", "name", wish->name, "namespace", IMAGE_NAMESPACE, "annotations", IMAGE_SOURCE, url == NULL ? "" : url, IMAGE_DIGEST,
+	    wish->digest, IMAGE_VALIDATOR, wish->validator, IMAGE_OF, object->namespace, IMAGE_USED, clock_format(daemon_now(daemon), now), "spec",
+	    "source", source_tree(spec, dv->spec->source, wish->digest), form, claim);
 	r = objects_create_tree(daemon, image, IMAGE_NAMESPACE, err) == NULL ? -1 : 0;
 	json_decref(tree);
 	return r;
@@ -139,24 +180,27 @@ note_use(struct daemon *daemon, const struct object *image)
 	json_decref(patch);
 }
 
-int
-image_cache_find(struct daemon *daemon, const struct object *object, char **name)
+/* Whether clones of an image would do for it. */
+static bool
+may_be_clone(struct daemon *daemon, const struct object *object, const char *class)
+{
+	const struct data_volume *dv = object->value;
+
+	return !image_is_cached(object) && dv->spec->content_type != CONTENT_ARCHIVE && !dv->spec->preallocation &&
+	    g_strcmp0(annotation(object, IMAGE_CACHED), "false") != 0 && class_has_clones(daemon, class);
+}
+
+/* The image, made when it is not there; as image_cache_find(). */
+static int
+find_image(struct daemon *daemon, const struct object *object, const struct wish *wish)
 {
 	const struct data_volume *dv = object->value, *image;
-	const struct claim_spec *claim = data_volume_claim(dv->spec);
-	const char *digest = digest_of(dv->spec->source);
-	g_autofree char *class = class_of(daemon, dv->spec);
+	const struct object *image_object = store_get(daemon->store, KIND_DATA_VOLUME, IMAGE_NAMESPACE, wish->name), *gone;
 	const struct delete_options options = { .grace_period_seconds = -1 };
-	const struct object *image_object, *gone;
 	struct error err = { 0 };
 
-	if (digest == NULL || image_is_cached(object) || dv->spec->content_type == CONTENT_ARCHIVE || dv->spec->preallocation ||
-	    g_strcmp0(annotation(object, IMAGE_CACHED), "false") == 0 || !class_has_clones(daemon, class))
-		return -1;
-	*name = image_cache_name(digest, class);
-	controllers_await(daemon, object, KIND_DATA_VOLUME, IMAGE_NAMESPACE, *name);
-	image_object = store_get(daemon->store, KIND_DATA_VOLUME, IMAGE_NAMESPACE, *name);
-	if (image_object == NULL && image_create(daemon, object, *name, digest, class, &err) != 0) {
+	controllers_await(daemon, object, KIND_DATA_VOLUME, IMAGE_NAMESPACE, wish->name);
+	if (image_object == NULL && image_create(daemon, object, wish, &err) != 0) {
 		log_object(LOG_LEVEL_WARNING, "DataVolume", object->namespace, object->name, "filled without the image cache: %s", err.text);
 		return -1;
 	}
@@ -172,7 +216,29 @@ image_cache_find(struct daemon *daemon, const struct object *object, char **name
 		return 0;
 	}
 	note_use(daemon, image_object);
-	return claim_request(claim) >= claim_capacity(daemon, IMAGE_NAMESPACE, *name) ? 1 : -1;
+	return claim_request(data_volume_claim(dv->spec)) >= claim_capacity(daemon, IMAGE_NAMESPACE, wish->name) ? 1 : -1;
+}
+
+int
+image_cache_find(struct daemon *daemon, const struct object *object, char **name)
+{
+	const struct data_volume *dv = object->value;
+	struct wish wish = { .class = class_of(daemon, dv->spec) };
+	struct error why = { 0 };
+	int r = may_be_clone(daemon, object, wish.class) ? find_digest(daemon, object, dv->spec->source, &wish, &why) : -1;
+
+	if (r == 0)
+		data_volume_enter(daemon, object, DATA_VOLUME_PENDING, "N/A", "Pending", "the source is asked what it has", NULL);
+	if (r > 0) {
+		wish.name = image_cache_name(dv->spec->source, wish.digest, wish.class, object->namespace);
+		r = find_image(daemon, object, &wish);
+	}
+	if (r > 0)
+		*name = g_strdup(wish.name);
+	if (r != 0)
+		source_probe_forget(daemon, object);
+	wish_clear(&wish);
+	return r;
 }
 
 /* --- sealing ------------------------------------------------------------------------------------------------------------ */
@@ -355,6 +421,7 @@ image_cache_sweep(struct daemon *daemon)
 
 	for (guint i = 0; i < images->len; i++)
 		total += claim_capacity(daemon, IMAGE_NAMESPACE, ((const struct object *)images->pdata[i])->name);
+	source_probes_sweep(daemon);
 	g_ptr_array_sort(images, by_use);
 	for (guint i = 0; i < images->len; i++) {
 		const struct object *image = images->pdata[i];

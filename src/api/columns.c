@@ -82,9 +82,18 @@ const struct column vmi_columns[] = { AGE, { "Phase", "string", "", false, vmi_p
 
 CELL(dv_phase_cell, struct data_volume, put(out, data_volume_phase_words[o->status->phase]))
 CELL(dv_progress_cell, struct data_volume, put(out, o->status->progress))
+static const char *
+running_message(const struct data_volume *dv)
+{
+	const struct condition *running = condition_find(&dv->status->conditions, "Running");
+
+	return running == NULL ? NULL : running->message;
+}
+CELL(dv_message_cell, struct data_volume, put(out, running_message(o)))
 CELL(dv_restarts_cell, struct data_volume, g_string_append_printf(out, "%lld", (long long)o->status->restart_count))
 const struct column data_volume_columns[] = { { "Phase", "string", "", false, dv_phase_cell },
-	{ "Progress", "string", "", false, dv_progress_cell }, { "Restarts", "integer", "", false, dv_restarts_cell }, AGE, { 0 } };
+	{ "Progress", "string", "", false, dv_progress_cell }, { "Restarts", "integer", "", false, dv_restarts_cell }, AGE,
+	{ "Message", "string", "", true, dv_message_cell }, { 0 } };
 
 /* Kubernetes' short words for access modes. */
 static void

@@ -23,6 +23,7 @@ struct config_pool {
 struct config_images {
 	char *directory;
 	int64_t cache_size; /* bytes */
+	bool probe;         /* sources are asked what they have */
 };
 struct config_network {
 	char *name, *bridge, *cidr;

@@ -76,7 +76,7 @@ check_reference(const struct judging *j, const struct source_reference *r)
 		say(j, CAUSE_REQUIRED, "sourceRef.name", "is required: what the DataSource is called");
 }
 
-/* What a tar archive excludes: it is unpacked into a filesystem. */
+/* What a tar archive excludes. */
 static void
 check_content(const struct judging *j, const struct data_volume_spec *spec, const struct claim_spec *claim)
 {
@@ -137,8 +137,6 @@ data_volume_unbuilt(const struct data_volume_spec *spec)
 	const struct data_volume_source *s = spec->source;
 	const struct claim_spec *claim = data_volume_claim(spec);
 
-	if (spec->content_type == CONTENT_ARCHIVE)
-		return "contentType archive is not built yet: use the image of a disk";
 	if (spec->source_ref != NULL || (claim != NULL && claim_data_source(claim) != NULL))
 		return NULL;
 	if (s == NULL || s->imageio != NULL || s->vddk != NULL)
@@ -151,7 +149,7 @@ static const struct schema_field data_volume_spec_rows[] = {
 	{ OBJECT("source", struct data_volume_spec, source, struct data_volume_source, &data_volume_source_schema), .doc = "Where the data comes from." },
 	{ OBJECT("pvc", struct data_volume_spec, pvc, struct claim_spec, &claim_spec_schema), .doc = "The claim, as it is to be made." },
 	{ OBJECT("storage", struct data_volume_spec, storage, struct claim_spec, &claim_spec_schema), .doc = "The claim, with what is missing filled in." },
-	{ ENUM("contentType", struct data_volume_spec, content_type, content_types), .min = 1, .doc = "Kind of content: kubevirt, a disk image, or archive, a tar file that is unpacked." },
+	{ ENUM("contentType", struct data_volume_spec, content_type, content_types), .min = 1, .doc = "Kind of content: kubevirt, a disk image, or archive, a tar file with the disk in it as disk.img." },
 	{ BOOL("preallocation", struct data_volume_spec, preallocation), .doc = "Reserve the whole size at once." },
 	{ OBJECT("sourceRef", struct data_volume_spec, source_ref, struct source_reference, &source_reference_schema), .doc = "A DataSource that says where the data comes from." },
 	{ IGNORED("checkpoints", LIST, "There are no staged imports.") },

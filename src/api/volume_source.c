@@ -218,3 +218,55 @@ data_volume_source_check(const struct data_volume_source *source, const char **f
 			return -1;
 	return 0;
 }
+
+/* --- what it is known by -------------------------------------------------------------------------------------------- */
+
+const char *
+source_url(const struct data_volume_source *s)
+{
+	return s->http != NULL ? s->http->url : s->s3 != NULL ? s->s3->url : s->gcs != NULL ? s->gcs->url : s->registry != NULL ? s->registry->url : NULL;
+}
+
+/* A user before the host, or a query, which may be a signature. */
+static bool
+has_secret_url(const char *url)
+{
+	const char *host = url == NULL ? NULL : strstr(url, "://");
+
+	if (host == NULL)
+		return false;
+	host += 3;
+	return memchr(host, '@', strcspn(host, "/?#")) != NULL || strchr(host, '?') != NULL;
+}
+
+static bool
+is_any(char *const *list)
+{
+	return list != NULL && list[0] != NULL;
+}
+
+bool
+source_is_private(const struct data_volume_source *s)
+{
+	if (s->http != NULL)
+		return has_secret_url(s->http->url) || s->http->secret_ref != NULL || s->http->cert_config_map != NULL || is_any(s->http->extra_headers) ||
+		    is_any(s->http->secret_extra_headers);
+	if (s->s3 != NULL)
+		return has_secret_url(s->s3->url) || s->s3->secret_ref != NULL || s->s3->cert_config_map != NULL;
+	if (s->gcs != NULL)
+		return has_secret_url(s->gcs->url) || s->gcs->secret_ref != NULL;
+	return s->registry != NULL && (has_secret_url(s->registry->url) || s->registry->secret_ref != NULL || s->registry->cert_config_map != NULL);
+}
+
+char *
+source_registry_pinned(const char *url, const char *digest)
+{
+	const char *at = strchr(url, '@'), *end = at == NULL ? url + strlen(url) : at, *last = end;
+
+	/* A colon behind the last slash begins a tag, one before it a port. */
+	while (last > url && last[-1] != '/' && last[-1] != ':')
+		last--;
+	if (last > url && last[-1] == ':' && last[0] != '/')
+		end = last - 1;
+	return g_strdup_printf("%.*s@%s", (int)(end - url), url, digest);
+}

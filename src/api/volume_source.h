@@ -58,6 +58,12 @@ extern const struct schema data_volume_source_schema, source_reference_schema, s
 
 /* "SCHEME://HOST..." with one of the schemes (a NULL-terminated list): 0, or -1 and what would be right. */
 int check_source_url(const char *text, const char *const *schemes, struct error *err);
+/* True when credentials, certificates or headers go with it, or secrets may stand in its URL: not everybody may be shown what it holds. */
+bool source_is_private(const struct data_volume_source *source);
+/* URL of a source that an image may come from, or NULL. */
+const char *source_url(const struct data_volume_source *source);
+/* URL of an image in a registry by its digest ("sha256:..."), whatever tag or digest url has.  Caller g_free()s. */
+char *source_registry_pinned(const char *url, const char *digest);
 /* What is wrong with a source beyond its rows: 0, or -1 with the field to blame ("http.url") and why. */
 int data_volume_source_check(const struct data_volume_source *source, const char **field, struct error *err);
 

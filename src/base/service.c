@@ -21,6 +21,7 @@ struct request {
 	struct service_call call;
 	int64_t patience, until;    /* ms; on the monotonic clock; patience 0: for ever */
 	int64_t told;               /* when its progress was */
+	int64_t copied_since, copied_from; /* when its progress was told first, and of which bytes */
 	const char *why;            /* the sentence for when it is over */
 	bool answered;              /* for want of patience */
 };
@@ -144,16 +145,23 @@ service_progress(struct service_call *call, const char *volume, int64_t done, in
 {
 	struct request *request = call->watched;
 	int64_t now = clock_monotonic_ms();
+	int64_t rate;
 	bool tell;
 
 	g_mutex_lock(&lock);
 	request->until = now + request->patience;
+	if (request->copied_since == 0) {
+		request->copied_since = now;
+		request->copied_from = done;
+	}
+	rate = (done - request->copied_from) * 1000 / MAX(now - request->copied_since, 1);
 	tell = !request->answered && now - request->told >= PROGRESS_MS;
 	if (tell)
 		request->told = now;
 	g_mutex_unlock(&lock);
 	if (tell)
-		service_tell("progress", json_pack("{s:s,s:I,s:I}", "volume", volume, "done", (json_int_t)done, "total", (json_int_t)total));
+		service_tell("progress", json_pack("{s:s,s:I,s:I,s:I}", "volume", volume, "done", (json_int_t)done, "total", (json_int_t)total, "rate",
+		    (json_int_t)rate));
 }
 
 bool

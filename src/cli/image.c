@@ -6,6 +6,7 @@
 
 #include "src/api/image_cache.h"
 #include "src/api/storage_class.h"
+#include "src/api/volume_source.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
 #include "src/cli/client.h"
@@ -17,7 +18,7 @@
 #include "src/document/diagnostic.h"
 #include "src/document/path.h"
 
-enum { WAIT_MS = 60 * 60 * 1000, DIGEST_SHOWN = 19 /* characters: an algorithm and enough of the rest */ };
+enum { WAIT_MS = 60 * 60 * 1000, DIGEST_SHOWN = 19 /* characters of an identity: its kind and enough of the rest */ };
 
 static enum exit_code run(struct cli *cli, const struct arguments *arguments);
 static enum exit_code run_list(struct cli *cli, const struct arguments *arguments, const char *word);
@@ -61,7 +62,10 @@ const struct command command_image = {
 	.usage = "[list | add URL | pin NAME | unpin NAME | prune | remove NAME]",
 	.help = "Shows and handles the images that are kept.",
 	.details =
-	    "An image with a checksum is fetched once for each StorageClass; disks with the same source and checksum are clones of it. list (the "
+	    "An image is fetched once for each StorageClass as long as its source has the same: disks of that source are clones of it. Its IDENTITY is "
+	    "the checksum that is written with the source, the digest that a registry tells, or what a server tells of the file (a strong ETag, or when it "
+	    "was modified, and its length), which is asked anew for each disk; an image of which nothing is known is fetched each time. What is fetched "
+	    "with a Secret, certificates, headers, or a URL with a user or a query is only for disks of the same namespace. list (the "
 	    "default) shows them: CLAIMS is how many disks rest on one. add fetches one before it is asked for. The daemon removes what was not "
 	    "used longest when there are too many (images.cacheSize), but neither those that disks rest on nor those that were pinned; prune "
 	    "removes all that nothing rests on. They are DataVolumes of the namespace " IMAGE_NAMESPACE ".",
@@ -189,7 +193,7 @@ add_row(struct grid *grid, const json_t *image, const json_t *claims, bool wide)
 static enum exit_code
 list_table(struct cli *cli, const struct arguments *arguments, const json_t *images, bool wide)
 {
-	static const char *const headings[] = { "NAME", "SOURCE", "DIGEST", "SIZE", "CLASS", "STATUS", "CLAIMS", "PINNED", "LAST-USED" };
+	static const char *const headings[] = { "NAME", "SOURCE", "IDENTITY", "SIZE", "CLASS", "STATUS", "CLAIMS", "PINNED", "LAST-USED" };
 	ANSWER claims = { 0 };
 	enum exit_code code = get_all(cli, KIND_CLAIM, NULL, &claims);
 	struct grid *grid;
@@ -329,18 +333,25 @@ run_add(struct cli *cli, const struct arguments *arguments, const char *url)
 	g_autofree char *path = resource_path(&kinds[KIND_DATA_VOLUME], IMAGE_NAMESPACE, NULL);
 	g_autofree char *class = g_strdup(arguments_value(arguments, "storage-class")), *name = NULL;
 	const char *digest = digest_of(arguments, url);
+	struct source_http http = { .url = (char *)(uintptr_t)url };
+	struct source_registry registry = { .url = (char *)(uintptr_t)url };
+	struct data_volume_source source = { 0 };
 	enum exit_code code = EXIT_DONE;
 	ANSWER answer = { 0 };
 
 	if (digest == NULL)
-		return cli_fail(EXIT_USAGE, "say what the image is known by: --checksum=sha256:HEX; disks of the same URL and checksum are made of it");
+		return cli_fail(EXIT_USAGE, "say what the image is known by: --checksum=sha256:HEX, or docker://...@sha256:HEX; one without is kept by itself when the first disk is made of it");
 	if (arguments_value(arguments, "size") == NULL)
 		return cli_fail(EXIT_USAGE, "say how large the disk in the image may be: --size=SIZE");
 	if (class == NULL)
 		class = default_class(cli, &code);
 	if (class == NULL)
 		return code;
-	name = image_cache_name(digest, class);
+	if (g_str_has_prefix(url, "docker://"))
+		source.registry = &registry;
+	else
+		source.http = &http;
+	name = image_cache_name(&source, digest, class, cli->namespace);
 	json_auto_t *tree = described(cli, arguments, name, url, class);
 	code = client_call(cli->client, &(struct request){ .method = "POST", .path = path, .body = tree }, &answer);
 	if (code != EXIT_DONE)

@@ -50,7 +50,7 @@ class Daemon:
                        "spool": {"scanInterval": "300ms", "settle": "20ms", "deleteDelay": "100ms", "holdCount": 1000000},
                        "hosts": [{"name": host, "uri": "qemu:///system", "emulation": "always"}],
                        "overcommit": {"cpu": "1000", "memory": "100"},
-                       "pool": {"name": "solovirt", "path": f"{self.dir}/pool"},
+                       "pool": {"name": "solovirt", "path": f"{self.dir}/pool"}, "images": {"probe": False},
                        "network": {"name": "solovirt", "bridge": "solovirt0", "cidr": "192.168.77.0/24"}}, f)
 
     def arm(self, call=None, at=0, when="before"):

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "daemon/controllers/controllers.h"
+#include "daemon/controllers/source_probe.h"
 #include "daemon/host.h"
 #include "daemon/import.h"
 #include "daemon/objects.h"
@@ -372,6 +373,7 @@ end(void)
 {
 	struct daemon *d = &world.daemon;
 
+	source_probes_stop(d);
 	imports_stop(d);
 	hosts_stop(d);
 	controllers_stop(d);

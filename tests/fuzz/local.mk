@@ -2,6 +2,7 @@
 # tests feed it the inputs that were kept.
 fuzz_programs = \
 	tests/fuzz/fuzz_answers \
+	tests/fuzz/fuzz_archive \
 	tests/fuzz/fuzz_document \
 	tests/fuzz/fuzz_domain \
 	tests/fuzz/fuzz_frame \
@@ -29,6 +30,8 @@ TESTS += $(fuzz_programs)
 endif
 tests_fuzz_fuzz_answers_SOURCES = tests/fuzz/fuzz_answers.c $(fuzz_documents_main)
 tests_fuzz_fuzz_answers_LDFLAGS = $(fuzz_link)
+tests_fuzz_fuzz_archive_SOURCES = tests/fuzz/fuzz_archive.c $(fuzz_main)
+tests_fuzz_fuzz_archive_LDFLAGS = $(fuzz_link)
 tests_fuzz_fuzz_document_SOURCES = tests/fuzz/fuzz_document.c $(fuzz_main)
 tests_fuzz_fuzz_document_LDFLAGS = $(fuzz_link)
 tests_fuzz_fuzz_domain_SOURCES = tests/fuzz/fuzz_domain.c $(fuzz_documents_main)

@@ -78,6 +78,7 @@ test_server_that_is_not_there() {
 
 test_progress_is_told_while_it_runs() {
   dv slow 'guest.raw?rate=8000000' | drop slow.yaml
+  await 20 'sv get dv/slow -o wide | grep -qE "download: [0-9.]+ [KM]iB of [0-9.]+ MiB, [0-9.]+ [KM]iB/s, [0-9ms]+ left"'
   await 20 'field dv/slow .status.progress | grep -qE "^[1-9][0-9]?(\.[0-9]+)?%$"'
   imported slow 60
   same 100.0% "$(field dv/slow .status.progress)"
@@ -176,6 +177,81 @@ test_images_that_are_kept() {
   await 20 '[ -z "$(sv image -o name)" ]'
 }
 
+# A source is asked what it has: while that is the same, disks of it are clones of one image; another file is another image.
+probing() {
+  local at; at=$(mark)
+  PROBE=$1 config | host tee "$S/solovirtd.yaml" >/dev/null; host kill -HUP "$(daemon_pid)"
+  await 10 "tail -c +$at '$WORK/solovirtd.log' | grep -q 'was read again'"
+}
+images() { sv image --no-headers 2>/dev/null; }
+cron() { # cron NAME SOURCE SIZE [CACHED]: a DataImportCron that looks once
+  printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataImportCron' "metadata: {name: $1}" 'spec:' "  managedDataSource: $1" '  schedule: ""' \
+    '  importsToKeep: 1' "  template: {metadata: {annotations: {solovirt.io/image-cache: '${4:-true}'}}, spec: {source: {$2}, storage: {resources: {requests: {storage: $3}}}}}"
+}
+reason() { sv get "$1" -o json | jq -r ".status.conditions[] | select(.type == \"$2\") | .reason"; }
+# followed NAME: what its DataSource names is there
+followed() { await 60 "[ \"\$(reason dataimportcron/$1 UpToDate)\" = UpToDate ]"; field "datasource/$1" .spec.source.pvc.name; }
+test_images_that_sources_tell() {
+  local turn=turn-$$.raw was now name
+  head -c 4M "$GUEST/images/guest.raw" >"$GUEST/images/$turn"
+  probing true
+  for name in one two; do dv $name "$turn" 16Mi | drop $name.yaml; imported $name; done
+  expect 'images | grep -E "$turn +etag:\"[0-9a-f]+.* +local +Succeeded +2 +false"'
+  cron http "http: {url: \"$(http "$turn")\"}" 16Mi | drop cron.yaml
+  was=$(followed http)
+  same 3 "$(images | awk '{print $6}')"
+  head -c 5M "$GUEST/images/guest.raw" >"$GUEST/images/$turn"
+  dv three "$turn" 16Mi | drop three.yaml; imported three
+  same 2 "$(images | wc -l)"
+  expect 'host qemu-img compare -U -f qcow2 -F raw "$(volume_of three)" "$GUEST/images/$turn" >/dev/null; [ $? -le 1 ]'
+  lift cron.yaml; gone dataimportcron/http
+  cron http "http: {url: \"$(http "$turn")\"}" 16Mi | drop cron.yaml
+  now=$(followed http)
+  expect '[ "$was" != "$now" ]'
+  await 20 "! sv get dv/$was"
+  # one that tells nothing is fetched each time, one that cannot be asked fails with the usual words
+  dv bare "$turn?bare=1" 16Mi | drop bare.yaml; imported bare
+  same 2 "$(images | wc -l)"
+  dv lost nosuch.raw 16Mi | drop lost.yaml
+  await 30 'sv describe dv/lost | grep -q 404'
+  # what needs a secret, or might, is for its own namespace
+  dv mine "$turn" 16Mi '      extraHeaders: ["X-Token: 1"]' | drop mine.yaml; imported mine
+  name=$(images | grep 'Succeeded  *1 ' | awk '{print $1}' | while read -r i; do sv get "dv/$i" -n solovirt-images -o json | jq -r 'select(.spec.source.http.extraHeaders) | .metadata.name'; done)
+  printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataVolume' 'metadata: {name: thief, namespace: other}' 'spec:' \
+    "  source: {pvc: {namespace: solovirt-images, name: $name}}" '  storage: {resources: {requests: {storage: 16Mi}}}' | drop thief.yaml
+  await 20 'sv get dv/thief -n other -o yaml | grep -q "credentials of another namespace"'
+  for name in one two three bare lost mine thief cron; do lift $name.yaml; done
+  gone dv/one; gone dv/two; gone dv/three; gone dv/mine; gone dataimportcron/http
+  sv delete dv,datasource --all; await 20 '[ -z "$(sv get dv -o name)" ]'
+  await 20 'sv image prune; [ -z "$(sv image -o name)" ]'
+  rm "$GUEST/images/$turn"
+  probing false
+}
+
+# Of an archive the file disk.img becomes the disk, also of one that is uploaded, as a form, too.
+test_archives() {
+  local dir; dir=$(mktemp -d)
+  head -c 4M "$GUEST/images/guest.raw" >"$dir/disk.img"; echo more >"$dir/notes"
+  tar -C "$dir" -czf "$GUEST/images/archive-$$.tgz" .; tar -C "$dir" -cf "$GUEST/images/bad-$$.tar" notes; ln -s /etc/passwd "$dir/link"
+  dv tar "archive-$$.tgz" 16Mi | sed 's/^  source:/  contentType: archive\n  source:/' | drop tar.yaml
+  imported tar
+  expect 'cmp -n 4194304 "$(volume_of tar)" "$dir/disk.img"'
+  expect 'sv events --for dv/tar | grep -q "1 more file than disk.img, which became the disk: notes"'
+  dv none "bad-$$.tar" 16Mi | sed 's/^  source:/  contentType: archive\n  source:/' | drop none.yaml
+  await 30 '[ "$(field dv/none .status.phase)" = Failed ]'
+  expect 'message dv/none Running | grep -q "no file disk.img"'
+  printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataVolume' 'metadata: {name: form}' 'spec:' '  contentType: archive' \
+    '  source: {upload: {}}' '  storage: {resources: {requests: {storage: 16Mi}}}' | drop form.yaml
+  await 20 '[ "$(field dv/form .status.phase)" = UploadReady ]'
+  same 400 "$(code_of -F "other=@$GUEST/images/archive-$$.tgz" -H "Authorization: Bearer $(token_for form)" http://x/v1beta1/upload-form)"
+  await 20 'sv events --for dv/form | grep -q "broke off"'
+  same 200 "$(code_of -F "file=@$GUEST/images/archive-$$.tgz" -H "Authorization: Bearer $(token_for form)" http://x/v1beta1/upload-form-async)"
+  imported form
+  expect 'cmp -n 4194304 "$(volume_of form)" "$dir/disk.img"'
+  rm -r "$dir" "$GUEST/images/archive-$$.tgz" "$GUEST/images/bad-$$.tar"
+  for name in tar none form; do lift $name.yaml; gone dv/$name; done
+}
+
 test_blank_disk_and_its_growth() {
   printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataVolume' 'metadata: {name: blank}' 'spec:' '  source: {blank: {}}' \
     '  storage: {resources: {requests: {storage: 64Mi}}}' | drop blank.yaml
@@ -216,6 +292,11 @@ test_container_disks_in_a_registry() {
   host "${push[@]}" --index --plain disks/several:1 "$GUEST/images/guest.qcow2" >/dev/null
   from_registry by-tag several:1
   from_registry by-digest "guest@$digest"
+  cron registry "registry: {url: 'docker://127.0.0.1:5000/disks/several:1'}" 300Mi false | drop cron.yaml
+  is_the_guest "$(followed registry)"
+  same "docker://127.0.0.1:5000/disks/several@$(sv get dataimportcron/registry -o json | jq -r '.status.currentImports[0].Digest')" \
+    "$(field "dv/$(followed registry)" .spec.source.registry.url)"
+  lift cron.yaml; gone dataimportcron/registry; sv delete dv,datasource --all
   not_in_registry no-tag guest:2 'guest:2: there is no such image'
   # what the registry has on its disk is no longer what it should be
   host bash -c "echo >>'$S/registry/data/docker/registry/v2/blobs/sha256/${digest:7:2}/${digest:7}/data'"

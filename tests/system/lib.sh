@@ -32,6 +32,7 @@ defaults() {
   SCAN=2s SETTLE=100ms DELETE_DELAY=1s HOLD_COUNT=3 HOLD_PERCENT=20
   CEPH=                     # 1: a Ceph cluster "lab" in the hub, with the pool vms
   PERMITTED=                # permittedHostDevices, as YAML
+  PROBE=false               # true: images without a checksum are kept, too
   RESERVED_CPUS=            # that no machine gets for itself, e.g. 0
   STATE_TMPFS=              # size of a small file system for state and pool, e.g. 64m
   S=$WORK/s                 # everything of the scenario's daemon
@@ -63,6 +64,7 @@ pool:
   path: $S/pool
 images:
   directory: $S/images
+  probe: $PROBE
 network:
   name: solovirt
   cidr: 192.168.77.0/24

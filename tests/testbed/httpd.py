@@ -4,6 +4,7 @@
 RATE limits each answer to so many bytes a second, so that progress can be seen. A query changes an answer:
   ?rate=N     its own rate          ?cut=N     the connection breaks after N bytes
   ?status=N   that status instead   ?hang=N    N seconds of silence before the first byte of the body
+  ?bare=1     neither ETag nor Last-Modified
 Every request is a line on stdout.
 """
 import email.utils, os, sys, time, urllib.parse
@@ -38,8 +39,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("Range"):
             self.send_header("Content-Range", f"bytes {first}-{last}/{info.st_size}")
         self.send_header("Accept-Ranges", "bytes")
-        self.send_header("ETag", f'"{info.st_mtime_ns:x}-{info.st_size:x}"')
-        self.send_header("Last-Modified", email.utils.formatdate(info.st_mtime, usegmt=True))
+        if not query.get("bare"):
+            self.send_header("ETag", f'"{info.st_mtime_ns:x}-{info.st_size:x}"')
+            self.send_header("Last-Modified", email.utils.formatdate(info.st_mtime, usegmt=True))
         self.send_header("Content-Length", str(last - first + 1))
         self.end_headers()
         if with_body:

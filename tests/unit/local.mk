@@ -25,6 +25,7 @@ unit_programs = \
 	tests/unit/test_grant \
 	tests/unit/test_http \
 	tests/unit/test_image \
+	tests/unit/test_image_cache \
 	tests/unit/test_import \
 	tests/unit/test_inventory \
 	tests/unit/test_kvm_probe \
@@ -34,6 +35,7 @@ unit_programs = \
 	tests/unit/test_live_update \
 	tests/unit/test_migratable \
 	tests/unit/test_patch \
+	tests/unit/test_multipart \
 	tests/unit/test_objects \
 	tests/unit/test_verb_volumes \
 	tests/unit/test_path \

@@ -480,6 +480,9 @@ static const char *const commands[] = {
 	"for k in gz xz zst; do head -c 200000 disk.raw.$k > half.raw.$k; done",
 	"head -c 64M /dev/zero | gzip > bomb.gz",
 	": > empty && echo '<!DOCTYPE html><p>Log in' > page.html && head -c 1500 disk.raw > short.raw",
+	"cp disk.raw disk.img && echo note > notes && tar -cf disk.tar disk.img notes && rm disk.img && gzip -k disk.tar && xz -k -0 disk.tar && "
+	"zstd -q -k disk.tar && ln -s notes disk.img && tar -cf link.tar disk.img && rm disk.img && tar -cf none.tar notes && head -c 900000 disk.tar > half.tar && "
+	"cp disk.qcow2 disk.img && tar -cf qcow2.tar disk.img && rm disk.img",
 	"sha256sum disk.raw.gz | cut -d' ' -f1 | tr -d '\\n' > sum && sha512sum disk.raw | cut -d' ' -f1 | tr -d '\\n' > sum512",
 	"for k in q:disk.qcow2 d:deflate.qcow2 v:stream.vmdk; do md5sum ${k#*:} | cut -d' ' -f1 | tr -d '\\n' > sum${k%:*}; done",
 };
@@ -785,6 +788,78 @@ START_TEST(imports_a_preallocated_image)
 	finish_import(&import);
 	expect_disk(&import);
 	clear_import(&import);
+}
+END_TEST
+
+/* The disk is the file disk.img, whatever else is there, which is told. */
+START_TEST(imports_from_archives)
+{
+	static const char *const paths[] = {"/plain/disk.tar", "/ranges/disk.tar", "/ranges/disk.tar.gz", "/plain/disk.tar.xz", "/plain/disk.tar.zst"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+		struct import import;
+		start_import(&import, paths[i], 9 * MIB, json_pack("{s:b}", "archive", 1));
+		finish_import(&import);
+		expect_disk(&import);
+		const json_t *result = json_object_get(import.answer, "result");
+		ck_assert_int_eq(json_integer_value(json_object_get(result, "otherCount")), 1);
+		ck_assert_str_eq(json_string_value(json_array_get(json_object_get(result, "others"), 0)), "notes");
+		clear_import(&import);
+	}
+}
+END_TEST
+
+START_TEST(refuses_archives)
+{
+	static const struct { const char *path, *text; } rows[] = {
+		{"/plain/link.tar", "disk.img in the archive is a link"}, {"/plain/none.tar", "no file disk.img"},
+		{"/plain/half.tar", "no tar archive, or a damaged one"}, {"/plain/disk.raw", "no tar archive"}, {"/plain/empty", "no file disk.img"},
+		{"/plain/bomb.gz", "no file disk.img"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct import import;
+		start_import(&import, rows[i].path, 9 * MIB, json_pack("{s:b}", "archive", 1));
+		finish_import(&import);
+		expect_error(&import, EINVAL, rows[i].text);
+		clear_import(&import);
+	}
+	struct import import;
+	start_import(&import, "/plain/disk.tar", MIB, json_pack("{s:b}", "archive", 1));
+	finish_import(&import);
+	expect_error(&import, EINVAL, "larger");
+	clear_import(&import);
+}
+END_TEST
+
+/* A guest writes what it likes to the beginning of its disk: that is no header here. */
+START_TEST(takes_a_disk_in_an_archive_as_it_is)
+{
+	struct import import;
+
+	start_import(&import, "/plain/qcow2.tar", 9 * MIB, json_pack("{s:b}", "archive", 1));
+	finish_import(&import);
+	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(import.answer, "result"), "format")), "raw");
+	clear_import(&import);
+}
+END_TEST
+
+/* What was looked at is what is fetched. */
+START_TEST(fetches_what_a_probe_has_seen)
+{
+	static const char *const paths[] = {"/ranges/disk.raw", "/plain/disk.raw.gz", "/ranges/disk.qcow2"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+		struct import import;
+		start_import(&import, paths[i], 9 * MIB, json_pack("{s:s}", "validator", "\"a\""));
+		finish_import(&import);
+		expect_disk(&import);
+		clear_import(&import);
+		start_import(&import, paths[i], 9 * MIB, json_pack("{s:s}", "validator", "\"b\""));
+		finish_import(&import);
+		expect_error(&import, ESTALE, "was replaced");
+		clear_import(&import);
+	}
 }
 END_TEST
 
@@ -1292,6 +1367,10 @@ suite(void)
 	tcase_add_loop_test(t, imports, 0, G_N_ELEMENTS(good));
 	tcase_add_test(t, imports_into_exactly_enough);
 	tcase_add_test(t, imports_a_preallocated_image);
+	tcase_add_test(t, imports_from_archives);
+	tcase_add_test(t, refuses_archives);
+	tcase_add_test(t, takes_a_disk_in_an_archive_as_it_is);
+	tcase_add_test(t, fetches_what_a_probe_has_seen);
 	tcase_add_test(t, a_size_that_is_no_multiple_of_a_sector);
 	tcase_add_test(t, several_members);
 	tcase_add_test(t, right_checksums);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "src/base/error.h"
+#include "storage/archive.h"
 #include "storage/layers.h"
 #include "storage/oci.h"
 #include "storage/tar.h"
@@ -92,11 +93,11 @@ archive(const char *const *words)
 /* --- reading an archive --------------------------------------------------------------------------------------------------- */
 
 static int
-note_entry(void *arg, const char *name, bool regular, int64_t size, struct error *e)
+note_entry(void *arg, const char *name, enum tar_kind kind, int64_t size, struct error *e)
 {
 	(void)e;
-	g_string_append_printf(arg, "[%s%s %d]", name, regular ? "" : "!", (int)size);
-	return regular;
+	g_string_append_printf(arg, "[%s%s %d]", tar_relative(name), kind == TAR_FILE ? "" : "!", (int)size);
+	return kind == TAR_FILE;
 }
 
 static int
@@ -112,7 +113,7 @@ static char *
 read_archive(const GByteArray *tar, size_t size)
 {
 	GString *seen = g_string_new(NULL);
-	struct tar *t = tar_new(note_entry, note_data, seen);
+	struct tar *t = tar_new("the layer", note_entry, note_data, seen);
 	int rc = 0;
 
 	for (size_t at = 0; rc == 0 && at < tar->len; at += size)
@@ -308,6 +309,73 @@ put_layout(const char *layout)
 	return manifest;
 }
 
+START_TEST(disks_in_archives)
+{
+	static const struct {
+		const char *name, *text; /* text: of the disk, or of the refusal */
+		const char *words[6];
+		const char *others;
+	} rows[] = {
+		{ "plain", "disk", { "disk.img=disk" }, "" },
+		{ "as tar -C . writes it", "disk", { "./", "./disk.img=disk" }, "" },
+		{ "beside others", "disk", { "notes=a", "deep/", "deep/disk.img=no", "disk.img=disk", "z=b" }, "notes deep/disk.img z " },
+		{ "no disk", "!no file disk.img", { "disk.raw=disk" }, NULL },
+		{ "twice", "!twice", { "disk.img=a", "./disk.img=b" }, NULL },
+		{ "empty", "!empty", { "disk.img" }, NULL },
+		{ "too large", "!larger", { "disk.img=123456789" }, NULL },
+		{ "a link as the disk", "!is a link", { "disk.img>=disk" }, NULL },
+		{ "a link beside it", "!is a link", { "disk.img=disk", "etc>" }, NULL },
+		{ "absolute", "!outside", { "/disk.img=disk" }, NULL },
+		{ "above", "!outside", { "../disk.img=disk" }, NULL },
+		{ "above, within", "!outside", { "disk.img=disk", "a/../../b=x" }, NULL },
+		{ "above, at the end", "!outside", { "disk.img=disk", "a/.." }, NULL },
+		{ "no directory", "disk", { "disk.img=disk", "..a=x" }, "..a " },
+		{ "too much beside it", "!more bytes", { "disk.img=disk", "a=x", "b=x", "c=x", "d=x" }, NULL },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GByteArray) tar = archive(rows[i].words);
+		g_autoptr(GString) disk = g_string_new(NULL), others = g_string_new(NULL);
+		struct archive *a = archive_new(8, 5632, note_data, disk);
+		int64_t count;
+		int rc = 0;
+
+		for (size_t at = 0; rc == 0 && at < tar->len; at += 100)
+			rc = archive_feed(a, tar->data + at, MIN(100, tar->len - at), &err);
+		if (rc == 0)
+			rc = archive_end(a, &err);
+		for (guint n = 0; n < archive_others(a, &count)->len; n++)
+			g_string_append_printf(others, "%s ", (const char *)archive_others(a, &count)->pdata[n]);
+		ck_assert_msg((rc < 0) == (rows[i].text[0] == '!'), "%s: %s", rows[i].name, rc < 0 ? err.text : disk->str);
+		if (rc < 0)
+			ck_assert_msg(err.code == EINVAL && strstr(err.text, rows[i].text + 1) != NULL, "%s: %s", rows[i].name, err.text);
+		else
+			ck_assert_msg(strcmp(disk->str, rows[i].text) == 0 && strcmp(others->str, rows[i].others) == 0, "%s: %s, %s", rows[i].name, disk->str, others->str);
+		archive_free(a);
+	}
+}
+END_TEST
+
+START_TEST(odd_kinds_in_archives)
+{
+	static const struct {
+		char type;
+		const char *why;
+	} rows[] = { { '1', "is a link" }, { '3', "is a device" }, { '4', "is a device" }, { '6', "is a device" }, { 'S', "sparse" }, { 'Z', "no kind" } };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GByteArray) tar = g_byte_array_new();
+		g_autoptr(GString) disk = g_string_new(NULL);
+		struct archive *a = archive_new(1 << 20, 1 << 20, note_data, disk);
+
+		add_entry(tar, "disk.img", rows[i].type, "");
+		ck_assert_int_eq(archive_feed(a, tar->data, tar->len, &err), -1);
+		ck_assert_msg(strstr(err.text, rows[i].why) != NULL, "%s", err.text);
+		archive_free(a);
+	}
+}
+END_TEST
+
 START_TEST(names_of_images)
 {
 	g_autofree char *manifest = put_layout("quay.io/disks/debian");
@@ -381,6 +449,8 @@ main(void)
 	tcase_add_test(t, damaged_archives);
 	tcase_add_test(t, a_file_of_the_topmost_layer_that_has_it);
 	tcase_add_test(t, layers_that_are_not_what_they_should_be);
+	tcase_add_test(t, disks_in_archives);
+	tcase_add_test(t, odd_kinds_in_archives);
 	tcase_add_test(t, names_of_images);
 	tcase_add_test(t, images_that_cannot_be_found);
 	tcase_add_test(t, a_manifest_that_was_changed);
