@@ -191,38 +191,38 @@ cron() { # cron NAME SOURCE SIZE [CACHED]: a DataImportCron that looks once
 reason() { sv get "$1" -o json | jq -r ".status.conditions[] | select(.type == \"$2\") | .reason"; }
 # followed NAME: what its DataSource names is there
 followed() { await 60 "[ \"\$(reason dataimportcron/$1 UpToDate)\" = UpToDate ]"; field "datasource/$1" .spec.source.pvc.name; }
+given() { cat >"$WORK/given.yaml"; sv apply -f "$WORK/given.yaml"; }
 test_images_that_sources_tell() {
   local turn=turn-$$.raw was now name
   head -c 4M "$GUEST/images/guest.raw" >"$GUEST/images/$turn"
   probing true
-  for name in one two; do dv $name "$turn" 16Mi | drop $name.yaml; imported $name; done
+  for name in one two; do dv $name "$turn" 16Mi | given; imported $name; done
   expect 'images | grep -E "$turn +etag:\"[0-9a-f]+.* +local +Succeeded +2 +false"'
-  cron http "http: {url: \"$(http "$turn")\"}" 16Mi | drop cron.yaml
+  cron http "http: {url: \"$(http "$turn")\"}" 16Mi | given
   was=$(followed http)
   same 3 "$(images | awk '{print $7}')"
   head -c 5M "$GUEST/images/guest.raw" >"$GUEST/images/$turn"
-  dv three "$turn" 16Mi | drop three.yaml; imported three
+  dv three "$turn" 16Mi | given; imported three
   same 2 "$(images | wc -l)"
   expect 'host qemu-img compare -U -f qcow2 -F raw "$(volume_of three)" "$GUEST/images/$turn" >/dev/null; [ $? -le 1 ]'
-  lift cron.yaml; gone dataimportcron/http
-  cron http "http: {url: \"$(http "$turn")\"}" 16Mi | drop cron.yaml
+  sv delete dataimportcron http; gone dataimportcron/http
+  cron http "http: {url: \"$(http "$turn")\"}" 16Mi | given
   now=$(followed http)
   expect '[ "$was" != "$now" ]'
   await 20 "! sv get dv/$was"
   # one that tells nothing is fetched each time, one that cannot be asked fails with the usual words
-  dv bare "$turn?bare=1" 16Mi | drop bare.yaml; imported bare
+  dv bare "$turn?bare=1" 16Mi | given; imported bare
   same 2 "$(images | wc -l)"
-  dv lost nosuch.raw 16Mi | drop lost.yaml
+  dv lost nosuch.raw 16Mi | given
   await 30 'sv describe dv/lost | grep -q 404'
   # what needs a secret, or might, is for its own namespace
-  dv mine "$turn" 16Mi '      extraHeaders: ["X-Token: 1"]' | drop mine.yaml; imported mine
+  dv mine "$turn" 16Mi '      extraHeaders: ["X-Token: 1"]' | given; imported mine
   name=$(images | grep 'Succeeded  *1 ' | awk '{print $1}' | while read -r i; do sv get "dv/$i" -n solovirt-images -o json | jq -r 'select(.spec.source.http.extraHeaders) | .metadata.name'; done)
   printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataVolume' 'metadata: {name: thief, namespace: other}' 'spec:' \
-    "  source: {pvc: {namespace: solovirt-images, name: $name}}" '  storage: {resources: {requests: {storage: 16Mi}}}' | drop thief.yaml
+    "  source: {pvc: {namespace: solovirt-images, name: $name}}" '  storage: {resources: {requests: {storage: 16Mi}}}' | given
   await 20 'sv get dv/thief -n other -o yaml | grep -q "credentials of another namespace"'
-  for name in one two three bare lost mine thief cron; do lift $name.yaml; done
-  gone dv/one; gone dv/two; gone dv/three; gone dv/mine; gone dataimportcron/http
-  sv delete dv,datasource --all; await 20 '[ -z "$(sv get dv -o name)" ]'
+  sv delete dataimportcron,dv,datasource --all; sv delete dv thief -n other
+  await 20 '[ -z "$(sv get pvc -o name; sv get pvc -n other -o name)" ]'
   await 20 'sv image prune; [ -z "$(sv image -o name)" ]'
   rm "$GUEST/images/$turn"
   probing false
@@ -292,11 +292,11 @@ test_container_disks_in_a_registry() {
   host "${push[@]}" --index --plain disks/several:1 "$GUEST/images/guest.qcow2" >/dev/null
   from_registry by-tag several:1
   from_registry by-digest "guest@$digest"
-  cron registry "registry: {url: 'docker://127.0.0.1:5000/disks/several:1'}" 300Mi false | drop cron.yaml
+  cron registry "registry: {url: 'docker://127.0.0.1:5000/disks/several:1'}" 300Mi false | given
   is_the_guest "$(followed registry)"
   same "docker://127.0.0.1:5000/disks/several@$(sv get dataimportcron/registry -o json | jq -r '.status.currentImports[0].Digest')" \
     "$(field "dv/$(followed registry)" .spec.source.registry.url)"
-  lift cron.yaml; gone dataimportcron/registry; sv delete dv,datasource --all
+  sv delete dataimportcron,datasource,dv --all
   not_in_registry no-tag guest:2 'guest:2: there is no such image'
   # what the registry has on its disk is no longer what it should be
   host bash -c "echo >>'$S/registry/data/docker/registry/v2/blobs/sha256/${digest:7:2}/${digest:7}/data'"
