@@ -134,6 +134,15 @@ on_progress(void *arg, const json_t *event)
 	data_volume_progress(f->daemon, object, f->upload.done != NULL ? DATA_VOLUME_UPLOAD_READY : DATA_VOLUME_IMPORT_IN_PROGRESS, event);
 }
 
+/* What the source had when it was asked: an image of the cache is known by it, and with another file it would be another image. */
+static const char *
+validator_of(const struct object *object)
+{
+	const struct data_volume *dv = object->value;
+
+	return image_is_cached(object) ? schema_map_get(&dv->head.meta->annotations, IMAGE_VALIDATOR) : NULL;
+}
+
 /* --- its end --------------------------------------------------------------------------------------------------------- */
 
 /* Another one may be sent. */
@@ -158,8 +167,7 @@ static void
 fill_failed(struct daemon *daemon, const struct object *object, const struct error *error)
 {
 	struct data_volume_status *status = objects_status_copy(object);
-	/* An image of the cache is known by what the source had when it was asked: another file is another image. */
-	bool for_good = error->code == EINVAL || (error->code == ESTALE && image_is_cached(object));
+	bool for_good = error->code == EINVAL || (error->code == ESTALE && validator_of(object) != NULL);
 
 	status->phase = for_good ? DATA_VOLUME_FAILED : DATA_VOLUME_IMPORT_SCHEDULED;
 	status->restart_count += for_good ? 0 : 1;
@@ -240,7 +248,7 @@ static json_t *
 fill_args(struct daemon *daemon, const struct object *object, int64_t capacity, struct error *err)
 {
 	const struct data_volume *dv = object->value;
-	const char *validator = image_is_cached(object) ? schema_map_get(&dv->head.meta->annotations, IMAGE_VALIDATOR) : NULL;
+	const char *validator = validator_of(object);
 	json_t *args = source_args(daemon, home_of(object), dv->spec->source, err);
 
 	if (args == NULL)

@@ -47,6 +47,7 @@ static const char *const access_modes[] = { "ReadWriteOnce", "ReadWriteMany", "R
 
 static const struct option_row options[] = {
 	{ .name = "image-path", .argument = "FILE", .completion = COMPLETE_FILES, .help = "The image; - is stdin." },
+	{ .name = "archive-path", .argument = "FILE", .completion = COMPLETE_FILES, .help = "Instead of it a tar archive (also gz, xz, zst) with the disk in it as disk.img; - is stdin." },
 	{ .name = "size", .argument = "SIZE", .help = "Size of the disk, as 10Gi; needed when the DataVolume is made." },
 	{ .name = "storage-class", .argument = "NAME", .help = "Class of the claim that is made." },
 	{ .name = "access-mode", .argument = "MODE", .words = access_modes, .completion = COMPLETE_WORDS, .help = "Access mode of the claim that is made." },
@@ -85,7 +86,8 @@ const struct command command_image_upload = {
 static enum exit_code
 run(struct cli *cli, const struct arguments *arguments)
 {
-	struct sending s = { .cli = cli, .arguments = arguments, .file = arguments_value(arguments, "image-path"), .terminal = isatty(STDERR_FILENO) };
+	const char *image = arguments_value(arguments, "image-path"), *archive = arguments_value(arguments, "archive-path");
+	struct sending s = { .cli = cli, .arguments = arguments, .file = image != NULL ? image : archive, .terminal = isatty(STDERR_FILENO) };
 	enum exit_code code;
 
 	if (arguments->words->len != 2)
@@ -97,6 +99,8 @@ run(struct cli *cli, const struct arguments *arguments)
 		return cli_fail(EXIT_USAGE, "\"%s\" is not dv: image-upload dv NAME", (const char *)arguments->words->pdata[0]);
 	if (s.file == NULL)
 		return cli_fail(EXIT_USAGE, "say which image: --image-path=FILE");
+	if (image != NULL && archive != NULL)
+		return cli_fail(EXIT_USAGE, "--image-path and --archive-path exclude each other");
 	s.name = arguments->words->pdata[1];
 	code = open_image(&s);
 	if (code == EXIT_DONE)
@@ -159,6 +163,8 @@ described_volume(const struct sending *s, const char *size)
 	    "resources", "requests", "storage", size, "storageClassName", arguments_value(s->arguments, "storage-class"));
 	json_t *storage = path_find(tree, "spec.storage");
 
+	if (arguments_value(s->arguments, "archive-path") != NULL)
+		json_object_set_new(json_object_get(tree, "spec"), "contentType", json_string("archive"));
 	if (access != NULL)
 		json_object_set_new(storage, "accessModes", json_pack("[s]", access));
 	if (block || mode != NULL)
@@ -180,6 +186,9 @@ prepare(struct sending *s)
 
 	if (code == EXIT_DONE && path_find(answer.body, "spec.source.upload") == NULL)
 		return cli_fail(EXIT_CONFLICT, "DataVolume %s/%s is there and has another source than upload", ns, s->name);
+	if (code == EXIT_DONE && (g_strcmp0(path_string(answer.body, "spec.contentType"), "archive") == 0) !=
+	    (arguments_value(s->arguments, "archive-path") != NULL))
+		return cli_fail(EXIT_CONFLICT, "DataVolume %s/%s is there with another contentType: archives come by --archive-path, images by --image-path", ns, s->name);
 	if (code == EXIT_DONE && g_strcmp0(path_string(answer.body, "status.phase"), "Succeeded") == 0)
 		return cli_fail(EXIT_CONFLICT, "DataVolume %s/%s has been filled already", ns, s->name);
 	if (code == EXIT_DONE)

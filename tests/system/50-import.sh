@@ -33,6 +33,9 @@ test_vdi() { other guest.vdi vdi; }
 test_vhd() { other guest.vhd vpc -o force_size=on; }
 test_vhdx() { other guest.vhdx vhdx; }
 
+# given: what comes, without the spool
+given() { cat >"$WORK/given.yaml"; sv apply -f "$WORK/given.yaml"; }
+
 # bad NAME IMAGE WORDS [SIZE] [MORE]: it does not become a volume; the reason holds WORDS; nothing stays in the pool
 bad() {
   local name=bad-$1 image=$2 words=$3
@@ -83,6 +86,23 @@ test_progress_is_told_while_it_runs() {
   imported slow 60
   same 100.0% "$(field dv/slow .status.progress)"
   lift slow.yaml; gone dv/slow
+}
+
+# A clone that is copied tells how far it is, as an import does.
+test_copies_tell_their_progress() {
+  local watch
+  printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataVolume' 'metadata: {name: from}' 'spec:' '  source: {blank: {}}' \
+    '  storage: {resources: {requests: {storage: 512Mi}}}' | given
+  imported from
+  host dd if=/dev/zero of="$(volume_of from)" bs=1M count=500 conv=notrunc status=none # blocks that are to be copied
+  sv get dv -w -o wide >"$WORK/watch" & watch=$!
+  await 10 'grep -q from "$WORK/watch"'
+  printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataVolume' 'metadata: {name: copy}' 'spec:' '  source: {pvc: {name: from}}' \
+    '  storage: {resources: {requests: {storage: 512Mi}}}' | given
+  imported copy
+  kill "$watch"
+  expect 'grep -E "copy +CloneInProgress +[0-9.]+% .*copy: .* of 512MiB" "$WORK/watch"'
+  sv delete dv from copy; gone dv/from; gone dv/copy
 }
 
 test_a_connection_that_breaks_is_resumed_or_begun_again() {
@@ -191,7 +211,6 @@ cron() { # cron NAME SOURCE SIZE [CACHED]: a DataImportCron that looks once
 reason() { sv get "$1" -o json | jq -r ".status.conditions[] | select(.type == \"$2\") | .reason"; }
 # followed NAME: what its DataSource names is there
 followed() { await 60 "[ \"\$(reason dataimportcron/$1 UpToDate)\" = UpToDate ]"; field "datasource/$1" .spec.source.pvc.name; }
-given() { cat >"$WORK/given.yaml"; sv apply -f "$WORK/given.yaml"; }
 test_images_that_sources_tell() {
   local turn=turn-$$.raw was now name
   head -c 4M "$GUEST/images/guest.raw" >"$GUEST/images/$turn"
@@ -248,6 +267,8 @@ test_archives() {
   same 200 "$(code_of -F "file=@$GUEST/images/archive-$$.tgz" -H "Authorization: Bearer $(token_for form)" http://x/v1beta1/upload-form-async)"
   imported form
   expect 'cmp -n 4194304 "$(volume_of form)" "$dir/disk.img"'
+  sv image-upload dv sent --size=16Mi --archive-path="$GUEST/images/archive-$$.tgz"
+  expect 'cmp -n 4194304 "$(volume_of sent)" "$dir/disk.img"'; sv delete dv sent
   rm -r "$dir" "$GUEST/images/archive-$$.tgz" "$GUEST/images/bad-$$.tar"
   for name in tar none form; do lift $name.yaml; gone dv/$name; done
 }
