@@ -79,6 +79,14 @@ close_stream(struct import *i)
 }
 
 static void
+close_under(struct import *i)
+{
+	if (i->request.under > 0)
+		close(i->request.under);
+	i->request.under = 0;
+}
+
+static void
 import_free(struct import *i)
 {
 	g_hash_table_remove(i->daemon->imports->by_uid, i->uid);
@@ -87,6 +95,7 @@ import_free(struct import *i)
 	event_free(i->stall);
 	close(i->request.target);
 	close_stream(i);
+	close_under(i);
 	json_decref(i->request.args);
 	remove_directory(i->scratch);
 	g_free(i->scratch);
@@ -130,6 +139,17 @@ on_stream(void *arg, json_t *result, const struct error *error)
 }
 
 static void
+on_under(void *arg, json_t *result, const struct error *error)
+{
+	struct import *i = arg;
+
+	(void)result;
+	close_under(i);
+	if (error != NULL)
+		import_over(i, NULL, error);
+}
+
+static void
 on_state(void *owner, const char *reason)
 {
 	struct import *i = owner;
@@ -142,6 +162,8 @@ on_state(void *owner, const char *reason)
 	}
 	if (i->request.stream >= 0)
 		worker_call(i->worker, "stream", json_object(), i->request.stream, IMPORT_DEADLINE, on_stream, i);
+	if (i->request.under > 0)
+		worker_call(i->worker, "under", json_object(), i->request.under, IMPORT_DEADLINE, on_under, i);
 	worker_call(i->worker, "import", g_steal_pointer(&i->request.args), i->request.target, IMPORT_DEADLINE, on_answer, i);
 }
 
@@ -227,6 +249,8 @@ import_start(struct daemon *daemon, const struct import_request *request, struct
 		close(request->target);
 		if (request->stream >= 0)
 			close(request->stream);
+		if (request->under > 0)
+			close(request->under);
 		json_decref(request->args);
 		return -1;
 	}

@@ -12,16 +12,17 @@ struct error;
 enum { IMPORTS_MOST = 4 /* at a time */ };
 
 struct import_request {
-	const char *uid;   /* of the DataVolume: one import each */
+	const char *uid;   /* of the DataVolume, or the claim that is filled by a copy: one import each */
 	json_t *args;      /* of the verb "import" without scratch; taken */
-	int stream;        /* of an upload: the end of a pipe that its bytes come out of, taken; else -1 */
+	int stream;        /* of an upload: the end of a pipe that its bytes come out of; of a copy: the volume; taken; else -1 */
+	int under;         /* of a copy of a qcow2 file: the file that it lies over, taken; 0: none */
 	int target;        /* file or block device of this machine, or a socket on which a volume is served; taken */
 	void (*progress)(void *arg, const json_t *event); /* as in import_verbs.h; may be NULL */
 	void (*done)(void *arg, json_t *result, const struct error *error); /* once; then arg may be freed */
 	void *arg;
 };
 
-/* Starts an import.  0; -1 EAGAIN when IMPORTS_MOST are under way, else why it cannot be (args, stream and target are taken either way). */
+/* Starts an import.  0; -1 EAGAIN when IMPORTS_MOST are under way, else why it cannot be (args, stream, under and target are taken either way). */
 int import_start(struct daemon *daemon, const struct import_request *request, struct error *err);
 /* Ends it; done is called with ECANCELED before this returns.  Nothing when there is none. */
 void import_cancel(struct daemon *daemon, const char *uid);

@@ -49,12 +49,12 @@ on_reply(void *arg, json_t *result, const struct error *error)
 static void
 job_next(struct job *job)
 {
-	struct host *host = host_find(job->daemon, job->host);
+	struct host *host = job->host == NULL ? NULL : host_find(job->daemon, job->host);
 	struct job_step step = { .fd = -1 };
 	struct error err = { 0 };
 	int r;
 
-	if (host == NULL)
+	if (host == NULL && job->host != NULL)
 		r = error_set(&err, EHOSTDOWN, "host %s is not configured any more", job->host);
 	else
 		r = job->class->next(job->context, &step, &err);
@@ -80,7 +80,7 @@ job_begin(struct daemon *daemon, const struct object *object, struct host *host,
 	job->kind = kind_id(object->kind);
 	job->namespace = g_strdup(object->namespace);
 	job->name = g_strdup(object->name);
-	job->host = g_strdup(host->name);
+	job->host = host == NULL ? NULL : g_strdup(host->name);
 	job_next(job);
 	return true;
 }

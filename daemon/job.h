@@ -17,7 +17,7 @@ struct job_step {
 	json_t *args;     /* taken */
 	int fd;           /* taken; -1: none */
 	int64_t deadline; /* ms */
-	struct calls *calls; /* NULL: of the job's host */
+	struct calls *calls; /* NULL: of the job's host; with a job that has none each step names them */
 };
 
 struct job_class {
@@ -29,7 +29,7 @@ struct job_class {
 	void (*done)(void *context, const struct error *error);
 };
 
-/* Begins a job for an object; false (and nothing is called, context is not taken) when it has one already. */
+/* Begins a job for an object, on a host or on none (NULL); false (and nothing is called, context is not taken) when it has one already. */
 bool job_begin(struct daemon *daemon, const struct object *object, struct host *host, const struct job_class *class, void *context);
 
 #endif

@@ -69,6 +69,7 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/adopt.c daemon/controllers/adopt.h \
 	daemon/controllers/agent_commands.c daemon/controllers/agent_commands.h \
 	daemon/controllers/claim.c daemon/controllers/claim.h \
+	daemon/controllers/claim_copy.c \
 	daemon/controllers/claim_source.c \
 	daemon/controllers/datavolume.h \
 	daemon/controllers/fill.c \

@@ -258,6 +258,8 @@ daemon_stop(struct daemon *daemon)
 	uploads_stop(daemon);
 	if (daemon->hosts != NULL)
 		g_ptr_array_unref(daemon->hosts);
+	if (daemon->copies != NULL)
+		g_ptr_array_unref(daemon->copies);
 	g_ptr_array_unref(daemon->answers);
 	config_free(daemon->config);
 }

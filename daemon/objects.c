@@ -39,6 +39,8 @@ static const struct {
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_SOURCE "']" },
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_POPULATED "']" },
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_RESTORED "']" },
+	{ KIND_CLAIM, "metadata.annotations['" CLAIM_COPY "']" },
+	{ KIND_CLAIM, "metadata.annotations['" CLAIM_PROGRESS "']" },
 	{ KIND_CLAIM, "spec.volumeName" },
 	{ KIND_SNAPSHOT, "metadata.annotations['" VOLUME_SNAPSHOT "']" },
 };

@@ -167,6 +167,15 @@ volume_driver_of(const char *provisioner, struct error *err)
 	return NULL;
 }
 
+bool
+volume_can_clone(const struct storage_class *class, const struct volume_place *from)
+{
+	const struct volume_driver *driver = volume_driver_of(class->provisioner, NULL);
+
+	return driver == from->driver && driver != NULL &&
+	    (!driver->shared || g_strcmp0(from->keeper, schema_map_get(&class->parameters, "clusterID")) == 0);
+}
+
 /* --- places ---------------------------------------------------------------------------------------------------------- */
 
 struct volume_place

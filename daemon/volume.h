@@ -59,6 +59,9 @@ struct volume_driver {
 /* The driver of a StorageClass's provisioner; NULL with err: unknown, the text says which are known. */
 const struct volume_driver *volume_driver_of(const char *provisioner, struct error *err);
 
+/* Whether a volume of the class can be a clone of that one: other drivers and clusters are out of reach, their volumes are copied. */
+bool volume_can_clone(const struct storage_class *class, const struct volume_place *from);
+
 /* Where the claim's volume is or is going to be; driver NULL when that is not chosen yet. */
 struct volume_place volume_place(const struct claim *claim);
 /* The pool that a class of a shared driver has its volumes in, when calls may be made there; else false.  g_free() place->pool. */

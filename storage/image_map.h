@@ -31,6 +31,7 @@ struct image_extent {
 	int64_t length;  /* bytes of the disk, at least 1 */
 	int64_t offset;  /* in the file; IMAGE_HOLE: reads as zeros */
 	uint32_t packed; /* 0: bytes as they are; else most bytes of the packed piece, whose first "length" are wanted */
+	bool under;      /* of a hole: nothing is here, what the image lies over shows through */
 };
 enum { IMAGE_HOLE = -1 };
 
@@ -54,6 +55,8 @@ struct image_map {
 /* Opens an image of this format, which is not raw.  NULL with EINVAL: it will never do, else the blob cannot be read.  The blob
  * is borrowed until the map is freed. */
 struct image_map *image_map_open(enum image_format format, struct blob *blob, int64_t limit, struct error *err);
+/* The same for a qcow2 of our own that may lie over another volume: which one, its header is not asked. */
+struct image_map *image_qcow2_open_over(struct blob *blob, int64_t limit, struct error *err);
 void image_map_free(struct image_map *map);
 /* What lies at "at" on the disk, up to any border that suits the format and never behind the disk's end.  Called from 0 on, each
  * time with what the last extent ended at. */

@@ -5,6 +5,7 @@
  *   layers of an image --> a file-+
  *   (of files or a registry)      |
  *   a pipe, of an upload ---------+   (unpacked, a tar archive: the file disk.img in it)
+ *   a volume --> copy.c: straight to the target
  *                                 +--> another format --+--(plain, and the server answers ranges)--> ranges --+--> map --> target
  *                                                       +--> scratch file --(all there)----------------------+
  *
@@ -24,6 +25,7 @@
 #include "storage/archive.h"
 #include "storage/blob.h"
 #include "storage/convert.h"
+#include "storage/copy.h"
 #include "storage/image_map.h"
 #include "storage/import.h"
 #include "storage/sparse.h"
@@ -447,11 +449,32 @@ read_stream(struct import *import, struct error *err)
 	return end_download(import, err);
 }
 
+static void
+on_copy(void *arg, int64_t done, int64_t total)
+{
+	struct import *import = arg;
+
+	import->result.bytes = done;
+	tell(import, "copy", done, total);
+}
+
+static int
+read_volume(struct import *import, struct error *err)
+{
+	const struct import_job *job = import->job;
+	const struct copy_source source = {.fd = job->stream, .under = job->under, .qcow2 = job->qcow2, .size = job->total};
+
+	if (job->stream < 0)
+		return error_set(err, EINVAL, "the request of a copy came without its source");
+	return copy_run(&source, &import->out, on_copy, import, err);
+}
+
 static int (*const sources[IMPORT_SOURCE_COUNT])(struct import *import, struct error *err) = {
 	[IMPORT_FROM_URL] = read_url,
 	[IMPORT_FROM_LAYERS] = read_layers,
 	[IMPORT_FROM_REGISTRY] = read_registry,
 	[IMPORT_FROM_STREAM] = read_stream,
+	[IMPORT_FROM_VOLUME] = read_volume,
 };
 
 /* --- all of it ------------------------------------------------------------------------------------------------------ */
@@ -479,7 +502,7 @@ check_digest(const struct import *import, struct error *err)
 static int
 finish_image(struct import *import, struct error *err)
 {
-	if (import->by_ranges)
+	if (import->by_ranges || import->job->source == IMPORT_FROM_VOLUME)
 		return 0;
 	return import->result.format == IMAGE_RAW ? end_raw(import, err) : convert_scratch(import, err);
 }

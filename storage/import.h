@@ -12,7 +12,7 @@
 #include "storage/registry.h"
 
 /* Where the image comes from; import.c has a function for each. */
-enum import_source { IMPORT_FROM_URL, IMPORT_FROM_LAYERS, IMPORT_FROM_REGISTRY, IMPORT_FROM_STREAM, IMPORT_SOURCE_COUNT };
+enum import_source { IMPORT_FROM_URL, IMPORT_FROM_LAYERS, IMPORT_FROM_REGISTRY, IMPORT_FROM_STREAM, IMPORT_FROM_VOLUME, IMPORT_SOURCE_COUNT };
 
 /* A decoded request of import_verbs.h.  Clear with import_job_clear(). */
 struct import_job {
@@ -23,8 +23,10 @@ struct import_job {
 	const char *checksum;         /* "sha256:hex", or NULL */
 	const char *scratch;          /* directory */
 	int64_t capacity;             /* bytes of the target */
-	int stream;                   /* of an upload: where its bytes come from, borrowed; -1: not handed over */
-	int64_t total;                /* of an upload: bytes that are expected, 0: not known */
+	int stream;                   /* where the bytes of an upload or a volume come from, borrowed; -1: not handed over */
+	int under;                    /* of a volume that lies over another: that one, borrowed; -1: none */
+	bool qcow2;                   /* of a volume: the file is one */
+	int64_t total;                /* of an upload: bytes that are expected, 0: not known; of a volume on a socket: those it has */
 	struct layer *layers;         /* of a container image */
 	size_t layer_count;
 	struct registry_reference image; /* in a registry */
@@ -55,7 +57,7 @@ struct import_result {
 
 /* How far it is. */
 struct import_progress {
-	const char *phase;     /* "download", "upload", "convert"; "verify": what an earlier life wrote is read again */
+	const char *phase;     /* "download", "upload", "copy", "convert"; "verify": what an earlier life wrote is read again */
 	int64_t done, total;   /* bytes; total 0: not known */
 	int64_t durable;       /* the target has the image up to here for good, and may be resumed from there; -1: nothing new */
 	const char *validator; /* ... for what has it */

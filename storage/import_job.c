@@ -179,19 +179,36 @@ take_resume(struct import_job *job, const json_t *resume, struct error *err)
 /* Members that are objects or lists. */
 struct parts {
 	json_t *headers, *layers, *resume;
-	const char *kind;
+	const char *kind, *format;
 };
 
-/* One of the three, and what belongs to it. */
+/* A volume, as its kind of storage keeps it. */
+static int
+take_volume(struct import_job *job, const struct parts *parts, struct error *err)
+{
+	const char *format = parts->format == NULL ? "raw" : parts->format;
+
+	job->source = IMPORT_FROM_VOLUME;
+	job->qcow2 = strcmp(format, "qcow2") == 0;
+	if (!job->qcow2 && strcmp(format, "raw") != 0)
+		return error_set(err, EINVAL, "the format of a copy is \"%s\": raw and qcow2 are known", format);
+	if (job->checksum != NULL || job->total < 0)
+		return error_set(err, EINVAL, "a copy has no checksum, and a total of bytes that is not negative");
+	return 0;
+}
+
+/* One of the four, and what belongs to it. */
 static int
 take_source(struct import_job *job, const struct parts *parts, struct error *err)
 {
-	bool upload = strcmp(parts->kind, "upload") == 0;
+	bool upload = strcmp(parts->kind, "upload") == 0, volume = strcmp(parts->kind, "volume") == 0;
 	const char *hex;
 	int type;
 
-	if ((job->request.url != NULL) + (parts->layers != NULL) + upload != 1)
-		return error_set(err, EINVAL, "an import has either a url or layers, or it is an upload");
+	if ((job->request.url != NULL) + (parts->layers != NULL) + upload + volume != 1)
+		return error_set(err, EINVAL, "an import has either a url or layers, or it is an upload or a copy");
+	if (volume)
+		return take_volume(job, parts, err);
 	job->source = upload ? IMPORT_FROM_STREAM : parts->layers != NULL ? IMPORT_FROM_LAYERS : IMPORT_FROM_URL;
 	if (upload)
 		return job->total >= 0 ? 0 : error_set(err, EINVAL, "the total of an upload is %lld bytes", (long long)job->total);
@@ -214,11 +231,12 @@ take(struct import_job *job, struct error *err)
 	json_error_t problem;
 	int verbatim = 0, archive = 0, insecure = 0;
 
-	if (json_unpack_ex(job->args, &problem, 0, "{s?s, s?s, s?o, s?s, s?s, s?b, s?b, s?s, s?s, s?o, s?s, s?s, s?s, s?b, s?o, s?I, s?I, s?s, s?I, s?I, s?I}",
+	if (json_unpack_ex(job->args, &problem, 0, "{s?s, s?s, s?o, s?s, s?s, s?b, s?b, s?s, s?s, s?o, s?s, s?s, s?s, s?b, s?o, s?I, s?I, s?s, s?I, s?I, s?I, s?s}",
 	        "url", &job->request.url, "source", &parts.kind, "layers", &parts.layers, "file", &job->file, "architecture", &job->architecture,
 	        "verbatim", &verbatim, "archive", &archive, "checksum", &job->checksum, "validator", &job->request.validator, "headers", &parts.headers, "user", &job->request.user, "password",
 	        &job->request.password, "caPem", &job->request.ca_pem, "insecureSkipVerify", &insecure, "resume", &parts.resume, "capacity",
-	        &capacity, "total", &total, "scratch", &job->scratch, "connectSeconds", &connect, "stallSeconds", &stall, "attempts", &times) < 0)
+	        &capacity, "total", &total, "scratch", &job->scratch, "connectSeconds", &connect, "stallSeconds", &stall, "attempts", &times, "format",
+	        &parts.format) < 0)
 		return error_set(err, EINVAL, "the request of an import is malformed: %s", problem.text);
 	job->capacity = capacity;
 	job->total = total;
@@ -248,7 +266,7 @@ check_probe(const struct import_job *job, struct error *err)
 static int
 init(struct import_job *job, json_t *args, int (*check)(const struct import_job *job, struct error *err), struct error *err)
 {
-	struct import_job result = {.args = json_incref(args), .stream = -1};
+	struct import_job result = {.args = json_incref(args), .stream = -1, .under = -1};
 
 	if (take(&result, err) < 0 || check(&result, err) < 0) {
 		import_job_clear(&result);

@@ -147,8 +147,13 @@ run_confined(const struct import_job *job, int target, int scratch, struct impor
 	return import_run(job, target, scratch, tell_progress, NULL, result, err);
 }
 
+/* Handed over before the request; -1: not. */
+struct descriptors {
+	int stream, under;
+};
+
 static int
-serve(json_t *args, int target, int stream, struct import_result *result, struct error *err)
+serve(json_t *args, int target, const struct descriptors *with, struct import_result *result, struct error *err)
 {
 	struct import_job job;
 
@@ -156,7 +161,8 @@ serve(json_t *args, int target, int stream, struct import_result *result, struct
 		return error_set(err, EINVAL, "the request of an import brought no descriptor of its target");
 	if (import_job_init(&job, args, err) < 0)
 		return -1;
-	job.stream = stream;
+	job.stream = with->stream;
+	job.under = with->under;
 	int scratch = layers_open(job.layers, job.layer_count, err) < 0 ? -1 : open_scratch(job.scratch, err);
 	int rc = scratch < 0 ? -1 : run_confined(&job, target, scratch, result, err);
 	if (scratch >= 0)
@@ -166,11 +172,11 @@ serve(json_t *args, int target, int stream, struct import_result *result, struct
 }
 
 static int
-serve_import(json_t *args, int target, int stream, json_t **answer, struct error *err)
+serve_import(json_t *args, int target, const struct descriptors *with, json_t **answer, struct error *err)
 {
 	struct import_result result;
 
-	if (serve(args, target, stream, &result, err) < 0)
+	if (serve(args, target, with, &result, err) < 0)
 		return -1;
 	*answer = result_tree(&result);
 	if (result.others != NULL)
@@ -179,13 +185,13 @@ serve_import(json_t *args, int target, int stream, json_t **answer, struct error
 }
 
 static int
-serve_probe(json_t *args, int target, int stream, json_t **answer, struct error *err)
+serve_probe(json_t *args, int target, const struct descriptors *with, json_t **answer, struct error *err)
 {
 	static const struct confine_limits limits = {.file_size = 1 << 20, .cpu_seconds = CPU_SECONDS, .memory = MEMORY};
 	struct import_known known = {0};
 	struct import_job job;
 
-	(void)target, (void)stream;
+	(void)target, (void)with;
 	if (import_job_init_probe(&job, args, err) < 0)
 		return -1;
 	int rc = confine(&limits, err) < 0 ? -1 : import_probe(&job, &known, err);
@@ -200,7 +206,7 @@ serve_probe(json_t *args, int target, int stream, json_t **answer, struct error 
 
 static const struct {
 	const char *verb;
-	int (*serve)(json_t *args, int target, int stream, json_t **answer, struct error *err);
+	int (*serve)(json_t *args, int target, const struct descriptors *with, json_t **answer, struct error *err);
 } verbs[] = {{"import", serve_import}, {"probe", serve_probe}};
 
 static bool
@@ -211,12 +217,12 @@ is_verb(const json_t *message, const char *verb)
 }
 
 static int
-serve_verb(const json_t *message, int target, int stream, json_t **answer, struct error *err)
+serve_verb(const json_t *message, int target, const struct descriptors *with, json_t **answer, struct error *err)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++)
 		if (is_verb(message, verbs[i].verb))
-			return verbs[i].serve(json_object_get(message, "args"), target, stream, answer, err);
-	return error_set(err, EINVAL, "solovirt-import knows the verbs \"import\" and \"probe\", and \"stream\" before the first");
+			return verbs[i].serve(json_object_get(message, "args"), target, with, answer, err);
+	return error_set(err, EINVAL, "solovirt-import knows the verbs \"import\" and \"probe\", and \"stream\" and \"under\" before the first");
 }
 
 /* 1: a request, with its descriptor or -1; 0: the daemon is gone; -1. */
@@ -231,11 +237,11 @@ next_request(json_t **message, int *fd)
 	return rc;
 }
 
-/* The descriptor of "stream" is kept for the request behind it, which is read in its place.  As next_request(). */
+/* The descriptor of "stream" or "under" is kept for the request behind it, which is read in its place.  As next_request(). */
 static int
-keep_stream(json_t **message, int *fd, int *stream)
+keep_descriptor(json_t **message, int *fd, int *kept)
 {
-	*stream = *fd;
+	*kept = *fd;
 	*fd = -1;
 	int rc = answer(json_object_get(*message, "id"), json_object(), NULL);
 	json_decref(*message);
@@ -249,19 +255,24 @@ serve_one(void)
 {
 	struct error err = {0};
 	json_t *message = NULL, *result = NULL;
-	int target = -1, stream = -1;
+	struct descriptors with = {-1, -1};
+	int target = -1;
 
 	int rc = next_request(&message, &target);
 	if (rc > 0 && is_verb(message, "stream"))
-		rc = keep_stream(&message, &target, &stream);
+		rc = keep_descriptor(&message, &target, &with.stream);
+	if (rc > 0 && is_verb(message, "under"))
+		rc = keep_descriptor(&message, &target, &with.under);
 	if (rc <= 0)
 		return rc;
-	if (serve_verb(message, target, stream, &result, &err) == 0 && result == NULL)
+	if (serve_verb(message, target, &with, &result, &err) == 0 && result == NULL)
 		error_set(&err, EIO, "what the server said of the image cannot be told");
 	if (target >= 0)
 		close(target);
-	if (stream >= 0)
-		close(stream);
+	if (with.stream >= 0)
+		close(with.stream);
+	if (with.under >= 0)
+		close(with.under);
 	rc = answer(json_object_get(message, "id"), result, &err);
 	json_decref(message);
 	return rc;

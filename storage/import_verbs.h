@@ -6,7 +6,9 @@
  *
  *  stream  {} + descriptor of a pipe from which the image of the import that follows is read; only before "import", with the source
  *          "upload".  Its end is the end of the image: whoever feeds it and cannot go on kills the worker before he closes it.
- *          -> {}: the worker has it
+ *          -> {}: the worker has it.  With the source "volume": the volume that is copied, a file, a device, or a stream socket on which
+ *          another process serves it (storage/nbd.h)
+ *  under   {} + descriptor of the raw file that a qcow2 file of "stream" lies over; only behind "stream" -> {}
  *  import  {"url","source"?:"http"|"s3"|"gcs"|"registry","architecture"?,"checksum"?,"headers":[],"user"?,"password"?,"caPem"?,
  *           "insecureSkipVerify"?:false,"archive"?:false,"validator"?,
  *           "resume"?:{"offset","validator"},"capacity":BYTES,"scratch":DIR,"connectSeconds"?:30,"stallSeconds"?:60,"attempts"?:5}
@@ -29,6 +31,8 @@
  *              "others"?:[NAME],"otherCount"?:N}   of an archive: how many files in it are not the disk, and the names of some
  *          or, instead of url and what goes with it, "source":"upload","total"?:BYTES: the bytes come from the pipe of "stream"; total
  *          are expected
+ *          or "source":"volume","format"?:"raw"|"qcow2","total"?:BYTES: a copy of the volume of "stream", bit by bit whatever it looks
+ *          like; format: of the file; total: of the volume, when that comes on a socket
  *  probe   {"url","source"?,"headers":[],"user"?,"password"?,"caPem"?,"insecureSkipVerify"?:false,"connectSeconds"?,"stallSeconds"?,
  *           "attempts"?}
  *          what the source has now, without reading the image; the members are those of import
@@ -37,7 +41,7 @@
  *          ESTALE: it was replaced since "resume" or "validator" was told: begin anew, with a fresh target and without resume;
  *          ENOENT, EACCES: a registry has no such image, or does not show it with these credentials;
  *          ENOSPC: the storage is full; EIO, ETIMEDOUT, ECONNREFUSED ...: try again later.  Text says what and why, without secrets.
- *  events: progress {"phase":"download"|"upload"|"convert"|"verify","done":BYTES,"total":BYTES or 0,"rate":BYTES a second,
+ *  events: progress {"phase":"download"|"upload"|"copy"|"convert"|"verify","done":BYTES,"total":BYTES or 0,"rate":BYTES a second,
  *          "durable"?:{"offset","validator"}}   at most 4 a second, and those with "durable".  The phases follow each other: verify
  *          (after "resume", with a checksum), download or upload, convert (of what could not be read in place)
  *

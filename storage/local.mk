@@ -4,6 +4,7 @@ libsolovirt_a_SOURCES += \
 	storage/bytes.h \
 	storage/confine.c storage/confine.h \
 	storage/convert.c storage/convert.h \
+	storage/copy.c storage/copy.h \
 	storage/fetch.h storage/fetch_private.h storage/fetch_url.c \
 	storage/image.c storage/image.h \
 	storage/image_map.c storage/image_map.h \

@@ -13,6 +13,7 @@
 #include <glib.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "src/base/error.h"
 #include "storage/blob.h"
@@ -24,7 +25,10 @@
 #define ENTRY_ZERO UINT64_C(1)
 static const char format[] = "qcow2";
 
-enum { SUBCLUSTERS = 32 };
+enum {
+	SUBCLUSTERS = 32,
+	AT_BACKING = 8, BACKING_LENGTH = 12, /* of the header: where the name of what it lies over is, and how long */
+};
 
 struct qcow2 {
 	struct image_map map;
@@ -50,13 +54,17 @@ qcow2_free(struct image_map *map)
 }
 
 static struct image_map *
-qcow2_open(struct blob *blob, int64_t limit, struct error *err)
+open_image(struct blob *blob, int64_t limit, bool over, struct error *err)
 {
 	size_t length = (size_t)MIN(IMAGE_HEAD, blob->size);
-	g_autofree uint8_t *head = g_malloc(IMAGE_HEAD);
+	g_autofree uint8_t *head = g_malloc0(IMAGE_HEAD);
 	struct image_qcow2 header;
 
-	if (blob_read(blob, head, length, 0, err) < 0 || image_check_qcow2(head, length, blob->size, limit, &header, err) < 0)
+	if (blob_read(blob, head, length, 0, err) < 0)
+		return NULL;
+	if (over)
+		memset(head + AT_BACKING, 0, BACKING_LENGTH);
+	if (image_check_qcow2(head, length, blob->size, limit, &header, err) < 0)
 		return NULL;
 	struct qcow2 *image = g_new0(struct qcow2, 1);
 	int64_t cluster = (int64_t)1 << header.cluster_bits;
@@ -71,6 +79,18 @@ qcow2_open(struct blob *blob, int64_t limit, struct error *err)
 		.table = g_malloc((size_t)cluster),
 	};
 	return &image->map;
+}
+
+static struct image_map *
+qcow2_open(struct blob *blob, int64_t limit, struct error *err)
+{
+	return open_image(blob, limit, false, err);
+}
+
+struct image_map *
+image_qcow2_open_over(struct blob *blob, int64_t limit, struct error *err)
+{
+	return open_image(blob, limit, true, err);
 }
 
 /* --- tables --------------------------------------------------------------------------------------------------------- */
@@ -126,6 +146,7 @@ find_part(const struct qcow2 *image, uint64_t offset, uint64_t bitmap, int64_t w
 	if (allocated && (zeros || offset == 0))
 		return error_set(err, EINVAL, "the qcow2 image is damaged: a subcluster is there and is not");
 	extent->length = size - within % size;
+	extent->under = !allocated && !zeros;
 	if (allocated)
 		extent->offset = (int64_t)offset + within;
 	return 0;
@@ -142,6 +163,7 @@ qcow2_find(struct image_map *map, int64_t at, struct image_extent *extent, struc
 		return -1;
 	if (image->table_absent) {
 		extent->length = image->span - at % image->span;
+		extent->under = true;
 		return 0;
 	}
 	uint64_t entry = be64_at(place), offset = entry & OFFSET_MASK;
@@ -155,6 +177,8 @@ qcow2_find(struct image_map *map, int64_t at, struct image_extent *extent, struc
 			return -1;
 	} else if (offset != 0 && !(entry & ENTRY_ZERO)) {
 		extent->offset = (int64_t)offset + within;
+	} else {
+		extent->under = !(entry & ENTRY_ZERO);
 	}
 	return extent->offset == IMAGE_HOLE ? 0 :
 	    image_map_check(map, format, (uint64_t)extent->offset,

@@ -27,6 +27,7 @@ enum { PATIENCE = VOLUME_DEADLINE_QUERY - 3000, CLOSING_MS = 10000, FLAG_FUA = 1
 
 struct serve {
 	char *path;
+	char *snapshot;         /* that is read, or NULL */
 	struct place place;
 	rbd_image_t image;
 	uint64_t size;
@@ -342,6 +343,7 @@ serve_free(struct serve *serve)
 	image_close(&serve->image);
 	place_clear(&serve->place);
 	g_free(serve->path);
+	g_free(serve->snapshot);
 	g_free(serve);
 }
 
@@ -406,7 +408,11 @@ serve_open(struct serve *serve, struct error *err)
 
 	if ((serve->writes ? image_open : image_open_to_read)(&serve->place, &serve->image, err) < 0 || check_users(serve, err) < 0)
 		return -1;
-	rc = rbd_get_size(serve->image, &serve->size);
+	rc = serve->snapshot == NULL ? 0 : rbd_snap_set(serve->image, serve->snapshot);
+	if (rc == -ENOENT)
+		return error_set(err, ENOENT, "volume %s has no snapshot %s", serve->path, serve->snapshot);
+	if (rc == 0)
+		rc = rbd_get_size(serve->image, &serve->size);
 	return rc < 0 ? cluster_error(err, rc, "cannot read volume %s", serve->path) : 0;
 }
 
@@ -443,10 +449,15 @@ static json_t *
 run_serve(struct service_call *call, struct error *err)
 {
 	struct serve *serve = g_new0(struct serve, 1);
+	const char *snapshot = NULL;
 	int read_only = 0, rc;
+	json_t *answer;
 
-	rc = place_read(call->args, &serve->place, err) < 0 || service_args(call->args, err, "{s?:b}", "read", &read_only) < 0 ||
-	    check_socket(call->fd, err) < 0 ? -1 : 0;
+	rc = place_read(call->args, &serve->place, err) < 0 ||
+	    service_args(call->args, err, "{s?:b,s?:s}", "read", &read_only, "snapshot", &snapshot) < 0 || check_socket(call->fd, err) < 0 ? -1 : 0;
+	if (rc == 0 && snapshot != NULL && !read_only)
+		rc = error_set(err, EINVAL, "snapshot %s can only be read", snapshot);
+	serve->snapshot = g_strdup(snapshot);
 	serve->path = g_strdup(serve->place.path);
 	serve->writes = !read_only;
 	serve->fd = call->fd;
@@ -463,8 +474,9 @@ run_serve(struct service_call *call, struct error *err)
 		return NULL;
 	}
 	call->fd = -1;
+	answer = json_pack("{s:I}", "capacity", (json_int_t)serve->size);
 	serve_begin(serve);
-	return json_object();
+	return answer;
 }
 
 const struct rbd_verb serve_verbs[] = {

@@ -139,8 +139,8 @@ put_bound(struct daemon *daemon, const struct object *object, int64_t capacity, 
 	return r;
 }
 
-static int
-put_pending(struct daemon *daemon, const struct object *object, const char *reason, const char *message, struct error *err)
+int
+claim_put_pending(struct daemon *daemon, const struct object *object, const char *reason, const char *message, bool warn, struct error *err)
 {
 	const struct claim *claim = object->value;
 	struct schema_list conditions = { 0 };
@@ -153,11 +153,17 @@ put_pending(struct daemon *daemon, const struct object *object, const char *reas
 	schema_list_remove(&conditions, &condition_schema, 0);
 	g_free(conditions.items);
 	patch = json_pack("{s:{s:s,s:o}}", "status", "phase", "Pending", "conditions", list);
-	if (old == NULL || g_strcmp0(old->message, message) != 0)
+	if (warn && (old == NULL || g_strcmp0(old->message, message) != 0))
 		daemon_event(daemon, object, "Warning", reason, "%s", message);
 	r = objects_patch(daemon, object, patch, err) == NULL ? -1 : 0;
 	json_decref(patch);
 	return r;
+}
+
+static int
+put_pending(struct daemon *daemon, const struct object *object, const char *reason, const char *message, struct error *err)
+{
+	return claim_put_pending(daemon, object, reason, message, true, err);
 }
 
 /* --- the volume's jobs --------------------------------------------------------------------------------------------- */
@@ -247,8 +253,8 @@ flatten(struct volume_job *j, const struct object *object, const json_t *result)
 	volume_call(j->daemon, &place, "volume-flatten", json_object(), -1, VOLUME_DEADLINE_COPY, on_flattened, j);
 }
 
-static int
-take_made(struct daemon *daemon, const struct object *object, const json_t *result, struct error *err)
+int
+claim_take_made(struct daemon *daemon, const struct object *object, const json_t *result, struct error *err)
 {
 	struct volume_place place = volume_place(object->value);
 	const struct object *next = NULL;
@@ -277,7 +283,7 @@ on_made(void *arg, json_t *result, const struct error *error)
 		r = put_pending(j->daemon, object, "ProvisioningFailed", error->text, &err);
 	} else if (object != NULL && error == NULL) {
 		controllers_pace_clear(j->daemon, object);
-		r = take_made(j->daemon, object, result, &err);
+		r = claim_take_made(j->daemon, object, result, &err);
 		if (r != 0)
 			controllers_requeue(j->daemon, object, AGAIN_MOST_MS);
 	}
@@ -296,6 +302,7 @@ claim_bind(struct daemon *daemon, const struct object *object, const struct volu
 {
 	json_t *annotations = volume_annotations(place), *patch;
 
+	json_object_set_new(annotations, CLAIM_PROGRESS, json_null());
 	if (restored)
 		json_object_set_new(annotations, CLAIM_RESTORED, json_string("true"));
 	patch = json_pack("{s:{s:o},s:{s:s}}", "metadata", "annotations", annotations, "spec", "volumeName", place->name);
@@ -307,10 +314,10 @@ claim_bind(struct daemon *daemon, const struct object *object, const struct volu
 /* --- deletion ------------------------------------------------------------------------------------------------------ */
 
 static bool
-vmi_uses(const struct vmi *vmi, const char *claim)
+vmi_uses(const struct vmi *vmi, const char *claim, bool writing)
 {
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes)
-		if (g_strcmp0(volume_claim(v), claim) == 0 || g_strcmp0(volume_base_claim(v), claim) == 0)
+		if (g_strcmp0(volume_claim(v), claim) == 0 || (!writing && g_strcmp0(volume_base_claim(v), claim) == 0))
 			return true;
 	/* The guest has yet to let go of one that the spec has no more. */
 	SCHEMA_EACH (struct volume_status, s, &vmi->status->volume_status)
@@ -319,21 +326,33 @@ vmi_uses(const struct vmi *vmi, const char *claim)
 	return false;
 }
 
-/* The instance that still has the volume, or NULL; the claim is looked at again when it is gone. */
+/* The instance that still has the volume, or NULL; waiter is looked at again when it is gone. */
 static const struct object *
-find_user(struct daemon *daemon, const struct object *object)
+find_user_of(struct daemon *daemon, const struct object *object, bool writing, const struct object *waiter)
 {
 	g_autoptr(GPtrArray) all = store_list(daemon->store, KIND_VMI, object->namespace);
 
 	for (guint i = 0; i < all->len; i++) {
 		const struct object *user = all->pdata[i];
 		const struct vmi *vmi = user->value;
-		if (vmi->status->active_pods.count > 0 && vmi_uses(vmi, object->name)) {
-			controllers_await(daemon, object, KIND_VMI, user->namespace, user->name);
+		if (vmi->status->active_pods.count > 0 && vmi_uses(vmi, object->name, writing)) {
+			controllers_await(daemon, waiter, KIND_VMI, user->namespace, user->name);
 			return user;
 		}
 	}
 	return NULL;
+}
+
+static const struct object *
+find_user(struct daemon *daemon, const struct object *object)
+{
+	return find_user_of(daemon, object, false, object);
+}
+
+const struct object *
+claim_find_writer(struct daemon *daemon, const struct object *claim, const struct object *waiter)
+{
+	return find_user_of(daemon, claim, true, waiter);
 }
 
 static void
@@ -403,8 +422,10 @@ is_in_use(struct daemon *daemon, const struct object *object)
 {
 	const struct object *filler = store_get(daemon->store, KIND_DATA_VOLUME, object->namespace, object->name);
 	struct host *orphan_host = NULL;
+	char why[400];
 
-	if (find_user(daemon, object) != NULL || volume_snapshot_of_claim(daemon, object) != NULL)
+	if (find_user(daemon, object) != NULL || volume_snapshot_of_claim(daemon, object) != NULL ||
+	    claim_copy_reads(daemon, object, object->namespace, object->name, why, sizeof(why)))
 		return true;
 	/* Nobody asks for that guest any more, but it runs. */
 	if (adopt_find_claim(daemon, object->namespace, object->name, &orphan_host) != NULL) {
@@ -430,7 +451,7 @@ finish(struct daemon *daemon, const struct object *object, struct error *err)
 	const struct volume_place place = volume_place(claim);
 	bool bound = claim->status->phase == CLAIM_BOUND;
 
-	if (is_in_use(daemon, object))
+	if (is_in_use(daemon, object) || !claim_copy_settle(daemon, object))
 		return 0;
 	if (place.driver != NULL && !(bound && is_kept(daemon, claim))) {
 		if (bound && is_protected(claim) && place.driver->clones_in_use)
@@ -468,7 +489,7 @@ static int
 choose_place(struct daemon *daemon, const struct object *object, const struct volume_driver *driver, const struct storage_class *class,
     const struct claim_source *source, struct error *err)
 {
-	struct volume_place near = source->claim == NULL ? (struct volume_place){ 0 } : source->place;
+	struct volume_place near = source->claim == NULL || source->is_copied ? (struct volume_place){ 0 } : source->place;
 	json_t *annotations = json_object(), *patch;
 	struct error why = { 0 };
 	int r = driver->choose(daemon, object, class, near.driver == NULL ? NULL : &near, annotations, &why);
@@ -518,9 +539,10 @@ provision(struct daemon *daemon, const struct object *object, const struct volum
 		taken = trash_take(daemon, object, err);
 	if (taken != 0)
 		return taken > 0 ? 0 : -1;
-	if (claim_source(daemon, object, driver, &source, &why) != 0)
+	if (claim_source(daemon, object, class, &source, &why) != 0)
 		return put_pending(daemon, object, why.code == EAGAIN ? "WaitForSource" : "ProvisioningFailed", why.text, err);
 	r = place.driver == NULL ? choose_place(daemon, object, driver, class, &source, err)
+	    : source.is_copied   ? claim_copy(daemon, object, &source, err)
 	                         : make(daemon, object, &place, class, &source);
 	claim_source_clear(&source);
 	return r;
@@ -604,10 +626,17 @@ claim_reconcile(struct daemon *daemon, const struct object *object, struct error
 
 	if (controllers_job_is_running(daemon, object))
 		return 0;
+	if (claim->head.meta->deletion_timestamp != 0 && claim_copy_is_running(daemon, object))
+		claim_copy_cancel(daemon, object);
+	if (claim_copy_is_running(daemon, object))
+		return 0;
 	if (claim->head.meta->deletion_timestamp != 0)
 		return finish(daemon, object, err);
-	if (claim->status->phase == CLAIM_BOUND)
-		return persistent_volume_keep(daemon, object, err) == 0 ? grow(daemon, object) : -1;
+	if (claim->status->phase == CLAIM_BOUND) {
+		if (persistent_volume_keep(daemon, object, err) != 0)
+			return -1;
+		return claim_copy_settle(daemon, object) ? grow(daemon, object) : 0;
+	}
 	class_object = store_get(daemon->store, KIND_STORAGE_CLASS, "", claim->spec->storage_class_name);
 	class = class_object == NULL ? NULL : class_object->value;
 	if (class == NULL)

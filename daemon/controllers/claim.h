@@ -14,23 +14,50 @@
 #define CLAIM_BASE "base"
 #define CLAIM_SEALING "solovirt.io/sealing"     /* bytes: an image of the cache that is imported and about to be protected */
 
+#define CLAIM_COPY "solovirt.io/copy"           /* volume_record() and "snapshot", made for a copy: it goes when the copy is there */
+#define CLAIM_PROGRESS "solovirt.io/progress"   /* how much of a copy is there, "42.50%" */
+
+/* Reasons of the condition Provisioning of a claim that is filled by a copy. */
+#define CLAIM_COPY_SCHEDULED "CloneScheduled"
+#define CLAIM_COPYING "CloneInProgress"
+
 /* What a claim's volume is cloned from. */
 struct claim_source {
 	const struct object *claim;  /* or VolumeSnapshot; NULL: it begins empty */
 	struct volume_place place;   /* of the volume; borrows from the object */
 	const char *snapshot;        /* of that, or NULL */
 	bool is_protected;           /* nobody ever writes to it again */
+	bool is_copied;              /* it is out of the driver's reach: see claim_copy.c */
 	json_t *record;              /* that the place borrows from, or NULL; free with claim_source_clear() */
 };
 
 /* Finds what spec.dataSource or spec.dataSourceRef names.  0, also when there is none; -1: EAGAIN it has to be waited for (the claim is
- * looked at again when it changes), EINVAL it never can be cloned into a volume of this driver; the text says why. */
-int claim_source(struct daemon *daemon, const struct object *object, const struct volume_driver *driver, struct claim_source *source,
+ * looked at again when it changes), EINVAL it never can be cloned into a volume of this class; the text says why. */
+int claim_source(struct daemon *daemon, const struct object *object, const struct storage_class *class, struct claim_source *source,
     struct error *err);
 void claim_source_clear(struct claim_source *source);
 
 /* Binds a claim to a volume that is there; restored: it holds what an earlier claim's held.  *next: the claim as it is then, borrowed. */
 int claim_bind(struct daemon *daemon, const struct object *object, const struct volume_place *place, int64_t capacity, bool restored,
     const struct object **next, struct error *err);
+
+/* The claim has its volume, VOLUME of volume_verbs.h: it is bound to it. */
+int claim_take_made(struct daemon *daemon, const struct object *object, const json_t *made, struct error *err);
+/* Says why the claim is not bound yet; warn: by an event, too, when that is new. */
+int claim_put_pending(struct daemon *daemon, const struct object *object, const char *reason, const char *message, bool warn,
+    struct error *err);
+/* An instance that may write to the claim's volume now, or NULL; waiter is looked at again when that changes. */
+const struct object *claim_find_writer(struct daemon *daemon, const struct object *claim, const struct object *waiter);
+
+/* --- claim_copy.c ----------------------------------------------------------------------------------------------------- */
+
+/* Fills the volume of a claim, whose place is chosen, with a copy of its source, or waits. */
+int claim_copy(struct daemon *daemon, const struct object *object, const struct claim_source *source, struct error *err);
+bool claim_copy_is_running(struct daemon *daemon, const struct object *object);
+void claim_copy_cancel(struct daemon *daemon, const struct object *object);
+/* True with why when a claim's volume is read by a copy that wants it to hold still; waiter is looked at again. */
+bool claim_copy_reads(struct daemon *daemon, const struct object *waiter, const char *namespace, const char *name, char *why, size_t size);
+/* True when nothing is left of a copy but its data; else what is left is on its way out, or that has to wait. */
+bool claim_copy_settle(struct daemon *daemon, const struct object *object);
 
 #endif

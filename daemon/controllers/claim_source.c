@@ -14,15 +14,6 @@
 #include "src/document/document.h"
 #include "src/document/path.h"
 
-/* Volumes of another driver or keeper are not within reach of volume-clone. */
-static int
-check_driver(const struct claim_source *source, const struct volume_driver *driver, const char *what, const char *name, struct error *err)
-{
-	return source->place.driver == driver ? 0
-	                                      : error_set(err, EINVAL, "%s %s is a volume of the driver %s, which %s cannot clone: a DataVolume with it as its source copies",
-	                                            what, name, source->place.driver == NULL ? "none" : source->place.driver->name, driver->name);
-}
-
 static int
 check_size(int64_t wanted, int64_t size, const char *what, const char *name, struct error *err)
 {
@@ -75,7 +66,7 @@ source_snapshot(struct daemon *daemon, const struct object *object, const char *
 }
 
 int
-claim_source(struct daemon *daemon, const struct object *object, const struct volume_driver *driver, struct claim_source *source,
+claim_source(struct daemon *daemon, const struct object *object, const struct storage_class *class, struct claim_source *source,
     struct error *err)
 {
 	const struct claim_spec *spec = ((const struct claim *)object->value)->spec;
@@ -95,11 +86,11 @@ claim_source(struct daemon *daemon, const struct object *object, const struct vo
 	}
 	g_autofree char *full = g_strdup_printf("%s/%s", namespace, r->name);
 	if (rc == 0)
-		rc = check_driver(source, driver, r->kind, full, err);
-	if (rc == 0)
 		rc = check_size(claim_request(spec), size, r->kind, full, err);
 	if (rc != 0)
 		claim_source_clear(source);
+	else
+		source->is_copied = !volume_can_clone(class, &source->place);
 	return rc;
 }
 

@@ -70,7 +70,7 @@ data_volume_enter(struct daemon *daemon, const struct object *object, enum data_
 	set_text(&status->claim_name, object->name);
 	set_text(&status->progress, progress);
 	status->phase = (int)phase;
-	data_volume_conditions(daemon, status, phase >= DATA_VOLUME_PVC_BOUND, phase == DATA_VOLUME_IMPORT_IN_PROGRESS, reason, message);
+	data_volume_conditions(daemon, status, phase >= DATA_VOLUME_PVC_BOUND, phase == DATA_VOLUME_IMPORT_IN_PROGRESS || phase == DATA_VOLUME_CLONE_IN_PROGRESS, reason, message);
 	return status_put(daemon, object, status, err);
 }
 
@@ -306,6 +306,26 @@ on_bound(struct daemon *daemon, const struct object *object, const struct object
 	return fill_begin(daemon, object, claim_object, err);
 }
 
+/* What the claim's controller waits for, or does. */
+static enum data_volume_phase
+clone_phase(const struct typed_reference *from, const char *reason)
+{
+	static const struct {
+		const char *reason;
+		enum data_volume_phase phase;
+	} known[] = {
+		{ "WaitForSource", DATA_VOLUME_CLONE_SCHEDULED },
+		{ "CloneSourceInUse", DATA_VOLUME_CLONE_SCHEDULED },
+		{ CLAIM_COPY_SCHEDULED, DATA_VOLUME_CLONE_SCHEDULED },
+		{ CLAIM_COPYING, DATA_VOLUME_CLONE_IN_PROGRESS },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
+		if (g_strcmp0(reason, known[i].reason) == 0)
+			return known[i].phase;
+	return typed_reference_is_snapshot(from) ? DATA_VOLUME_CLONE_FROM_SNAPSHOT_SOURCE_IN_PROGRESS : DATA_VOLUME_CSI_CLONE_IN_PROGRESS;
+}
+
 /* The claim is not bound: what its controller says. */
 static int
 on_unbound(struct daemon *daemon, const struct object *object, const struct object *claim_object, struct error *err)
@@ -314,17 +334,14 @@ on_unbound(struct daemon *daemon, const struct object *object, const struct obje
 	const struct claim *claim = claim_object->value;
 	const struct condition *why = condition_find(&claim->status->conditions, "Provisioning");
 	const struct typed_reference *from = claim_data_source(claim->spec);
-	bool waits = why != NULL && g_strcmp0(why->reason, "WaitForSource") == 0;
 	const char *message = why == NULL || why->message == NULL ? "the claim is being bound" : why->message;
-	enum data_volume_phase phase = from == NULL ? DATA_VOLUME_PENDING
-	    : waits                                 ? DATA_VOLUME_CLONE_SCHEDULED
-	    : typed_reference_is_snapshot(from)     ? DATA_VOLUME_CLONE_FROM_SNAPSHOT_SOURCE_IN_PROGRESS
-	                                            : DATA_VOLUME_CSI_CLONE_IN_PROGRESS;
+	const char *progress = schema_map_get(&claim->head.meta->annotations, CLAIM_PROGRESS);
+	enum data_volume_phase phase = from == NULL ? DATA_VOLUME_PENDING : clone_phase(from, why == NULL ? NULL : why->reason);
 
 	/* A copy tells how far it is by itself (progress.c). */
 	if (dv->status->phase == DATA_VOLUME_CLONE_IN_PROGRESS && controllers_job_is_running(daemon, claim_object))
 		return 0;
-	return data_volume_enter(daemon, object, phase, "N/A", "Pending", message, err);
+	return data_volume_enter(daemon, object, phase, progress == NULL ? "N/A" : progress, "Pending", message, err);
 }
 
 /* An earlier one's claim that is on its way out makes room; somebody else's is used as it is. */

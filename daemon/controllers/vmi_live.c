@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/addresses.h"
+#include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/grants.h"
 #include "daemon/controllers/vmi.h"
@@ -68,7 +69,8 @@ is_usable(struct daemon *daemon, const struct object *object, const struct volum
 
 	controllers_await(daemon, object, KIND_CLAIM, object->namespace, claim);
 	controllers_await(daemon, object, KIND_DATA_VOLUME, object->namespace, claim);
-	if (!claim_is_usable(daemon, object->namespace, claim, &node, &path, &gone, why, size))
+	if (!claim_is_usable(daemon, object->namespace, claim, &node, &path, &gone, why, size) ||
+	    claim_copy_reads(daemon, object, object->namespace, claim, why, size))
 		return false;
 	if (node == NULL || g_strcmp0(node, vmi->status->node_name) == 0)
 		return true;

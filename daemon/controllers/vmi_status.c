@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/credentials.h"
 #include "daemon/controllers/vmi.h"
@@ -148,6 +149,10 @@ claim_is_ready(struct readiness *r, const char *name)
 	controllers_await(r->daemon, r->object, KIND_DATA_VOLUME, r->object->namespace, name);
 	if (!claim_is_usable(r->daemon, r->object->namespace, name, &node, &path, &gone, r->why, r->size)) {
 		r->reason = gone ? "FailedPvcNotFound" : "DataVolumesNotReady";
+		return false;
+	}
+	if (claim_copy_reads(r->daemon, r->object, r->object->namespace, name, r->why, r->size)) {
+		r->reason = "DataVolumesNotReady";
 		return false;
 	}
 	if (r->node != NULL && g_strcmp0(r->node, node) != 0) {

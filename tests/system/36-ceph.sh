@@ -145,6 +145,32 @@ test_a_daemon_killed_in_between_loses_nothing() {
   lift k1.yaml; gone dv/k1
 }
 
+# on_this_host NAME SOURCE: the same in the class "local"
+on_this_host() { volume "$1" "$2" | sed 's/csi-rbd-sc/local/; s/ReadWriteMany/ReadWriteOnce/'; }
+no_copies() { [ -z "$(rbd_ snap ls "$(basename "$(image_of "$1")")" | grep copy-)" ]; }
+
+test_copies_come_from_other_storage_and_go_there() {
+  local size; size=$(stat -c %s "$GUEST/images/guest.raw")
+  on_this_host base "$(image guest.qcow2)" | drop base.yaml
+  filled base
+  volume up '{pvc: {name: base}}' | drop up.yaml
+  filled up
+  expect 'host qemu-img info -U "$(image_of base)" | grep -q "backing file:"'
+  same_data up
+  on_this_host down '{pvc: {name: up}}' | drop down.yaml
+  await 30 'field dv/down .status.phase | grep -E "Clone(Scheduled|InProgress)|Succeeded"'
+  daemon_kill; daemon_start
+  filled down
+  host head -c "$size" "$(image_of down)" | cmp - "$GUEST/images/guest.raw"
+  await 20 'no_copies up'
+  # a disk that is written to meanwhile is copied as it was at one time
+  on_this_host live '{pvc: {name: one}}' | sed 's/300Mi/400Mi/' | drop live.yaml
+  filled live
+  await 20 'no_copies one'
+  lift live.yaml; lift down.yaml; gone dv/live; gone dv/down
+  lift up.yaml; lift base.yaml; gone dv/up; gone dv/base
+}
+
 test_all_of_it_goes() {
   lift c1.yaml; gone vm/c1
   lift one.yaml; lift first.yaml; lift second.yaml; gone dv/one; gone dv/first; gone dv/second

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "src/base/error.h"
+#include "storage/copy.h"
 #include "storage/nbd.h"
 #include "storage/sparse.h"
 #include "storage/target.h"
@@ -305,6 +306,96 @@ START_TEST(something_else)
 }
 END_TEST
 
+/* --- copies --------------------------------------------------------------------------------------------------------------- */
+
+static void
+on_copy(void *arg, int64_t done, int64_t total)
+{
+	ck_assert_int_le(done, total);
+	*(int64_t *)arg = done;
+}
+
+/* A file that is copied to: what it holds afterwards is what the source has. */
+static void
+copies(const struct copy_source *source, const uint8_t *data, int64_t size)
+{
+	g_autofree char *path = NULL;
+	g_autofree uint8_t *again = g_malloc((size_t)size);
+	int fd = g_file_open_tmp("solovirt-test-copy-XXXXXX", &path, NULL);
+	struct target *target = target_new(fd, &err);
+	struct sparse sparse = {.target = target, .limit = DISK};
+	struct stat st;
+	int64_t told = 0;
+
+	ck_assert_msg(copy_run(source, &sparse, on_copy, &told, &err) == 0, "%s", err.text);
+	ck_assert_int_eq(sparse.offset, size);
+	ck_assert_int_eq(sparse_finish(&sparse, size, &err), 0);
+	ck_assert_int_gt(told, 0);
+	ck_assert_int_eq(target_read(target, again, (size_t)size, 0, &err), 0);
+	ck_assert_int_eq(memcmp(again, data, (size_t)size), 0);
+	ck_assert(fstat(fd, &st) == 0 && st.st_blocks * 512 < size);
+	target_free(target);
+	close(fd);
+	g_remove(path);
+}
+
+/* 8 MiB, most of it zeros; it begins like a qcow2 image, as a guest may write it. */
+static uint8_t *
+a_disk(void)
+{
+	uint8_t *data = g_malloc0(DISK);
+	g_autofree uint8_t *some = random_bytes(MIB);
+
+	memcpy(data, "QFI\xfb", 4);
+	memcpy(data + 3 * MIB + 777, some, MIB);
+	memcpy(data + DISK - 5, some, 5);
+	return data;
+}
+
+START_TEST(copies_a_file)
+{
+	g_autofree uint8_t *data = a_disk();
+	g_autofree char *path = NULL;
+	int fd = g_file_open_tmp("solovirt-test-source-XXXXXX", &path, NULL);
+	const struct copy_source source = {.fd = fd, .under = -1};
+
+	ck_assert_int_eq(pwrite(fd, data, 4 * MIB + MIB / 2, 0), 4 * MIB + MIB / 2);
+	ck_assert_int_eq(pwrite(fd, data + DISK - 5, 5, DISK - 5), 5);
+	copies(&source, data, DISK);
+	close(fd);
+	g_remove(path);
+}
+END_TEST
+
+START_TEST(copies_a_socket)
+{
+	g_autofree uint8_t *data = a_disk();
+	struct target *other = start_server();
+	const struct copy_source source = {.fd = socket_fd, .under = -1, .size = DISK};
+
+	memcpy(server.disk, data, DISK);
+	copies(&source, data, DISK);
+	ck_assert_uint_gt(server.most_held, 1);
+	end_server(other);
+}
+END_TEST
+
+START_TEST(copies_from_one_that_dies)
+{
+	struct target *other = start_server();
+	const struct copy_source source = {.fd = socket_fd, .under = -1, .size = DISK};
+	struct target *target = target_new(socket_fd, &err);
+	struct sparse sparse = {.target = target, .limit = DISK};
+	int64_t told;
+
+	shutdown(server.fd, SHUT_RDWR);
+	ck_assert_int_eq(copy_run(&source, &sparse, on_copy, &told, &err), -1);
+	ck_assert_int_eq(err.code, EIO);
+	target_free(target);
+	end_server(other);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -320,6 +411,9 @@ suite(void)
 	tcase_add_test(t, a_server_that_talks_nonsense);
 	tcase_add_test(t, files);
 	tcase_add_test(t, something_else);
+	tcase_add_test(t, copies_a_file);
+	tcase_add_test(t, copies_a_socket);
+	tcase_add_test(t, copies_from_one_that_dies);
 	suite_add_tcase(s, t);
 	return s;
 }
