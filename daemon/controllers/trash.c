@@ -9,6 +9,7 @@
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/datavolume.h"
 #include "daemon/controllers/trash.h"
+#include "daemon/controllers/vmi_ceph.h"
 #include "src/api/datavolume.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
@@ -217,6 +218,7 @@ trash_sweep(struct daemon *daemon)
 	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
 	struct sweeping s = { daemon, keys, 0 };
 
+	vmi_ceph_sweep(daemon);
 	sweep_pools(daemon);
 	image_cache_sweep(daemon);
 	store_record_each(daemon->store, TRASH, sweep_one, &s);

@@ -21,4 +21,13 @@ int vmi_ceph_next(struct daemon *daemon, const struct object *vmi, size_t *at, b
 /* -1 EAGAIN: somebody has it open, whom the text names. */
 int vmi_ceph_look(const json_t *info, struct error *err);
 
+/* An "ephemeral" disk over a claim in Ceph is a clone of its image, which goes with the instance.  Where it is going to be is noted in the store
+ * before the step that makes it: what a kill leaves is found by vmi_ceph_sweep().  1 with *step, whose answer is VOLUME of volume_verbs.h, -1 err. */
+int vmi_ceph_clone(struct daemon *daemon, const struct object *vmi, const char *volume, const struct volume_place *base, int64_t capacity,
+    struct job_step *step, struct error *err);
+/* Removes the clones of an instance whose guest has ended; what cannot go now is left to the sweep. */
+void vmi_ceph_release(struct daemon *daemon, const char *uid);
+/* Removes those of all instances that are gone or have ended; called once a minute. */
+void vmi_ceph_sweep(struct daemon *daemon);
+
 #endif

@@ -237,7 +237,7 @@ step_overlay(struct life *l, const struct volume *v, const char *base, const cha
 }
 
 static int
-step_ephemeral(struct life *l, const struct volume *v, struct job_step *step, struct error *err)
+step_ephemeral(struct life *l, const struct object *object, const struct volume *v, struct job_step *step, struct error *err)
 {
 	const char *claim = volume_base_claim(v);
 	struct volume_place base;
@@ -247,8 +247,7 @@ step_ephemeral(struct life *l, const struct volume *v, struct job_step *step, st
 	if (!claim_volume(l->daemon, l->namespace, claim, &base))
 		return error_set(err, EAGAIN, "volume %s: PVC %s/%s is not bound any more", v->name, l->namespace, claim);
 	if (base.driver->shared)
-		return error_set(err, EOPNOTSUPP, "volume %s: an overlay over an image in Ceph is not built: use a DataVolume that is a clone of PVC %s",
-		    v->name, claim);
+		return vmi_ceph_clone(l->daemon, object, v->name, &base, claim_capacity(l->daemon, l->namespace, claim), step, err);
 	return step_overlay(l, v, base.path, base.format, step);
 }
 
@@ -431,12 +430,15 @@ static struct domain_volume
 placed(struct life *l, const struct vmi *vmi, const struct volume *v, const char *path, struct domain_ceph *ceph)
 {
 	struct volume_place volume = { .format = "raw" };
-	bool in_ceph = claim_volume(l->daemon, l->namespace, volume_claim(v), &volume) && vmi_ceph(l->daemon, &volume, ceph);
+	bool throw_away = v->ephemeral != NULL && claim_volume(l->daemon, l->namespace, volume_base_claim(v), &volume) && volume.driver->shared;
+	bool in_ceph = (throw_away || claim_volume(l->daemon, l->namespace, volume_claim(v), &volume)) && vmi_ceph(l->daemon, &volume, ceph);
 	struct domain_volume place = { .ceph = in_ceph ? ceph : NULL, .name = v->name, .path = path, .folder = folder_path(l, vmi, v),
 		.claim = volume_claim(v), .format = volume.format,
 		.capacity = claim_capacity(l->daemon, l->namespace, volume_claim(v)),
 		.readonly = v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only };
 
+	if (throw_away)
+		return place; /* a clone, which lies over nothing that the host knows of */
 	if (v->empty_disk != NULL || v->ephemeral != NULL || v->container_disk != NULL)
 		place.format = "qcow2";
 	if (v->container_disk != NULL) {
@@ -559,7 +561,7 @@ start_next(void *context, struct job_step *step, struct error *err)
 		if (v->empty_disk != NULL)
 			return step_empty(l, v, step);
 		if (v->ephemeral != NULL)
-			return step_ephemeral(l, v, step, err);
+			return step_ephemeral(l, object, v, step, err);
 		if (v->container_disk != NULL)
 			return step_container_disk(l, vmi, v, step, err);
 		if (volume_path(l, v, err) != 0)
@@ -729,6 +731,7 @@ clean_done(void *context, const struct error *error)
 		if (object != NULL)
 			controllers_pace_fail(l->daemon, object, START_AGAIN_MS, START_AGAIN_MOST_MS);
 	} else if (object != NULL) {
+		vmi_ceph_release(l->daemon, l->uid);
 		r = vmi_cleaned(l->daemon, object, &err);
 	}
 	if (r != 0)

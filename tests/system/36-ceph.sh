@@ -123,6 +123,16 @@ test_a_claim_is_cloned_while_its_guest_writes() {
   lift copy.yaml; gone dv/copy
 }
 
+test_an_ephemeral_disk_is_a_clone_that_goes_with_its_guest() {
+  machine c4 one | sed 's/dataVolume: {name: one}/ephemeral: {persistentVolumeClaim: {claimName: one}}/' | drop c4.yaml
+  booted c4 1 120
+  expect 'virsh_ dumpxml default_c4 | grep -q "vms/ephemeral-$(field vmi/c4 .metadata.uid)-root"'
+  lift c4.yaml
+  daemon_kill; daemon_start
+  gone vm/c4
+  await 90 '! rbd_ ls | grep -q ^ephemeral-'
+}
+
 test_a_disk_that_somebody_has_open_keeps_a_guest_from_starting() {
   volume busy '{blank: {}}' 64Mi | drop busy.yaml
   filled busy
