@@ -71,6 +71,7 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/claim.c daemon/controllers/claim.h \
 	daemon/controllers/claim_copy.c \
 	daemon/controllers/claim_source.c \
+	daemon/controllers/claim_usage.c \
 	daemon/controllers/datavolume.h \
 	daemon/controllers/fill.c \
 	daemon/controllers/image_cache.c \

@@ -30,7 +30,8 @@
  *  snapshot-create  {WHERE,"volume","snapshot"} -> SNAPSHOT   while the volume is in use: as a power cut would leave it (local: EBUSY)
  *  snapshot-delete  {WHERE,"volume","snapshot"} -> {}   no error when gone; clones of it live on
  *  volume-serve     {WHERE,"volume","read"?:false,"snapshot"?} + a stream socket -> {"capacity"}   speaks NBD's transmission phase on it
- *                   (storage/nbd.h) until the other side ends; one writer at a time, EBUSY; snapshot: of the volume, only to read.  Answers when open.  local: EOPNOTSUPP, volumes are files
+ *                   (storage/nbd.h) until the other side ends; one writer at a time, EBUSY; snapshot: of the volume,
+ *                   only to read.  Answers when open.  local: EOPNOTSUPP, volumes are files
  *
  *  VOLUME    {"volume","path","capacity","allocation","format","inUse"?:[WORD],"parent"?,"depth"?:N,"snapshots"?:[SNAPSHOT],"owner"?}
  *            bytes; path: a file or device on that host, or POOL[/NAMESPACE]/IMAGE.  volume-info tells all of it, the others what costs

@@ -99,6 +99,18 @@ claim_capacity(struct daemon *daemon, const char *namespace, const char *name)
 	return claim == NULL || claim->status->capacity == NULL ? 0 : claim->status->capacity->storage;
 }
 
+void
+claim_limits(struct daemon *daemon, const char *namespace, const char *name, struct disk_limits *limits)
+{
+	const struct object *object = name == NULL ? NULL : store_get(daemon->store, KIND_CLAIM, namespace, name);
+	const struct claim *claim = object == NULL ? NULL : object->value;
+	const struct object *class = claim == NULL ? NULL : store_get(daemon->store, KIND_STORAGE_CLASS, "", claim->spec->storage_class_name);
+
+	*limits = (struct disk_limits){ 0 };
+	if (class != NULL)
+		storage_class_limits(class->value, claim_capacity(daemon, namespace, name), limits);
+}
+
 bool
 claim_is_usable(struct daemon *daemon, const char *namespace, const char *name, const char **node, const char **path,
     bool *gone, char *why, size_t size)

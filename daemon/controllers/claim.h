@@ -49,6 +49,11 @@ int claim_put_pending(struct daemon *daemon, const struct object *object, const 
 /* An instance that may write to the claim's volume now, or NULL; waiter is looked at again when that changes. */
 const struct object *claim_find_writer(struct daemon *daemon, const struct object *claim, const struct object *waiter);
 
+/* --- claim_usage.c ---------------------------------------------------------------------------------------------------- */
+
+/* Something that wrote to the claim's volume has ended: looks how much that takes.  Nothing for name NULL, or a claim on its way out. */
+void claim_measure(struct daemon *daemon, const char *namespace, const char *name);
+
 /* --- claim_copy.c ----------------------------------------------------------------------------------------------------- */
 
 /* Fills the volume of a claim, whose place is chosen, with a copy of its source, or waits. */

@@ -112,6 +112,9 @@ struct volume_place;
 bool claim_volume(struct daemon *daemon, const char *namespace, const char *name, struct volume_place *place);
 /* Bytes of its volume; 0 when it has none, also for name NULL. */
 int64_t claim_capacity(struct daemon *daemon, const char *namespace, const char *name);
+/* What its class allows a guest's disk of it; none for name NULL. */
+struct disk_limits;
+void claim_limits(struct daemon *daemon, const char *namespace, const char *name, struct disk_limits *limits);
 /* The disk of a claim is ready for a guest: bound, and filled when a DataVolume fills it.  *node and *path are borrowed.  False with why (of
  * size bytes) otherwise; gone is set when there is no such claim. */
 bool claim_is_usable(struct daemon *daemon, const char *namespace, const char *name, const char **node, const char **path,

@@ -206,8 +206,12 @@ fill_succeeded(struct daemon *daemon, const struct object *object, const struct 
 	    compression == NULL || *compression == '\0' ? "" : " (compressed)", (long long)(size >> 20));
 
 	tell_others(daemon, object, result);
-	return image_is_cached(object) ? image_cache_seal(daemon, object, claim, size, err)
-	                               : data_volume_succeed(daemon, object, claim, message, err);
+	if (image_is_cached(object))
+		return image_cache_seal(daemon, object, claim, size, err);
+	if (data_volume_succeed(daemon, object, claim, message, err) != 0)
+		return -1;
+	claim_measure(daemon, claim->namespace, claim->name);
+	return 0;
 }
 
 static void

@@ -266,6 +266,7 @@ place(struct live *l, const struct object *object, const struct volume *v, struc
 		.backing_format = volume.backing == NULL ? NULL : "raw",
 		.claim = claim, .capacity = claim_capacity(l->daemon, l->namespace, claim),
 		.readonly = v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only };
+	claim_limits(l->daemon, l->namespace, claim, &place->limits);
 	return true;
 }
 

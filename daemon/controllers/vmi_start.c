@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/addresses.h"
+#include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/grants.h"
 #include "daemon/controllers/vmi.h"
@@ -437,6 +438,7 @@ placed(struct life *l, const struct vmi *vmi, const struct volume *v, const char
 		.capacity = claim_capacity(l->daemon, l->namespace, volume_claim(v)),
 		.readonly = v->persistent_volume_claim != NULL && v->persistent_volume_claim->read_only };
 
+	claim_limits(l->daemon, l->namespace, volume_claim(v) != NULL ? volume_claim(v) : volume_base_claim(v), &place.limits);
 	if (throw_away)
 		return place; /* a clone, which lies over nothing that the host knows of */
 	if (v->empty_disk != NULL || v->ephemeral != NULL || v->container_disk != NULL)
@@ -717,6 +719,14 @@ clean_took(void *context, const char *verb, json_t *result)
 		host_domain_forget(host, name);
 }
 
+/* What it wrote is there now. */
+static void
+measure_disks(struct life *l, const struct object *object)
+{
+	SCHEMA_EACH (struct volume, v, &((const struct vmi *)object->value)->spec->volumes)
+		claim_measure(l->daemon, l->namespace, volume_claim(v));
+}
+
 static void
 clean_done(void *context, const struct error *error)
 {
@@ -732,6 +742,7 @@ clean_done(void *context, const struct error *error)
 			controllers_pace_fail(l->daemon, object, START_AGAIN_MS, START_AGAIN_MOST_MS);
 	} else if (object != NULL) {
 		vmi_ceph_release(l->daemon, l->uid);
+		measure_disks(l, object);
 		r = vmi_cleaned(l->daemon, object, &err);
 	}
 	if (r != 0)

@@ -65,6 +65,7 @@ static const struct schema_field claim_status_rows[] = {
 	{ ENUM("phase", struct claim_status, phase, claim_phase_words), .doc = "Whether there is a volume." },
 	{ STRINGS("accessModes", struct claim_status, access_modes), .doc = "Who may use it at the same time." },
 	{ OBJECT("capacity", struct claim_status, capacity, struct storage_requests, &storage_requests_schema), .doc = "Size of the volume." },
+	{ QUANTITY("used", struct claim_status, used), .doc = "What the volume really took, without what it shares with its source, when an import or a guest that wrote to it ended last." },
 	{ LIST("conditions", struct claim_status, conditions, &condition_schema), .doc = "Aspects of its state." },
 	{ 0 },
 };

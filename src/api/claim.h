@@ -40,6 +40,7 @@ struct claim_status {
 	int phase;
 	char **access_modes;
 	struct storage_requests *capacity;
+	int64_t used; /* bytes that the volume took when something that wrote to it ended last; 0: not known */
 	struct schema_list conditions;
 };
 struct claim {

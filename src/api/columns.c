@@ -113,10 +113,11 @@ CELL(claim_capacity_cell, struct claim, put_bytes(out, o->status->capacity == NU
 CELL(claim_modes_cell, struct claim, put_modes(out, o->status->access_modes))
 CELL(claim_class_cell, struct claim, put(out, o->spec->storage_class_name))
 CELL(claim_mode_cell, struct claim, put(out, volume_mode_words[o->spec->volume_mode]))
+CELL(claim_used_cell, struct claim, put_bytes(out, o->status->used))
 const struct column claim_columns[] = { { "Status", "string", "", false, claim_phase_cell },
 	{ "Volume", "string", "", false, claim_volume_cell }, { "Capacity", "string", "", false, claim_capacity_cell },
 	{ "Access Modes", "string", "", false, claim_modes_cell }, { "StorageClass", "string", "", false, claim_class_cell }, AGE,
-	{ "VolumeMode", "string", "", true, claim_mode_cell }, { 0 } };
+	{ "VolumeMode", "string", "", true, claim_mode_cell }, { "Used", "string", "", true, claim_used_cell }, { 0 } };
 
 CELL(class_provisioner_cell, struct storage_class, put(out, o->provisioner))
 CELL(class_reclaim_cell, struct storage_class, put(out, reclaim_policy_words[o->reclaim_policy]))

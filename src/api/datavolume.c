@@ -170,6 +170,7 @@ static const struct schema_field data_volume_status_rows[] = {
 	{ ENUM("phase", struct data_volume_status, phase, data_volume_phase_words), .doc = "Where it is in its life." },
 	{ STRING("progress", struct data_volume_status, progress), .doc = "How much is done, in percent." },
 	{ INT("restartCount", struct data_volume_status, restart_count), .doc = "How often the import began anew." },
+	{ QUANTITY("used", struct data_volume_status, used), .doc = "What the volume really took when an import or a guest that wrote to it ended last." },
 	{ LIST("conditions", struct data_volume_status, conditions, &condition_schema), .doc = "Aspects of its state." },
 	{ 0 },
 };

@@ -49,6 +49,7 @@ struct data_volume_status {
 	char *claim_name, *progress; /* "42.50%", "N/A" */
 	int phase;
 	int64_t restart_count;
+	int64_t used; /* bytes, as the claim's */
 	struct schema_list conditions;
 };
 struct data_volume {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <glib.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "src/api/rows.h"
@@ -42,6 +43,47 @@ storage_class_features(const struct storage_class *class)
 	const char *value = driver == NULL ? NULL : schema_map_get(&class->parameters, driver->parameter);
 
 	return driver == NULL ? NULL : value == NULL ? driver->features : value;
+}
+
+/* --- limits -------------------------------------------------------------------------------------------------------- */
+
+/* A number of a class, 0 when it is absent or none. */
+static int64_t
+number_of(const struct storage_class *class, const char *name)
+{
+	const char *text = name == NULL ? NULL : schema_map_get(&class->parameters, name);
+	int64_t n = 0;
+
+	return text == NULL || quantity_parse(text, 1, &n, NULL) != 0 || n < 0 ? 0 : n;
+}
+
+/* Limits as ceph-csi names them, each by its three parts: what a disk has at least, what each GiB adds, what it has at most. */
+static const struct {
+	const char *base, *per_gib, *max, *old_base;
+	size_t offset, excludes; /* members of struct disk_limits; excludes: the total beside which it cannot stand, else itself */
+} limits_known[] = {
+	{ "baseIops", "iopsPerGiB", "maxIops", NULL, offsetof(struct disk_limits, total_iops), offsetof(struct disk_limits, total_iops) },
+	{ "baseReadIops", "readIopsPerGiB", "maxReadIops", NULL, offsetof(struct disk_limits, read_iops), offsetof(struct disk_limits, total_iops) },
+	{ "baseWriteIops", "writeIopsPerGiB", "maxWriteIops", NULL, offsetof(struct disk_limits, write_iops), offsetof(struct disk_limits, total_iops) },
+	{ "baseBps", "bpsPerGiB", "maxBps", NULL, offsetof(struct disk_limits, total_bytes), offsetof(struct disk_limits, total_bytes) },
+	{ "baseReadBps", "readBpsPerGiB", "maxReadBps", "baseReadBytesPerSecond", offsetof(struct disk_limits, read_bytes), offsetof(struct disk_limits, total_bytes) },
+	{ "baseWriteBps", "writeBpsPerGiB", "maxWriteBps", "baseWriteBytesPerSecond", offsetof(struct disk_limits, write_bytes), offsetof(struct disk_limits, total_bytes) },
+};
+
+void
+storage_class_limits(const struct storage_class *class, int64_t capacity, struct disk_limits *limits)
+{
+	int64_t gib = MAX(capacity - number_of(class, "baseVolSizeBytes"), 0) >> 30;
+
+	*limits = (struct disk_limits){ 0 };
+	for (size_t i = 0; i < G_N_ELEMENTS(limits_known); i++) {
+		int64_t base = number_of(class, limits_known[i].base), max = number_of(class, limits_known[i].max), each = number_of(class, limits_known[i].per_gib);
+		if (base == 0)
+			base = number_of(class, limits_known[i].old_base);
+		/* Each GiB adds to a base: with none the most stands alone. */
+		int64_t all = base == 0 ? 0 : each > (INT64_MAX - base) / MAX(gib, 1) ? INT64_MAX : base + each * gib;
+		*(int64_t *)(void *)((char *)limits + limits_known[i].offset) = all == 0 ? max : max == 0 ? all : MIN(all, max);
+	}
 }
 
 /* --- parameters ---------------------------------------------------------------------------------------------------- */
@@ -156,6 +198,16 @@ check_encrypted(const char *text, struct error *err)
 	return error_set(err, EOPNOTSUPP, "is not supported: images are not encrypted here; remove it, or write \"false\"");
 }
 
+static int
+check_limit(const char *text, struct error *err)
+{
+	int64_t n;
+
+	if (quantity_parse(text, 1, &n, err) != 0)
+		return -1;
+	return n < 1 ? error_set(err, EINVAL, "must be positive: operations or bytes a second; remove it for no limit") : 0;
+}
+
 /* A parameter of a driver's classes. */
 struct parameter {
 	const char *name;
@@ -170,13 +222,37 @@ struct parameter {
 #define NO_FILESYSTEM "is ignored: a guest formats its disk"
 #define NO_NBD "is ignored: rbd-nbd is not used"
 #define KEYRING "is ignored: user and key of the cluster stand in the configuration"
+#define LIMITS \
+	{ .name = "baseIops", .check = check_limit }, \
+	{ .name = "iopsPerGiB", .check = check_limit }, \
+	{ .name = "maxIops", .check = check_limit }, \
+	{ .name = "baseReadIops", .check = check_limit }, \
+	{ .name = "readIopsPerGiB", .check = check_limit }, \
+	{ .name = "maxReadIops", .check = check_limit }, \
+	{ .name = "baseWriteIops", .check = check_limit }, \
+	{ .name = "writeIopsPerGiB", .check = check_limit }, \
+	{ .name = "maxWriteIops", .check = check_limit }, \
+	{ .name = "baseBps", .check = check_limit }, \
+	{ .name = "bpsPerGiB", .check = check_limit }, \
+	{ .name = "maxBps", .check = check_limit }, \
+	{ .name = "baseReadBps", .check = check_limit }, \
+	{ .name = "readBpsPerGiB", .check = check_limit }, \
+	{ .name = "maxReadBps", .check = check_limit }, \
+	{ .name = "baseWriteBps", .check = check_limit }, \
+	{ .name = "writeBpsPerGiB", .check = check_limit }, \
+	{ .name = "maxWriteBps", .check = check_limit }, \
+	{ .name = "baseReadBytesPerSecond", .check = check_limit }, \
+	{ .name = "baseWriteBytesPerSecond", .check = check_limit }, \
+	{ .name = "baseVolSizeBytes", .check = check_limit }
 static const struct parameter local_parameters[] = {
+	LIMITS,
 	{ .name = "format", .check = check_format },
 	{ .name = "csi.storage.k8s.io/fstype", .ignored = NO_FILESYSTEM },
 	{ 0 },
 };
 /* Fact sheet: rbd, section 1. */
 static const struct parameter rbd_parameters[] = {
+	LIMITS,
 	{ .name = "clusterID", .check = check_cluster, .required = true },
 	{ .name = "pool", .check = check_pool, .required = true },
 	{ .name = "dataPool", .check = check_pool },
@@ -251,6 +327,23 @@ check_parameter(const struct judging *j, const struct parameter *p, const char *
 		say(j, SEVERITY_ERROR, p->name, "needs %s: write both or none", p->with);
 }
 
+/* libvirt: a total and what it is the total of exclude each other. */
+static void
+check_totals(const struct judging *j)
+{
+	struct disk_limits limits;
+
+	storage_class_limits(j->class, 0, &limits);
+	for (size_t i = 0; i < G_N_ELEMENTS(limits_known); i++) {
+		int64_t total = *(const int64_t *)(const void *)((const char *)&limits + limits_known[i].excludes);
+		int64_t own = *(const int64_t *)(const void *)((const char *)&limits + limits_known[i].offset);
+		bool given = schema_map_get(&j->class->parameters, limits_known[i].base) != NULL;
+		if (limits_known[i].offset != limits_known[i].excludes && total > 0 && own > 0)
+			say(j, SEVERITY_ERROR, given ? limits_known[i].base : limits_known[i].max, "cannot stand beside a limit of reads and writes together: "
+			    "write one for each or one for both");
+	}
+}
+
 static void
 check_unknown(const struct judging *j, const struct parameter *known, const char *name)
 {
@@ -285,6 +378,7 @@ storage_class_check(const void *object, const struct document *document, const c
 	known = parameters[driver - drivers];
 	for (const struct parameter *p = known; p->name != NULL; p++)
 		check_parameter(&j, p, schema_map_get(&j.class->parameters, p->name));
+	check_totals(&j);
 	for (size_t i = 0; i < j.class->parameters.count; i++)
 		check_unknown(&j, known, j.class->parameters.entries[i].name);
 }
@@ -292,7 +386,7 @@ storage_class_check(const void *object, const struct document *document, const c
 static const struct schema_field storage_class_rows[] = {
 	HEAD_ROWS(struct storage_class),
 	{ STRING("provisioner", struct storage_class, provisioner), .flags = FIELD_REQUIRED | FIELD_FIXED, .doc = "Driver: local.solovirt.io or rbd.csi.ceph.com." },
-	{ MAP("parameters", struct storage_class, parameters), .flags = FIELD_FIXED, .doc = "Settings of the driver; local: format (raw or qcow2); rbd: clusterID, pool, dataPool, imageFeatures, volumeNamePrefix, stripeUnit, stripeCount, objectSize." },
+	{ MAP("parameters", struct storage_class, parameters), .flags = FIELD_FIXED, .doc = "Settings of the driver; local: format (raw or qcow2); rbd: clusterID, pool, dataPool, imageFeatures, volumeNamePrefix, stripeUnit, stripeCount, objectSize; both: limits of a guest's disk, baseIops, baseReadIops, baseWriteIops, baseBps, baseReadBps, baseWriteBps, what each GiB adds (iopsPerGiB, readBpsPerGiB ...) above baseVolSizeBytes, and what there is at most (maxReadIops, maxWriteBps ...)." },
 	{ ENUM("reclaimPolicy", struct storage_class, reclaim_policy, reclaim_policy_words), .dflt = "Delete", .doc = "What happens to a volume when its claim is deleted." },
 	{ ENUM("volumeBindingMode", struct storage_class, volume_binding_mode, binding_modes), .dflt = "Immediate", .doc = "When a volume is made; Immediate in effect." },
 	{ BOOL("allowVolumeExpansion", struct storage_class, allow_volume_expansion), .dflt = "true", .doc = "Claims may grow." },

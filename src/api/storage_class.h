@@ -34,6 +34,14 @@ struct storage_driver {
 
 /* The driver of a provisioner's name, or NULL: there is none. */
 const struct storage_driver *storage_driver_find(const char *provisioner);
+/* What a guest's disk may do in a second; 0: no limit.  A total excludes its parts. */
+struct disk_limits {
+	int64_t total_iops, read_iops, write_iops;
+	int64_t total_bytes, read_bytes, write_bytes;
+};
+/* The limits of a class's disk of so many bytes: base + PER_GIB for each GiB above baseVolSizeBytes, at most max. */
+void storage_class_limits(const struct storage_class *class, int64_t capacity, struct disk_limits *limits);
+
 /* What the volumes of a class can do more, or NULL when nothing is known of its provisioner; borrowed. */
 const char *storage_class_features(const struct storage_class *class);
 

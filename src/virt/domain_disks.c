@@ -259,6 +259,29 @@ add_block_size(struct domain_build *b, struct xml_node *node, const struct disk_
 		xml_add(b->xml, node, "blockio", NULL);
 }
 
+/* What the class of the claim allows the disk in a second. */
+static void
+add_limits(struct domain_build *b, struct xml_node *node, const struct domain_volume *v)
+{
+	const struct disk_limits none = { 0 }, *l = v == NULL ? &none : &v->limits;
+	const struct {
+		const char *name;
+		int64_t value;
+	} rows[] = {
+		{ "total_bytes_sec", l->total_bytes }, { "read_bytes_sec", l->read_bytes }, { "write_bytes_sec", l->write_bytes },
+		{ "total_iops_sec", l->total_iops }, { "read_iops_sec", l->read_iops }, { "write_iops_sec", l->write_iops },
+	};
+	struct xml_node *tune = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		if (rows[i].value == 0)
+			continue;
+		if (tune == NULL)
+			tune = xml_add(b->xml, node, "iotune", NULL);
+		xml_add_text(b->xml, tune, rows[i].name, domain_number(b, rows[i].value));
+	}
+}
+
 /* Disks on the SCSI controller have the number of their letter. */
 static void
 add_target(struct disks *d, struct xml_node *node, const struct disk_plan *plan)
@@ -298,6 +321,7 @@ add_disk(struct disks *d, const struct disk *disk, struct error *err)
 	add_source(b, node, plan.volume);
 	add_block_size(b, node, disk->block_size);
 	add_target(d, node, &plan);
+	add_limits(b, node, plan.volume);
 	if (disk->cdrom == NULL && disk->lun == NULL)
 		xml_add_text(b->xml, node, "serial", disk->serial);
 	if (plan.readonly)

@@ -2,6 +2,7 @@
 #ifndef SOLOVIRT_VIRT_DOMAIN_XML_H
 #define SOLOVIRT_VIRT_DOMAIN_XML_H
 
+#include "src/api/storage_class.h"
 #include "src/api/vmi.h"
 
 struct error;
@@ -36,6 +37,7 @@ struct domain_volume {
 	bool thick;         /* all its blocks were written once: the guest gives none back */
 	const char *claim;  /* its PersistentVolumeClaim, or NULL */
 	int64_t capacity;   /* of the claim's volume, bytes */
+	struct disk_limits limits; /* of the claim's class */
 	const char *backing_path, *backing_format; /* what an overlay (qcow2) lies over, or NULL */
 	bool backing_block;
 	const char *base_path; /* raw: what a backing in qcow2 lies over itself, or NULL */

@@ -471,6 +471,17 @@ def test_serve_of_rbd(w, d):
     for r in readers:
         assert r.do(READ, 0, 5) == data[:5]
         r.end()
+    # a snapshot is what it was, and only read
+    w.call("snapshot-create", d.where, volume="a", snapshot="s")
+    n = Nbd(w, d, "a")
+    assert n.do(WRITE, 0, data=bytes(MiB)) == b"" and n.do(FLUSH) == b""
+    n.end()
+    s = Nbd(w, d, "a", read=True, snapshot="s")
+    assert s.do(READ, 0, MiB) == data[:MiB]
+    s.end()
+    refused(E.EINVAL, Nbd, w, d, "a", snapshot="s")
+    refused(E.ENOENT, Nbd, w, d, "a", read=True, snapshot="none")
+    w.call("snapshot-delete", d.where, volume="a", snapshot="s")
     held = d.hold(a)
     refused(E.EBUSY, Nbd, w, d, "a")
     d.release(held)

@@ -13,7 +13,7 @@ apiVersion: storage.k8s.io/v1
 kind: StorageClass
 metadata: {name: csi-rbd-sc}
 provisioner: rbd.csi.ceph.com
-parameters: {clusterID: lab, pool: vms, imageFeatures: layering}
+parameters: {clusterID: lab, pool: vms, imageFeatures: layering, maxReadIops: "9000"}
 EOX
   await 20 'sv get storageclass/csi-rbd-sc'
 }
@@ -81,9 +81,11 @@ test_a_guest_boots_from_it_and_keeps_its_data() {
   machine c1 one | drop c1.yaml
   booted c1 1 120
   expect 'virsh_ dumpxml default_c1 | grep -q "protocol=.rbd."'
+  expect 'virsh_ dumpxml default_c1 | grep -q "<read_iops_sec>9000<"'
   refute 'host grep -rq "$(host cat /etc/ceph/ceph.client.vms.keyring | awk "/key =/ {print \$3}")" "$S/run" "$WORK/solovirtd.log" /etc/libvirt /var/log/libvirt'
   sv restart c1
   booted c1 2 120
+  await 10 'field pvc/one .status.used | grep .'
 }
 
 test_the_disk_grows_under_the_guest() {

@@ -182,6 +182,8 @@ places_init(struct places *places, const struct vmi *vmi)
 			place.path = text_of(places, "/var/lib/solovirt/overlays/", volume->name, "");
 		}
 		place.thick = is_listed(schema_map_get(&vmi->head.meta->annotations, "test/thick"), volume->name);
+		if (is_listed(schema_map_get(&vmi->head.meta->annotations, "test/limited"), volume->name))
+			place.limits = (struct disk_limits){ .read_iops = 500, .write_iops = 250, .total_bytes = 100 << 20 };
 		place.readonly = volume->persistent_volume_claim != NULL && volume->persistent_volume_claim->read_only;
 		g_array_append_val(places->volumes, place);
 	}

@@ -9,6 +9,7 @@
 #include "src/api/config.h"
 #include "src/api/core.h"
 #include "src/api/kinds.h"
+#include "src/api/storage_class.h"
 #include "src/api/storage_profile.h"
 #include "src/api/vm.h"
 #include "src/base/error.h"
@@ -446,6 +447,9 @@ static const struct {
 	  "parameters.thickProvision: is not supported: ceph-csi gave it up; use a DataVolume with preallocation: true" },
 	{ CLASS("provisioner: rbd.csi.ceph.com, parameters: {clusterID: a, pool: b, imageFeatures: layerin}"),
 	  "parameters.imageFeatures: \"layerin\" is not one of layering, exclusive-lock, object-map, fast-diff, deep-flatten, journaling; did you mean layering?" },
+	{ CLASS("provisioner: local.solovirt.io, parameters: {baseIops: '100', maxReadIops: '10', writeBpsPerGiB: '-1'}"),
+	  "parameters.writeBpsPerGiB: must be positive: operations or bytes a second; remove it for no limit\n"
+	  "parameters.maxReadIops: cannot stand beside a limit of reads and writes together: write one for each or one for both" },
 	{ CLASS("provisioner: local.solovirt.io, parameters: {format: vmdk}"), "parameters.format: \"vmdk\" is not one of raw, qcow2" },
 	{ PVC("dataSource: {kind: PersistentVolumeClaim, name: a}"), "" },
 	{ PVC("dataSource: {kind: VolumeSnapshot, apiGroup: snapshot.storage.k8s.io, name: a}, dataSourceRef: {kind: VolumeSnapshot, apiGroup: snapshot.storage.k8s.io, name: a}"), "" },
@@ -459,6 +463,38 @@ static const struct {
 START_TEST(checks_others)
 {
 	assert_told(others[_i].text, others[_i].told);
+}
+END_TEST
+
+/* What a disk of so many GiB may do: read_iops, total_bytes. */
+static const struct {
+	const char *parameters;
+	int64_t gib, read_iops, total_bytes;
+} limits[] = {
+	{ "{}", 10, 0, 0 },
+	{ "{maxReadIops: '1000', maxBps: 10Mi}", 10, 1000, 10 << 20 },
+	{ "{baseReadIops: '500', baseBps: '1048576'}", 10, 500, 1 << 20 },
+	{ "{baseReadIops: '500', readIopsPerGiB: '10'}", 10, 600, 0 },
+	{ "{baseReadIops: '500', readIopsPerGiB: '10', baseVolSizeBytes: 8Gi}", 10, 520, 0 },
+	{ "{baseReadIops: '500', readIopsPerGiB: '10', baseVolSizeBytes: 20Gi}", 10, 500, 0 },
+	{ "{baseReadIops: '500', readIopsPerGiB: '100', maxReadIops: '700'}", 10, 700, 0 },
+	{ "{baseReadIops: '9000000000000000000', readIopsPerGiB: '9000000000000000000'}", 1000, INT64_MAX, 0 },
+};
+
+START_TEST(limits_of_disks)
+{
+	g_autofree char *text = g_strconcat("{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: a}, provisioner: local.solovirt.io, parameters: ",
+	    limits[_i].parameters, "}", NULL);
+	const struct kind *kind;
+	struct disk_limits got;
+	struct storage_class *class = decode(text, &kind);
+
+	ck_assert_ptr_nonnull(class);
+	storage_class_limits(class, limits[_i].gib << 30, &got);
+	ck_assert_int_eq(got.read_iops, limits[_i].read_iops);
+	ck_assert_int_eq(got.total_bytes, limits[_i].total_bytes);
+	ck_assert_int_eq(got.write_iops, 0);
+	schema_free(&storage_class_schema, class);
 }
 END_TEST
 
@@ -758,6 +794,7 @@ suite(void)
 	tcase_add_loop_test(tc, checks_instances, 0, G_N_ELEMENTS(rules));
 	tcase_add_test(tc, limits_inline_data);
 	tcase_add_loop_test(tc, checks_others, 0, G_N_ELEMENTS(others));
+	tcase_add_loop_test(tc, limits_of_disks, 0, G_N_ELEMENTS(limits));
 	tcase_add_test(tc, uuids_follow_names);
 	tcase_add_test(tc, prepares_instances);
 	tcase_add_test(tc, prepares_only_what_is_missing);
