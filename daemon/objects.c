@@ -22,10 +22,12 @@
 static const char *const own_fields[] = { "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
 	"generation", "resourceVersion" };
 
-/* What only controllers write, by kind: a user's document neither sets it nor, by leaving it out, removes it. */
+/* What only controllers write, by kind: a user's document neither sets it nor, by leaving it out, removes it.  once: a user may set what is
+ * not set yet. */
 static const struct {
 	enum kind_id kind;
 	const char *path;
+	bool once;
 } own_paths[] = {
 	{ KIND_CLAIM, "metadata.annotations['" VOLUME_NODE "']" },
 	{ KIND_CLAIM, "metadata.annotations['" VOLUME_CLUSTER "']" },
@@ -41,7 +43,8 @@ static const struct {
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_RESTORED "']" },
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_COPY "']" },
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_PROGRESS "']" },
-	{ KIND_CLAIM, "spec.volumeName" },
+	{ KIND_CLAIM, "spec.volumeName", true },
+	{ KIND_VOLUME, "metadata.annotations['" VOLUME_PLACE "']" },
 	{ KIND_SNAPSHOT, "metadata.annotations['" VOLUME_SNAPSHOT "']" },
 };
 
@@ -128,7 +131,7 @@ admit(struct daemon *daemon, const struct document *document, bool spend, const 
 		return NULL;
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(own_paths); i++)
-		if (own_paths[i].kind == kind_id(*kind_out))
+		if (own_paths[i].kind == kind_id(*kind_out) && !own_paths[i].once)
 			path_remove(tree, own_paths[i].path);
 	for (size_t i = 0; i < G_N_ELEMENTS(admitters); i++)
 		if (admitters[i].kind == kind_id(*kind_out) && admitters[i].admit(daemon, tree, document, diagnostics) != 0) {

@@ -9,7 +9,7 @@
 #include "src/document/path.h"
 
 /* Kinds that only the daemon makes. */
-static const enum kind_id refused_kinds[] = { KIND_NODE, KIND_EVENT, KIND_CONTROLLER_REVISION, KIND_VOLUME };
+static const enum kind_id refused_kinds[] = { KIND_NODE, KIND_EVENT, KIND_CONTROLLER_REVISION, KIND_VOLUME, KIND_SNAPSHOT_CONTENT };
 
 /* What a document from "get -o yaml" has and a file cannot mean. */
 static const char *const dropped[] = { "status", "metadata.uid", "metadata.resourceVersion", "metadata.generation",

@@ -20,6 +20,8 @@ struct error;
 #define VOLUME_POOL "solovirt.io/pool"                   /* rbd: POOL or POOL/NAMESPACE */
 #define VOLUME_NAME "solovirt.io/volume"                 /* its name there; absent: "pvc-" and the claim's uid */
 #define VOLUME_PATH "solovirt.io/path"                   /* as the worker told it: a file, or POOL[/NAMESPACE]/IMAGE */
+/* Of a PersistentVolume: volume_record() as JSON text. */
+#define VOLUME_PLACE "solovirt.io/place"
 /* Of a VolumeSnapshot: volume_record() as JSON text with another member "snapshot", its name there. */
 #define VOLUME_SNAPSHOT "solovirt.io/snapshot"
 #define VOLUME_FORMAT "solovirt.io/format"               /* qcow2; absent: raw */

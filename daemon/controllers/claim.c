@@ -385,15 +385,6 @@ on_deleted(void *arg, json_t *result, const struct error *error)
 	volume_job_free(j);
 }
 
-static bool
-is_kept(struct daemon *daemon, const struct claim *claim)
-{
-	const struct object *class_object = store_get(daemon->store, KIND_STORAGE_CLASS, "", claim->spec->storage_class_name);
-	const struct storage_class *class = class_object == NULL ? NULL : class_object->value;
-
-	return class != NULL && class->reclaim_policy == RECLAIM_RETAIN;
-}
-
 /* A volume that a DataVolume never finished filling is worth nothing. */
 static bool
 has_data(const struct claim *claim)
@@ -461,11 +452,13 @@ finish(struct daemon *daemon, const struct object *object, struct error *err)
 {
 	const struct claim *claim = object->value;
 	const struct volume_place place = volume_place(claim);
-	bool bound = claim->status->phase == CLAIM_BOUND;
+	bool bound = claim->status->phase == CLAIM_BOUND, kept = bound && persistent_volume_is_kept(daemon, object);
 
 	if (is_in_use(daemon, object) || !claim_copy_settle(daemon, object))
 		return 0;
-	if (place.driver != NULL && !(bound && is_kept(daemon, claim))) {
+	if (kept && persistent_volume_release(daemon, object, err) != 0)
+		return -1;
+	if (place.driver != NULL && !kept) {
 		if (bound && is_protected(claim) && place.driver->clones_in_use)
 			return job_call(daemon, object, &place, "snapshot-delete", json_pack("{s:s}", "snapshot", CLAIM_BASE), VOLUME_DEADLINE_ACTION,
 			    on_unprotected);
@@ -547,6 +540,8 @@ provision(struct daemon *daemon, const struct object *object, const struct volum
 	struct error why = { 0 };
 	int r;
 
+	if (place.driver == NULL && taken == 0 && claim->spec->volume_name != NULL)
+		return persistent_volume_take(daemon, object, err);
 	if (place.driver == NULL && taken == 0)
 		taken = trash_take(daemon, object, err);
 	if (taken != 0)

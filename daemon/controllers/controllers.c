@@ -57,6 +57,7 @@ static int (*const reconcilers[KIND_COUNT])(struct daemon *, const struct object
 	[KIND_MIGRATION] = migration_reconcile,
 	[KIND_STORAGE_CLASS] = storage_class_reconcile,
 	[KIND_STORAGE_PROFILE] = storage_profile_reconcile,
+	[KIND_VOLUME] = persistent_volume_reconcile,
 	[KIND_SNAPSHOT] = volume_snapshot_reconcile,
 	[KIND_DATA_SOURCE] = data_source_reconcile,
 	[KIND_DATA_IMPORT_CRON] = data_import_cron_reconcile,

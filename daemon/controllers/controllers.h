@@ -85,9 +85,16 @@ int storage_profile_reconcile(struct daemon *daemon, const struct object *object
 int volume_snapshot_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
 int data_source_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
 int data_import_cron_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int persistent_volume_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
 
 /* Sees to the PersistentVolume of a bound claim. */
 int persistent_volume_keep(struct daemon *daemon, const struct object *claim, struct error *err);
+/* Whether the volume of a claim that is deleted is kept: as its PersistentVolume says, else its class. */
+bool persistent_volume_is_kept(struct daemon *daemon, const struct object *claim);
+/* The claim goes and its volume is kept. */
+int persistent_volume_release(struct daemon *daemon, const struct object *claim, struct error *err);
+/* Binds a claim to the PersistentVolume that its spec.volumeName names, or says why that cannot be. */
+int persistent_volume_take(struct daemon *daemon, const struct object *claim, struct error *err);
 /* A VolumeSnapshot that was taken of the claim's volume, or NULL; the claim is looked at again when it changes. */
 const struct object *volume_snapshot_of_claim(struct daemon *daemon, const struct object *claim);
 

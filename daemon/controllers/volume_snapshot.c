@@ -3,7 +3,7 @@
  *
  *   new --- the claim is bound, its place is written down ---> snapshot-create ---> ready --- deleted, no claim waits for it ---> snapshot-delete
  *
- * Where the snapshot is going to be is noted in an annotation before it is taken: nothing is ever taken that nobody knows of.
+ * A ready one has a VolumeSnapshotContent, for show.  Where the snapshot is going to be is noted in an annotation before it is taken: nothing is ever taken that nobody knows of.
  */
 #include "config.h"
 
@@ -24,6 +24,15 @@
 
 enum { AGAIN_FIRST_MS = 1000, AGAIN_MOST_MS = 60000 };
 
+/* Where the snapshot is, or is going to be: a new reference, or NULL: that was not written down. */
+static json_t *
+record_read(const struct volume_snapshot *snapshot)
+{
+	const char *text = schema_map_get(&snapshot->head.meta->annotations, VOLUME_SNAPSHOT);
+
+	return text == NULL ? NULL : json_read(text, strlen(text), NULL);
+}
+
 /* --- status -------------------------------------------------------------------------------------------------------- */
 
 static int
@@ -42,6 +51,38 @@ put_error(struct daemon *daemon, const struct object *object, const char *messag
 	json_decref(patch);
 	daemon_event(daemon, object, "Warning", "SnapshotCreationFailed", "%s", message);
 	return r;
+}
+
+/* The VolumeSnapshotContent of one that is ready, for show: it goes with its owner. */
+static int
+keep_content(struct daemon *daemon, const struct object *object, struct error *err)
+{
+	const struct volume_snapshot *snapshot = object->value;
+	const struct volume_snapshot_status *status = snapshot->status;
+	const char *name = snapshot->spec->class_name;
+	const struct object *class = name == NULL ? NULL : store_get(daemon->store, KIND_SNAPSHOT_CLASS, "", name);
+	const struct object *claim = store_get(daemon->store, KIND_CLAIM, object->namespace, snapshot->spec->source->claim_name), *content;
+	json_t *record, *tree, *told;
+
+	if (status->content_name == NULL || store_get(daemon->store, KIND_SNAPSHOT_CONTENT, "", status->content_name) != NULL)
+		return 0;
+	record = record_read(snapshot);
+	const struct volume_place place = volume_place_read(record);
+	g_autofree char *handle = g_strdup_printf("%s@%s", place.name, path_string(record, "snapshot"));
+	tree = json_pack("{s:s,s:s,s:{s:s,s:[o]},s:{s:s,s:s,s:{s:s},s:{s:s,s:s,s:s,s:s,s:s},s:s*,s:s*}}", "apiVersion", SNAPSHOT_GROUP "/v1", "kind",
+	    "VolumeSnapshotContent", "metadata", "name", status->content_name, "ownerReferences", objects_owner_reference(object), "spec", "driver",
+	    place.driver->provisioner, "deletionPolicy", reclaim_policy_words[class == NULL ? RECLAIM_DELETE : ((const struct volume_snapshot_class *)class->value)->deletion_policy],
+	    "source", "volumeHandle", place.name, "volumeSnapshotRef", "apiVersion", SNAPSHOT_GROUP "/v1", "kind", "VolumeSnapshot", "namespace",
+	    object->namespace, "name", object->name, "uid", object->uid, "volumeSnapshotClassName", name, "sourceVolumeMode",
+	    claim == NULL ? NULL : volume_mode_words[MAX(((const struct claim *)claim->value)->spec->volume_mode, VOLUME_MODE_FILESYSTEM)]);
+	told = json_pack("{s:{s:s,s:I,s:I,s:b}}", "status", "snapshotHandle", handle, "creationTime", (json_int_t)status->creation_time * 1000000,
+	    "restoreSize", (json_int_t)status->restore_size, "readyToUse", 1);
+	content = objects_create_tree(daemon, tree, NULL, err);
+	if (content != NULL)
+		content = objects_patch(daemon, content, told, err);
+	json_decref(told);
+	json_decref(record);
+	return content == NULL ? -1 : 0;
 }
 
 static int
@@ -154,15 +195,6 @@ job_call(struct daemon *daemon, const struct object *object, const json_t *recor
 }
 
 /* --- the controller ------------------------------------------------------------------------------------------------ */
-
-/* Where the snapshot is, or is going to be: a new reference, or NULL: that was not written down. */
-static json_t *
-record_read(const struct volume_snapshot *snapshot)
-{
-	const char *text = schema_map_get(&snapshot->head.meta->annotations, VOLUME_SNAPSHOT);
-
-	return text == NULL ? NULL : json_read(text, strlen(text), NULL);
-}
 
 static int
 record_write(struct daemon *daemon, const struct object *object, const struct claim *claim, struct error *err)
@@ -279,7 +311,7 @@ volume_snapshot_reconcile(struct daemon *daemon, const struct object *object, st
 		return 0;
 	if (snapshot->head.meta->deletion_timestamp != 0)
 		return finish(daemon, object, err);
-	return snapshot->status->ready_to_use ? 0 : take(daemon, object, err);
+	return snapshot->status->ready_to_use ? keep_content(daemon, object, err) : take(daemon, object, err);
 }
 
 const struct object *

@@ -263,6 +263,20 @@ const struct column volume_snapshot_columns[] = { { "ReadyToUse", "boolean", "",
 	{ "RestoreSize", "string", "", false, snapshot_size_cell }, { "SnapshotClass", "string", "", false, snapshot_class_cell },
 	{ "SnapshotContent", "string", "", false, snapshot_content_cell }, { "CreationTime", "date", "", false, snapshot_taken_cell }, AGE, { 0 } };
 
+/* Source: kubernetes-csi external-snapshotter, the printed columns of its CRD. */
+CELL(content_ready_cell, struct volume_snapshot_content, put(out, o->status->ready_to_use ? "true" : "false"))
+CELL(content_size_cell, struct volume_snapshot_content, g_string_append_printf(out, "%" G_GINT64_FORMAT, o->status->restore_size))
+CELL(content_policy_cell, struct volume_snapshot_content, put(out, reclaim_policy_words[o->spec->deletion_policy]))
+CELL(content_driver_cell, struct volume_snapshot_content, put(out, o->spec->driver))
+CELL(content_class_cell, struct volume_snapshot_content, put(out, o->spec->class_name))
+CELL(content_snapshot_cell, struct volume_snapshot_content, put(out, o->spec->reference == NULL ? NULL : o->spec->reference->name))
+CELL(content_namespace_cell, struct volume_snapshot_content, put(out, o->spec->reference == NULL ? NULL : o->spec->reference->namespace))
+const struct column volume_snapshot_content_columns[] = { { "ReadyToUse", "boolean", "", false, content_ready_cell },
+	{ "RestoreSize", "integer", "", false, content_size_cell }, { "DeletionPolicy", "string", "", false, content_policy_cell },
+	{ "Driver", "string", "", false, content_driver_cell }, { "VolumeSnapshotClass", "string", "", false, content_class_cell },
+	{ "VolumeSnapshot", "string", "", false, content_snapshot_cell },
+	{ "VolumeSnapshotNamespace", "string", "", false, content_namespace_cell }, AGE, { 0 } };
+
 CELL(snapshot_driver_cell, struct volume_snapshot_class, put(out, o->driver))
 CELL(snapshot_policy_cell, struct volume_snapshot_class, put(out, reclaim_policy_words[o->deletion_policy]))
 const struct column volume_snapshot_class_columns[] = { { "Driver", "string", "", false, snapshot_driver_cell },

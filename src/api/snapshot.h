@@ -1,8 +1,9 @@
-/* VolumeSnapshot and VolumeSnapshotClass (snapshot.storage.k8s.io/v1). */
+/* VolumeSnapshot, VolumeSnapshotContent and VolumeSnapshotClass (snapshot.storage.k8s.io/v1). */
 #ifndef SOLOVIRT_API_SNAPSHOT_H
 #define SOLOVIRT_API_SNAPSHOT_H
 
 #include "src/api/claim.h"
+#include "src/api/core.h"
 #include "src/api/storage_class.h"
 
 /* Annotation of a VolumeSnapshotClass: the one that is taken for its driver when none is named. */
@@ -38,6 +39,30 @@ struct volume_snapshot_class {
 	struct schema_map parameters;
 };
 
+/* The snapshot behind a VolumeSnapshot, for show. */
+struct snapshot_content_source {
+	char *volume_handle;
+};
+struct snapshot_content_spec {
+	char *driver, *class_name;
+	int deletion_policy;                    /* enum reclaim_policy */
+	struct snapshot_content_source *source; /* may be NULL */
+	struct object_reference *reference;     /* the VolumeSnapshot; may be NULL */
+	int source_mode;                        /* enum volume_mode */
+};
+struct snapshot_content_status {
+	char *handle;
+	int64_t creation_time; /* ns since 1970, as the CSI snapshotter has it */
+	int64_t restore_size;  /* bytes */
+	bool ready_to_use;
+};
+struct volume_snapshot_content {
+	struct object_head head;
+	struct snapshot_content_spec *spec;     /* never NULL */
+	struct snapshot_content_status *status; /* never NULL */
+};
+
+extern const struct schema volume_snapshot_content_schema, snapshot_content_status_schema;
 extern const struct schema volume_snapshot_schema, volume_snapshot_status_schema, volume_snapshot_class_schema;
 
 #endif

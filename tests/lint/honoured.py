@@ -10,7 +10,8 @@ MEMBER = re.compile(r"(?:->|\.)(\w+)")
 SCHEMA = re.compile(r"^(?:static )?SCHEMA\((\w+), struct (\w+)", re.M)
 # What is only shown: status, which is written here, and what every object has.
 SHOWN = re.compile(r"(\w*status\w*|condition|owner_reference|meta|claim_info|memory_dump_volume|guest_os_info|cpu_topology|"
-                   r"phase_transition|migration_transition|node_\w+|event_\w+|object_reference|priority_class|persistent_volume\w*)$")
+                   r"phase_transition|migration_transition|node_\w+|event_\w+|object_reference|priority_class|persistent_volume\w*|"
+                   r"snapshot_content\w*|volume_snapshot_content)$")
 # Read from the tree by their path, or the same for every value.
 BY_PATH = {"stringData", "inferFromVolumeFailurePolicy", "apiVersion", "vendor", "product"}
 # Told as a whole by a rule, which says that the source is not built.

@@ -16,6 +16,35 @@ test_a_disk_comes_back_with_its_file() {
   shows t 'TB-READY t boots=2'
 }
 
+# kept NAME [VOLUME]: a claim of a class that keeps volumes, a new one or that one
+kept() {
+  printf '%s\n' 'apiVersion: storage.k8s.io/v1' 'kind: StorageClass' 'metadata: {name: kept}' 'provisioner: local.solovirt.io' 'reclaimPolicy: Retain' | drop kept.yaml
+  printf '%s\n' 'apiVersion: v1' 'kind: PersistentVolumeClaim' "metadata: {name: $1}" 'spec:' '  accessModes: [ReadWriteOnce]' '  storageClassName: kept' \
+    '  resources: {requests: {storage: 8Mi}}' "${2:+  volumeName: $2}" | drop "$1.yaml"
+  await 20 "[ \"\$(field pvc/$1 .status.phase)\" = Bound ]"
+}
+
+test_a_volume_that_is_kept_goes_to_another_claim() {
+  kept first
+  local pv file; pv=$(field pvc/first .spec.volumeName) file=$(volume_of first)
+  echo mine | host dd of="$file" conv=notrunc status=none
+  lift first.yaml; gone pvc/first
+  same Released "$(field "pv/$pv" .status.phase)"
+  sv patch "pv/$pv" --type=json -p '[{"op":"remove","path":"/spec/claimRef"}]'
+  await 10 "[ \"\$(field pv/$pv .status.phase)\" = Available ]"
+  kept second "$pv"
+  same mine "$(host head -c 4 "$(volume_of second)")"
+  same second "$(field "pv/$pv" .spec.claimRef.name)"
+  sv delete "pv/$pv"
+  await 10 "[ \"\$(field pv/$pv .status.phase)\" = Bound ]"
+  lift second.yaml; gone pvc/second
+  expect "host test -s '$file'"
+  sv patch "pv/$pv" --type=merge -p '{"spec":{"persistentVolumeReclaimPolicy":"Delete"}}'
+  gone "pv/$pv"
+  refute "host test -e '$file'"
+  lift kept.yaml
+}
+
 test_trash_ends_when_its_time_is_over() {
   lift t.yaml; gone vm/t; gone dv/t-data
   daemon_stop
