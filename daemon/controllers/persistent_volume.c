@@ -70,14 +70,13 @@ tree_of(struct daemon *daemon, const struct object *object, const struct volume_
 	return tree;
 }
 
-/* Another claim has it, as far as it says. */
+/* A claim of another name has it: one of the same name is gone, and its successor says that it wants the volume. */
 static bool
 is_of_another(const struct persistent_volume *volume, const struct object *claim)
 {
 	const struct object_reference *r = volume->spec->claim_ref;
 
-	return r != NULL && (g_strcmp0(r->namespace, claim->namespace) != 0 || g_strcmp0(r->name, claim->name) != 0 ||
-	    (r->uid != NULL && strcmp(r->uid, claim->uid) != 0));
+	return r != NULL && (g_strcmp0(r->namespace, claim->namespace) != 0 || g_strcmp0(r->name, claim->name) != 0);
 }
 
 static const struct object *
@@ -123,7 +122,7 @@ persistent_volume_keep(struct daemon *daemon, const struct object *object, struc
 		return -1;
 	const struct persistent_volume *value = volume->value;
 	if (value->status->phase == PERSISTENT_VOLUME_BOUND && value->spec->capacity != NULL && value->spec->capacity->storage == bytes &&
-	    value->spec->claim_ref != NULL && !is_of_another(value, object))
+	    value->spec->claim_ref != NULL && g_strcmp0(value->spec->claim_ref->uid, object->uid) == 0)
 		return 0;
 	return put_bound(daemon, volume, object, capacity, err) == NULL ? -1 : 0;
 }
@@ -158,8 +157,8 @@ persistent_volume_release(struct daemon *daemon, const struct object *object, st
 	r = objects_patch(daemon, volume, patch, err) == NULL ? -1 : 0;
 	json_decref(patch);
 	if (r == 0)
-		daemon_event(daemon, object, "Normal", "VolumeReleased", "PersistentVolume %s stays with its volume: take out its spec.claimRef for another "
-		    "claim, or set its persistentVolumeReclaimPolicy to Delete to have it deleted", name);
+		daemon_event(daemon, object, "Normal", "VolumeReleased", "PersistentVolume %s stays with its volume: a claim of this name gets it by spec.volumeName, "
+		    "one of another name when spec.claimRef was taken out; it is deleted when its persistentVolumeReclaimPolicy becomes Delete", name);
 	return r;
 }
 

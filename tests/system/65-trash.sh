@@ -24,13 +24,18 @@ kept() {
   await 20 "[ \"\$(field pvc/$1 .status.phase)\" = Bound ]"
 }
 
+# patched PV TYPE TEXT: as kubectl patch does it
+patched() { host curl -sf --unix-socket "$S/run/sock" -X PATCH -H "Content-Type: application/$2-patch+json" -d "$3" "http://localhost/api/v1/persistentvolumes/$1"; }
+
 test_a_volume_that_is_kept_goes_to_another_claim() {
   kept first
   local pv file; pv=$(field pvc/first .spec.volumeName) file=$(volume_of first)
   echo mine | host dd of="$file" conv=notrunc status=none
   lift first.yaml; gone pvc/first
   same Released "$(field "pv/$pv" .status.phase)"
-  sv patch "pv/$pv" --type=json -p '[{"op":"remove","path":"/spec/claimRef"}]'
+  kept first "$pv"
+  lift first.yaml; gone pvc/first
+  patched "$pv" json '[{"op":"remove","path":"/spec/claimRef"}]'
   await 10 "[ \"\$(field pv/$pv .status.phase)\" = Available ]"
   kept second "$pv"
   same mine "$(host head -c 4 "$(volume_of second)")"
@@ -39,7 +44,7 @@ test_a_volume_that_is_kept_goes_to_another_claim() {
   await 10 "[ \"\$(field pv/$pv .status.phase)\" = Bound ]"
   lift second.yaml; gone pvc/second
   expect "host test -s '$file'"
-  sv patch "pv/$pv" --type=merge -p '{"spec":{"persistentVolumeReclaimPolicy":"Delete"}}'
+  patched "$pv" merge '{"spec":{"persistentVolumeReclaimPolicy":"Delete"}}'
   gone "pv/$pv"
   refute "host test -e '$file'"
   lift kept.yaml
