@@ -53,18 +53,16 @@ tree_of(struct daemon *daemon, const struct object *object, const struct volume_
 {
 	const struct claim *claim = object->value;
 	const struct object *class = store_get(daemon->store, KIND_STORAGE_CLASS, "", claim->spec->storage_class_name);
-	json_t *spec = backend(place), *modes = json_array(), *record = volume_record(place), *tree;
-	g_autofree char *where = json_write(record);
+	json_t *spec = backend(place), *modes = json_array(), *tree;
 	int policy = class == NULL ? RECLAIM_DELETE : ((const struct storage_class *)class->value)->reclaim_policy;
 
-	json_decref(record);
 	for (char **mode = claim->spec->access_modes; mode != NULL && *mode != NULL; mode++)
 		json_array_append_new(modes, json_string(*mode));
 	json_object_update_new(spec, json_pack("{s:{s:s},s:o,s:o,s:s,s:s,s:s}", "capacity", "storage", capacity, "accessModes", modes,
 	    "claimRef", reference(object), "persistentVolumeReclaimPolicy", reclaim_policy_words[policy], "storageClassName", claim->spec->storage_class_name, "volumeMode",
 	    volume_mode_words[claim->spec->volume_mode == VOLUME_MODE_UNSET ? VOLUME_MODE_FILESYSTEM : claim->spec->volume_mode]));
-	tree = json_pack("{s:s,s:s,s:{s:s,s:{s:s}},s:o}", "apiVersion", "v1", "kind", "PersistentVolume", "metadata", "name",
-	    claim->spec->volume_name, "annotations", VOLUME_PLACE, where, "spec", spec);
+	tree = json_pack("{s:s,s:s,s:{s:s},s:o}", "apiVersion", "v1", "kind", "PersistentVolume", "metadata", "name",
+	    claim->spec->volume_name, "spec", spec);
 	if (policy != RECLAIM_RETAIN)
 		path_set(tree, "metadata.ownerReferences", json_pack("[o]", objects_owner_reference(object)));
 	return tree;
@@ -79,13 +77,19 @@ is_of_another(const struct persistent_volume *volume, const struct object *claim
 	return r != NULL && (g_strcmp0(r->namespace, claim->namespace) != 0 || g_strcmp0(r->name, claim->name) != 0);
 }
 
+/* Where its volume is only a controller may say: that comes with the binding, too. */
 static const struct object *
-put_bound(struct daemon *daemon, const struct object *volume, const struct object *claim, const char *capacity, struct error *err)
+put_bound(struct daemon *daemon, const struct object *volume, const struct object *claim, const struct volume_place *place, const char *capacity,
+    struct error *err)
 {
-	json_t *patch = json_pack("{s:{s:{s:s},s:o},s:{s:s}}", "spec", "capacity", "storage", capacity, "claimRef", reference(claim), "status",
-	    "phase", "Bound");
-	const struct object *next = objects_patch(daemon, volume, patch, err);
+	json_t *record = volume_record(place), *patch;
+	g_autofree char *where = json_write(record);
+	const struct object *next;
 
+	json_decref(record);
+	patch = json_pack("{s:{s:{s:s}},s:{s:{s:s},s:o},s:{s:s}}", "metadata", "annotations", VOLUME_PLACE, where, "spec", "capacity", "storage", capacity,
+	    "claimRef", reference(claim), "status", "phase", "Bound");
+	next = objects_patch(daemon, volume, patch, err);
 	json_decref(patch);
 	return next;
 }
@@ -122,9 +126,10 @@ persistent_volume_keep(struct daemon *daemon, const struct object *object, struc
 		return -1;
 	const struct persistent_volume *value = volume->value;
 	if (value->status->phase == PERSISTENT_VOLUME_BOUND && value->spec->capacity != NULL && value->spec->capacity->storage == bytes &&
-	    value->spec->claim_ref != NULL && g_strcmp0(value->spec->claim_ref->uid, object->uid) == 0)
+	    value->spec->claim_ref != NULL && g_strcmp0(value->spec->claim_ref->uid, object->uid) == 0 &&
+	    schema_map_get(&value->head.meta->annotations, VOLUME_PLACE) != NULL)
 		return 0;
-	return put_bound(daemon, volume, object, capacity, err) == NULL ? -1 : 0;
+	return put_bound(daemon, volume, object, &place, capacity, err) == NULL ? -1 : 0;
 }
 
 bool
@@ -202,7 +207,7 @@ persistent_volume_take(struct daemon *daemon, const struct object *claim, struct
 	record = place_of(volume);
 	const struct volume_place place = volume_place_read(record);
 	/* The volume first: no other claim may take it in the same turn. */
-	r = put_bound(daemon, object, claim, capacity, err) == NULL ? -1 : claim_bind(daemon, claim, &place, bytes, true, &next, err);
+	r = put_bound(daemon, object, claim, &place, capacity, err) == NULL ? -1 : claim_bind(daemon, claim, &place, bytes, true, &next, err);
 	json_decref(record);
 	return r;
 }
