@@ -61,6 +61,9 @@ class Process:
     def resident_mb(self):
         return self._status("VmRSS") / 1024
 
+    def peak_mb(self):
+        return self._status("VmHWM") / 1024
+
     def cpu_ms(self):
         """Of all threads that live now."""
         total = 0
@@ -112,7 +115,7 @@ class Bed:
         # as /run is; before the host, which then sees it too
         os.mkdir(self.run)
         subprocess.run(["mount", "-t", "tmpfs", "bench", self.run], check=True)
-        self._testbed("up", "1")
+        self.testbed("up", "1")
         with open(f"{self.work}/{self.name}1/init.pid") as f:
             self.init = f.read().strip()
         self.watch_domains()
@@ -121,11 +124,11 @@ class Bed:
         self.stop()
         if self.events is not None:
             self.events.terminate()
-        self._testbed("down")
+        self.testbed("down")
         subprocess.run(["umount", "-l", self.run], check=False)
         shutil.rmtree(self.work, ignore_errors=True)
 
-    def _testbed(self, *args):
+    def testbed(self, *args):
         subprocess.run([f"{ROOT}/tests/testbed/testbed.sh", self.work, *args], env=self.env, check=True,
                        stdout=subprocess.DEVNULL)
 
@@ -178,15 +181,15 @@ class Bed:
 
     # --- the daemon
 
-    def fresh(self):
-        """A daemon that knows nothing yet."""
+    def fresh(self, more=""):
+        """A daemon that knows nothing yet; more: configuration."""
         self.stop()
         shutil.rmtree(self.s, ignore_errors=True)
         shutil.rmtree(f"{self.run}/spool", ignore_errors=True)
         for folder in ("spool", "state", "pool", "aside"):
             os.makedirs(f"{self.s}/{folder}")
         with open(f"{self.s}/solovirtd.yaml", "w") as f:
-            f.write(CONFIG.format(s=self.s, run=self.run, host=self.name + "1"))
+            f.write(CONFIG.format(s=self.s, run=self.run, host=self.name + "1") + more)
         self.start()
 
     def launch(self):

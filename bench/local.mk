@@ -6,7 +6,7 @@ bench_apply_LDADD = libsolovirt.a $(BASE_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS) $(GC
 bench_translate_SOURCES = bench/translate.c
 bench_translate_LDADD = libsolovirt.a $(BASE_LIBS)
 CLEANFILES += $(bench_programs) bench.json
-EXTRA_DIST += bench/README.md bench/bed.py bench/machine.yaml bench/run
+EXTRA_DIST += bench/README.md bench/bed.py bench/machine.yaml bench/run bench/storage.py
 
 bench: all $(bench_programs)
 	$(srcdir)/bench/run -b $(abs_builddir) -o $(abs_builddir)/bench.json
