@@ -42,5 +42,6 @@ solovirt_rbd_SOURCES = \
 	storage/rbd_serve.c \
 	storage/rbd_snapshot.c \
 	storage/rbd_sweep.c \
+	storage/rbd_temporary.c \
 	storage/rbd_unfinished.c \
 	storage/rbd_volume.c

@@ -132,6 +132,20 @@ int image_ignore_progress(uint64_t done, uint64_t total, void *arg);
 int image_remove(const struct place *place, struct error *err);
 /* Removes a snapshot; no error when it or the image is gone. */
 int image_remove_snapshot(const struct place *place, const char *snapshot, struct error *err);
+
+/* --- rbd_temporary.c: snapshots that live as long as clones are made from them ---------------------------------------- */
+
+/* The next snapshot of a source that is going to be taken; volume names it, when it is the first that asks.  Each that joined leaves. */
+struct temporary;
+struct temporary *temporary_join(const struct place *from, const char *volume);
+const char *temporary_name(const struct temporary *temporary);
+/* Returns when it is there.  Waits for other snapshots of the source that are being taken or removed. */
+int temporary_take(struct temporary *temporary, const struct place *from, struct error *err);
+/* The last one removes it. */
+int temporary_leave(struct temporary *temporary, const struct place *from, struct error *err);
+/* Somebody of this process joined and has not left. */
+bool temporary_is_used(const struct place *from, const char *name);
+
 /* --- rbd_unfinished.c: clones that were begun ------------------------------------------------------------------------ */
 
 /* Writes down that place->volume is being cloned from from; snapshot is the temporary one, or NULL. */

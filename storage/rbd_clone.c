@@ -2,7 +2,7 @@
  * Clones.
  *
  *   note ── snapshot .clone-VOLUME of the source ── clone ── size, owner, mark ── remove the snapshot ── forget the note
- *           (unless one is named)
+ *           (unless one is named; rbd_temporary.c)
  *
  * A removed snapshot that a clone needs stays in the trash namespace of its image and goes with the last clone.  Wherever this
  * ends, the note leads to what is left: before the mark all is undone, after it all is completed (rbd_unfinished.c).
@@ -22,14 +22,12 @@ struct wish {
 	const char *from, *snapshot, *from_pool, *from_namespace; /* all but from may be NULL */
 	json_int_t capacity;
 	json_t *owner, *options;
-	char *temporary; /* name of the snapshot that is made for it, NULL where one is named */
-	char *source;    /* for the mark: POOL[/NAMESPACE]/IMAGE[@SNAPSHOT] */
+	char *source; /* for the mark: POOL[/NAMESPACE]/IMAGE[@SNAPSHOT] */
 };
 
 static void
 wish_clear(struct wish *wish)
 {
-	g_free(wish->temporary);
 	g_free(wish->source);
 }
 #define WISH_AUTO __attribute__((cleanup(wish_clear))) struct wish
@@ -58,8 +56,6 @@ wish_read(json_t *args, const struct place *place, struct wish *wish, struct pla
 	}
 	if (place_open(pool, namespace, wish->from, from, err) < 0)
 		return -1;
-	if (wish->snapshot == NULL)
-		wish->temporary = g_strconcat(IMAGE_TEMPORARY, place->volume, NULL);
 	wish->source = g_strconcat(from->path, wish->snapshot != NULL ? "@" : "", wish->snapshot, NULL);
 	return 0;
 }
@@ -130,23 +126,9 @@ check_source(const struct place *from, const struct wish *wish, struct error *er
 /* --- making -------------------------------------------------------------------------------------------------------------- */
 
 static int
-take_snapshot(const struct place *from, const char *name, struct error *err)
-{
-	IMAGE_AUTO source = NULL;
-	int rc;
-
-	if (image_open(from, &source, err) < 0)
-		return -1;
-	/* As a power cut would leave it: to quiesce is for who asks for the clone. */
-	rc = rbd_snap_create2(source, name, RBD_SNAP_CREATE_SKIP_QUIESCE, image_ignore_progress, NULL);
-	return rc == 0 ? 0 : cluster_error(err, rc, "cannot take a snapshot of %s", from->path);
-}
-
-static int
-clone_image(const struct place *place, const struct place *from, const struct wish *wish, struct error *err)
+clone_image(const struct place *place, const struct place *from, const struct wish *wish, const char *snapshot, struct error *err)
 {
 	rbd_image_options_t options;
-	const char *snapshot = wish->snapshot != NULL ? wish->snapshot : wish->temporary;
 	int rc;
 
 	if (image_options(wish->options, &options, err) < 0)
@@ -178,21 +160,37 @@ finish(const struct place *place, const struct wish *wish, json_t **volume, stru
 	return *volume != NULL ? 0 : -1;
 }
 
+/* temporary: the snapshot that is taken for it, NULL where one is named. */
+static int
+make_noted(const struct place *place, const struct place *from, const struct wish *wish, struct temporary *temporary, json_t **volume,
+    struct error *err)
+{
+	const char *name = temporary == NULL ? NULL : temporary_name(temporary);
+
+	if (unfinished_begin(place, from, name, err) < 0 || (temporary != NULL && temporary_take(temporary, from, err) < 0))
+		return -1;
+	return clone_image(place, from, wish, name != NULL ? name : wish->snapshot, err) < 0 ? -1 : finish(place, wish, volume, err);
+}
+
 static json_t *
 make(const struct place *place, const struct place *from, const struct wish *wish, struct error *err)
 {
+	struct temporary *temporary;
+	struct error ignored = { 0 };
 	json_t *volume = NULL;
+	int made, left;
 
-	if (check_source(from, wish, err) < 0 || unfinished_begin(place, from, wish->temporary, err) < 0)
+	if (check_source(from, wish, err) < 0)
 		return NULL;
-	if ((wish->temporary != NULL && take_snapshot(from, wish->temporary, err) < 0) || clone_image(place, from, wish, err) < 0 ||
-	    finish(place, wish, &volume, err) < 0) {
-		struct error ignored = { 0 };
+	temporary = wish->snapshot == NULL ? temporary_join(from, place->volume) : NULL;
+	made = make_noted(place, from, wish, temporary, &volume, err);
+	left = temporary == NULL ? 0 : temporary_leave(temporary, from, made == 0 ? err : &ignored);
+	if (made < 0) {
 		unfinished_settle(place, &ignored);
 		return NULL;
 	}
 	/* The clone is complete; what is left over would be found by the next call. */
-	if ((wish->temporary == NULL || image_remove_snapshot(from, wish->temporary, err) == 0) && unfinished_end(place, err) == 0)
+	if (left == 0 && unfinished_end(place, err) == 0)
 		return volume;
 	json_decref(volume);
 	return NULL;

@@ -101,8 +101,17 @@ set_word(rbd_image_t image, const char *key, const char *value, struct error *er
 	return rc < 0 ? cluster_error(err, rc, "cannot write the metadata of a volume") : 0;
 }
 
+/* It is set anew: with the mark of another image, such as the one that this is a clone of, it says nothing until then. */
+static bool
+is_replaced(const char *key, const char *from, const json_t *owner)
+{
+	if (g_str_has_prefix(key, IMAGE_OWNER))
+		return json_object_get(owner, key + strlen(IMAGE_OWNER)) != NULL;
+	return strcmp(key, IMAGE_MARK) == 0 || (from != NULL && strcmp(key, IMAGE_FROM) == 0);
+}
+
 static int
-forget_words(rbd_image_t image, struct error *err)
+forget_words(rbd_image_t image, const char *from, const json_t *owner, struct error *err)
 {
 	g_autoptr(GHashTable) words = image_words(image, err);
 	GHashTableIter iter;
@@ -112,7 +121,7 @@ forget_words(rbd_image_t image, struct error *err)
 		return -1;
 	g_hash_table_iter_init(&iter, words);
 	while (g_hash_table_iter_next(&iter, &key, NULL)) {
-		int rc = rbd_metadata_remove(image, key);
+		int rc = is_replaced(key, from, owner) ? 0 : rbd_metadata_remove(image, key);
 		if (rc < 0 && rc != -ENOENT)
 			return cluster_error(err, rc, "cannot write the metadata of a volume");
 	}
@@ -126,7 +135,7 @@ image_dress(rbd_image_t image, const char *from, const json_t *owner, struct err
 	const char *word;
 	json_t *value;
 
-	if (image_id(image, id, err) < 0 || forget_words(image, err) < 0)
+	if (image_id(image, id, err) < 0 || forget_words(image, from, owner, err) < 0)
 		return -1;
 	json_object_foreach((json_t *)owner, word, value) {
 		g_autofree char *key = g_strconcat(IMAGE_OWNER, word, NULL);

@@ -156,7 +156,8 @@ settle_source(const json_t *note, struct error *err)
 	if (place_open(json_string_value(json_object_get(note, "pool")), json_string_value(json_object_get(note, "namespace")),
 	        json_string_value(json_object_get(note, "from")), &from, err) < 0)
 		return err->code == ENOENT ? 0 : -1;
-	return image_remove_snapshot(&from, snapshot, err);
+	/* Another clone that is made from it removes it. */
+	return temporary_is_used(&from, snapshot) ? 0 : image_remove_snapshot(&from, snapshot, err);
 }
 
 int
