@@ -6,7 +6,8 @@
  * An upload is filled so too, when it comes: its bytes reach the worker through a pipe (daemon/upload.c feeds it).
  *
  * What an import that was cut off left there must not shine through, so it begins on a fresh volume, unless the worker had told
- * how far all of it was durable: then it goes on from there, with the volume as it is.
+ * how far all of it was durable: then it goes on from there, with the volume as it is.  The volume that was made for the claim is
+ * fresh until the record says that it was begun to be filled.
  */
 #include "config.h"
 
@@ -33,7 +34,7 @@
 #include "src/document/path.h"
 #include "storage/volume_verbs.h"
 
-#define RESUME "resume" /* bucket of records: uid of a DataVolume -> {"claim":UID,"resume":{...}} */
+#define RESUME "resume" /* bucket of records: uid of a DataVolume -> {"claim":UID,"resume":{...}}; without resume: begun */
 
 enum { PROGRESS_MS = 1000, AGAIN_FIRST_MS = 2000, AGAIN_MOST_MS = 60000, QUEUE_FULL_MS = 1000 };
 
@@ -93,30 +94,34 @@ filling_claim(const struct filling *f)
 
 /* --- how far it is --------------------------------------------------------------------------------------------------- */
 
+/* resume NULL: it has begun, and is not to be resumed. */
 static void
-resume_set(struct filling *f, const json_t *resume)
+record_set(struct filling *f, const json_t *resume)
 {
-	g_autofree char *text = NULL;
-	json_t *record;
+	json_t *record = json_pack("{s:s,s:O*}", "claim", f->claim, "resume", resume);
+	g_autofree char *text = json_write(record);
 
-	if (resume != NULL) {
-		record = json_pack("{s:s,s:O}", "claim", f->claim, "resume", resume);
-		text = json_write(record);
-		json_decref(record);
-	}
+	json_decref(record);
 	store_record_set(f->daemon->store, RESUME, f->uid, text, NULL);
 }
 
-static json_t *
-resume_get(struct filling *f)
+static void
+record_forget(struct filling *f)
+{
+	store_record_set(f->daemon->store, RESUME, f->uid, NULL, NULL);
+}
+
+/* Whether the claim's volume was begun to be filled; *resume: where that may go on, or NULL. */
+static bool
+record_get(struct filling *f, json_t **resume)
 {
 	const char *text = store_record_get(f->daemon->store, RESUME, f->uid);
-	json_t *record = text == NULL ? NULL : json_read(text, strlen(text), NULL), *resume = NULL;
+	json_t *record = text == NULL ? NULL : json_read(text, strlen(text), NULL);
+	bool begun = record != NULL && g_strcmp0(path_string(record, "claim"), f->claim) == 0;
 
-	if (record != NULL && g_strcmp0(path_string(record, "claim"), f->claim) == 0)
-		resume = json_incref(json_object_get(record, "resume"));
+	*resume = begun ? json_incref(json_object_get(record, "resume")) : NULL;
 	json_decref(record);
-	return resume;
+	return begun;
 }
 
 static void
@@ -127,7 +132,7 @@ on_progress(void *arg, const json_t *event)
 	int64_t now = clock_monotonic_ms();
 
 	if (object != NULL && json_object_get(event, "durable") != NULL)
-		resume_set(f, json_object_get(event, "durable"));
+		record_set(f, json_object_get(event, "durable"));
 	if (object == NULL || now - f->told < PROGRESS_MS)
 		return;
 	f->told = now;
@@ -214,6 +219,20 @@ fill_succeeded(struct daemon *daemon, const struct object *object, const struct 
 	return 0;
 }
 
+/* The record outlives what may be tried again on the same volume. */
+static void
+note_end(struct filling *f, const struct object *object, const struct object *claim, const struct error *error)
+{
+	const struct data_volume *dv = object == NULL ? NULL : object->value;
+
+	if (f->upload.done != NULL)
+		return;
+	if (error == NULL || claim == NULL || dv == NULL || dv->head.meta->deletion_timestamp != 0)
+		record_forget(f);
+	else if (error->code == EINVAL || error->code == ESTALE)
+		record_set(f, NULL);
+}
+
 static void
 on_imported(void *arg, json_t *result, const struct error *error)
 {
@@ -221,8 +240,6 @@ on_imported(void *arg, json_t *result, const struct error *error)
 	const struct object *object = filling_object(f), *claim = filling_claim(f);
 	struct error err = { 0 };
 
-	if (error == NULL || error->code == EINVAL || error->code == ESTALE)
-		resume_set(f, NULL);
 	if (object != NULL && error != NULL && f->upload.done != NULL)
 		upload_failed(f->daemon, object, error);
 	else if (object != NULL && error != NULL && error->code != ECANCELED)
@@ -233,7 +250,9 @@ on_imported(void *arg, json_t *result, const struct error *error)
 		error_set(&err, ECANCELED, "the claim is gone");
 	else if (error == NULL && fill_succeeded(f->daemon, object, claim, result, &err) != 0)
 		log_object(LOG_LEVEL_WARNING, "DataVolume", f->namespace, f->name, "%s", err.text);
-	filling_end(f, error != NULL ? error : err.code != 0 ? &err : NULL);
+	error = error != NULL ? error : err.code != 0 ? &err : NULL;
+	note_end(f, object, claim, error);
+	filling_end(f, error);
 }
 
 /* --- what the worker is told ------------------------------------------------------------------------------------------- */
@@ -450,6 +469,21 @@ filling_new(struct daemon *daemon, const struct object *object, const struct obj
 	return f;
 }
 
+/* That it has begun is durable before anything is asked of a worker. */
+static void
+begin_steps(struct filling *f, const struct object *object, const struct volume_place *place)
+{
+	const struct data_volume *dv = object->value;
+	bool begun = record_get(f, &f->resume);
+
+	if (!begun)
+		record_set(f, NULL);
+	if (f->resume != NULL || (!begun && !dv->spec->preallocation))
+		volume_call(f->daemon, place, "volume-info", json_object(), -1, VOLUME_DEADLINE_QUERY, on_fresh, f);
+	else
+		volume_call(f->daemon, place, "volume-delete", json_object(), -1, VOLUME_DEADLINE_ACTION, on_gone, f);
+}
+
 int
 fill_begin(struct daemon *daemon, const struct object *object, const struct object *claim_object, struct error *err)
 {
@@ -472,11 +506,7 @@ fill_begin(struct daemon *daemon, const struct object *object, const struct obje
 	if (!controllers_job_begin(daemon, object))
 		return 0;
 	f = filling_new(daemon, object, claim_object);
-	f->resume = resume_get(f);
-	if (f->resume != NULL)
-		volume_call(daemon, &place, "volume-info", json_object(), -1, VOLUME_DEADLINE_QUERY, on_fresh, f);
-	else
-		volume_call(daemon, &place, "volume-delete", json_object(), -1, VOLUME_DEADLINE_ACTION, on_gone, f);
+	begin_steps(f, object, &place);
 	return 0;
 }
 
