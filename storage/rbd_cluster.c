@@ -23,6 +23,7 @@ static const char *const settings[][2] = {
 	{ "rados_mon_op_timeout", "0" },
 	{ "rados_osd_op_timeout", "0" },
 	{ "rbd_move_to_trash_on_remove", "false" },
+	{ "rbd_cache", "false" }, /* it costs a thread for each image that is opened, and a copy of all that is written in large pieces */
 	{ "auth_supported", "cephx" }, /* an empty key is no key */
 };
 
