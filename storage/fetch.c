@@ -20,6 +20,7 @@ enum {
 	HEADWAY = 1 << 20,        /* bytes that an attempt must bring to count as one that did */
 	PROBE = 256 << 10,        /* bytes that are asked for first */
 	HEADERS_MOST = 256 << 10, /* bytes of a response's headers */
+	SLOWEST = 1 << 10,        /* bytes a second, below which a connection stalls: drops must not keep an import for a day */
 };
 
 /* --- responses ---------------------------------------------------------------------------------------------------- */
@@ -325,8 +326,8 @@ explain(const struct fetch_link *link, CURLcode code, struct error *err)
 	if (link->response.header_bytes > HEADERS_MOST)
 		return error_set(err, EINVAL, "the server sent more than %d KiB of headers", HEADERS_MOST >> 10);
 	if (code == CURLE_OPERATION_TIMEDOUT && link->fetch->begun)
-		return error_set(err, number, "the download stalled after %" PRId64 " bytes: nothing came for %ld s", link->at,
-		    link->fetch->request->stall_seconds);
+		return error_set(err, number, "the download stalled after %" PRId64 " bytes: next to nothing came for %ld s",
+		    link->at, link->fetch->request->stall_seconds);
 	if (link->fetch->begun && is_broken(link, code))
 		return error_set(err, number, "the connection broke after %" PRId64 " bytes: %s", link->at, why);
 	return error_set(err, number, "%s", why);
@@ -405,7 +406,7 @@ fetch_set_options(CURL *curl, const struct fetch_request *request)
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, request->connect_seconds);
-	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)SLOWEST);
 	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, request->stall_seconds);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "solovirt-import/" VERSION);
 	if (request->insecure) {

@@ -225,6 +225,21 @@ unpack(struct import *import, const uint8_t *data, size_t length, struct error *
 	return import->packed->len < IMAGE_MAGIC ? 0 : begin_unpack(import, err);
 }
 
+/* What unpacks to nothing, and a body that never ends, are seen by their length alone.  Of an image that is read by its tables
+ * only what they name counts, unless all of it has to be read for its checksum. */
+static int
+check_length(const struct import *import, struct error *err)
+{
+	bool all = import->digest != NULL || !import->ranges;
+	int64_t length = all ? MAX(import->total, import->result.bytes) : import->result.bytes;
+
+	if (length <= import_scratch_limit(import->job->capacity))
+		return 0;
+	g_autofree char *have = quantity_format_human(import->job->capacity);
+	return error_set(err, EINVAL, "the server sends more bytes than any image for the available storage of %s needs. A larger PVC is required",
+	    have);
+}
+
 static int
 on_download(void *arg, const uint8_t *data, size_t length, const struct fetch_about *about, struct error *err)
 {
@@ -235,6 +250,8 @@ on_download(void *arg, const uint8_t *data, size_t length, const struct fetch_ab
 	import->total = about->total;
 	import->ranges = about->ranges;
 	import->result.bytes += (int64_t)length;
+	if (check_length(import, err) < 0)
+		return -1;
 	if (import->digest != NULL)
 		g_checksum_update(import->digest, data, (gssize)length);
 	tell(import, "download", import->result.bytes, import->total);

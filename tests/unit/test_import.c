@@ -284,6 +284,50 @@ serve_stalling(const struct asked *asked)
 		;
 }
 
+/* A drop now and then, which is not nothing. */
+static void
+serve_dripping(const struct asked *asked)
+{
+	bool there = true;
+
+	say_file(asked, true, "\"a\"", 1000);
+	for (int i = 0; there && i < 300; i++) {
+		there = send(asked->fd, "x", 1, MSG_NOSIGNAL) == 1;
+		g_usleep(100000);
+	}
+}
+
+/* The file in chunks, again and again, until nobody listens: a body without a length and without an end. */
+static void
+serve_endless(const struct asked *asked)
+{
+	g_autofree char *size = g_strdup_printf("%zx\r\n", asked->length);
+	bool there = true;
+
+	say_line(asked->fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+	while (there)
+		there = send(asked->fd, size, strlen(size), MSG_NOSIGNAL) > 0 &&
+		    send(asked->fd, asked->body, asked->length, MSG_NOSIGNAL) == (ssize_t)asked->length &&
+		    send(asked->fd, "\r\n", 2, MSG_NOSIGNAL) == 2;
+}
+
+/* A part of something that would be a pebibyte. */
+static void
+serve_boasting(const struct asked *asked)
+{
+	say_line(asked->fd, "HTTP/1.1 206 Partial Content\r\nETag: \"a\"\r\nContent-Range: bytes 0-%zu/1125899906842624\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+	    asked->length - 1, asked->length);
+	say(asked->fd, asked->body, asked->length);
+}
+
+/* Less of the body than its length says. */
+static void
+serve_lying(const struct asked *asked)
+{
+	say_line(asked->fd, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", asked->length + 1000);
+	say(asked->fd, asked->body, asked->length);
+}
+
 static void
 serve_redirect(const struct asked *asked)
 {
@@ -294,6 +338,12 @@ static void
 serve_escape(const struct asked *asked)
 {
 	say_line(asked->fd, "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+}
+
+static void
+serve_gopher(const struct asked *asked)
+{
+	say_line(asked->fd, "HTTP/1.1 301 Moved\r\nLocation: gopher://127.0.0.1:%u/%s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", port, asked->name);
 }
 
 static void
@@ -336,6 +386,9 @@ static struct behaviour {
 	{"/busy/", serve_busy_ranges, 0},  {"/long/", serve_long_ranges, 0},
 	{"/nameless/", serve_nameless_ranges, 0}, {"/html/", serve_html, 0},
 	{"/headers/", serve_endless_headers, 0}, {"/s3/", serve_s3, 0},
+	{"/dripping/", serve_dripping, 0}, {"/endless/", serve_endless, 0},
+	{"/boasting/", serve_boasting, 0}, {"/lying/", serve_lying, 0},
+	{"/gopher/", serve_gopher, 0},
 };
 
 static void
@@ -479,6 +532,7 @@ static const char *const commands[] = {
 	"head -c 1000000 disk.qcow2 > half.qcow2",
 	"for k in gz xz zst; do head -c 200000 disk.raw.$k > half.raw.$k; done",
 	"head -c 64M /dev/zero | gzip > bomb.gz",
+	"for i in $(seq 2000); do gzip </dev/null; done > nothing.gz && for i in $(seq 2000); do printf '\\120\\052\\115\\030\\144\\0\\0\\0%100s'; done > nothing.zst",
 	": > empty && echo '<!DOCTYPE html><p>Log in' > page.html && head -c 1500 disk.raw > short.raw",
 	"cp disk.raw disk.img && echo note > notes && tar -cf disk.tar disk.img notes && rm disk.img && gzip -k disk.tar && xz -k -0 disk.tar && "
 	"zstd -q -k disk.tar && ln -s notes disk.img && tar -cf link.tar disk.img && rm disk.img && tar -cf none.tar notes && head -c 900000 disk.tar > half.tar && "
@@ -1157,13 +1211,21 @@ static const struct {
 	{"/plain/page.html", 9 * MIB, EINVAL, "web page"},
 	{"/plain/empty", 9 * MIB, EINVAL, "empty"},
 	{"/escape/disk.raw", 9 * MIB, EINVAL, "rotocol"},
+	{"/gopher/disk.raw", 9 * MIB, EINVAL, "rotocol"},
 	{"/loop/disk.raw", 9 * MIB, EIO, "redirects"},
+	{"/endless/disk.raw", 9 * MIB, EINVAL, "A larger PVC is required"},
+	{"/endless/disk.qcow2", 9 * MIB, EINVAL, "has more bytes than any"},
+	{"/endless/nothing.gz", 9 * MIB, EINVAL, "sends more bytes than any image"},
+	{"/endless/nothing.zst", 9 * MIB, EINVAL, "sends more bytes than any image"},
+	{"/boasting/disk.raw", 9 * MIB, EINVAL, "virtual image size 1125899906842624 (1PiB)"},
+	{"/lying/disk.raw", 9 * MIB, EIO, "nothing in the server's answer"},
 	{"/status/404", 9 * MIB, EIO, "HTTP status 404 (there is no such file)"},
 	{"/status/503", 9 * MIB, EIO, "HTTP status 503"},
 	{"/private/disk.raw", 9 * MIB, EIO, "HTTP status 401"},
 	{"/once/disk.raw", 9 * MIB, EIO, "does not resume"},
 	{"/changing/disk.raw", 9 * MIB, EIO, "replaced"},
 	{"/stalling/disk.raw", 9 * MIB, ETIMEDOUT, "stalled after"},
+	{"/dripping/disk.raw", 9 * MIB, ETIMEDOUT, "stalled after"},
 };
 
 START_TEST(refuses)
@@ -1175,6 +1237,18 @@ START_TEST(refuses)
 	    bad[_i].code == ETIMEDOUT ? json_pack("{s:i, s:i}", "attempts", 1, "stallSeconds", 1) : json_object());
 	finish_import(&import);
 	expect_error(&import, bad[_i].code, bad[_i].text);
+	clear_import(&import);
+}
+END_TEST
+
+/* All of it would have to be read for its checksum. */
+START_TEST(refuses_a_length_that_a_checksum_would_never_see_the_end_of)
+{
+	struct import import;
+
+	start_import(&import, "/boasting/disk.qcow2", 9 * MIB, json_pack("{s:s}", "checksum", "md5:00000000000000000000000000000000"));
+	finish_import(&import);
+	expect_error(&import, EINVAL, "sends more bytes than any image");
 	clear_import(&import);
 }
 END_TEST
@@ -1383,6 +1457,7 @@ suite(void)
 	tcase_add_test(t, resumes_what_was_cut_off);
 	tcase_add_test(t, resumes_nothing_that_was_replaced);
 	tcase_add_loop_test(t, refuses, 0, G_N_ELEMENTS(bad));
+	tcase_add_test(t, refuses_a_length_that_a_checksum_would_never_see_the_end_of);
 	tcase_add_test(t, wrong_checksum);
 	tcase_add_test(t, probes);
 	tcase_add_test(t, bad_arguments);
