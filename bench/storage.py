@@ -161,7 +161,7 @@ def shell(bed, script):
 
 # --- imports ----------------------------------------------------------------------------------------------------------
 
-# By hand; QEMU 7.2 is given files, as its reading of URLs hangs now and then.  Each leaves the data as durable.  F: a file to download to, T: the file that is the target.
+# By hand; QEMU is given files: 7.2 hung once while it read a URL by itself.  Each leaves the data as durable.  F: a file to download to, T: the file that is the target.
 CEPH = "rbd:vms/by-hand:id=vms"
 BY_HAND = {
     ("rbd", "raw"): {"curl | rbd import": f"curl -s {URL}/disk.raw | rbd --id vms import --no-progress - vms/by-hand",
@@ -258,7 +258,7 @@ def many(bed, kind, word, texts):
 
 
 def each(command):
-    return f"seq {MANY} | xargs -P {LANES} -I @ {command}"
+    return f"seq {MANY} | xargs -P {LANES} -I % {command}"
 
 
 def measure_clones(bed, figures, what, source, target, reference_of=None):
@@ -272,7 +272,7 @@ def measure_clones(bed, figures, what, source, target, reference_of=None):
         wait("their end", lambda: b'"name":"c0' not in bed.get_text(LISTS["PersistentVolumeClaim"]), 300, 0.1)
         if reference_of is not None:
             reference.append(shell(bed, f"rbd --id vms snap create {reference_of}@by-hand && " +
-                                   each(f"rbd --id vms clone --rbd-default-clone-format 2 {reference_of}@by-hand vms/by-hand-{turn}-@")))
+                                   each(f"rbd --id vms clone --rbd-default-clone-format 2 {reference_of}@by-hand vms/by-hand-{turn}-%")))
             rbd(bed, "snap", "rm", "--no-progress", f"{reference_of}@by-hand")
     figures.add("clone", what, "s", ours, reference, f"rbd clone, {LANES} at once" if reference else "", "5 s")
 
@@ -297,7 +297,7 @@ def measure_provision(bed, figures):
     for turn in range(3):
         ours.append(many(bed, "PersistentVolumeClaim", b'"phase":"Bound"', {f"p{i:03}.yaml": CLAIM.format(name=f"p{i:03}") for i in range(MANY)}))
         remove(bed, "PersistentVolumeClaim")
-        reference.append(shell(bed, each("rbd --id vms create --size 1G vms/by-hand-{turn}-@")))
+        reference.append(shell(bed, each(f"rbd --id vms create --size 1G vms/by-hand-{turn}-%")))
     figures.add("provision", f"{MANY} claims of 1 GiB at once, rbd", "s", ours, reference, f"rbd create, {LANES} at once")
 
 
