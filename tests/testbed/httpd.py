@@ -4,6 +4,8 @@
 RATE limits each answer to so many bytes a second, so that progress can be seen. A query changes an answer:
   ?rate=N     its own rate          ?cut=N     the connection breaks after N bytes
   ?status=N   that status instead   ?hang=N    N seconds of silence before the first byte of the body
+  ?endless=1  in chunks, over and over, no ranges    ?escape=1  a redirect to a file of the host
+  ?changing=1 another file with each answer          ?drip=1    a byte now and then behind the headers
   ?bare=1     neither ETag nor Last-Modified
 Every request is a line on stdout.
 """
@@ -29,10 +31,16 @@ class Handler(BaseHTTPRequestHandler):
             info = os.fstat(body.fileno())
         except OSError:
             query["status"] = 404
+        if "escape" in query:
+            query["status"] = 302
         if "status" in query:
             self.send_response(query["status"])
+            self.send_header("Location", "file:///etc/passwd")
             self.send_header("Content-Length", "0")
             self.end_headers()
+            return
+        if "endless" in query or "drip" in query:
+            self.abuse(body, "drip" in query)
             return
         first, last = self.range(info.st_size)
         self.send_response(206 if self.headers.get("Range") else 200)
@@ -40,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {first}-{last}/{info.st_size}")
         self.send_header("Accept-Ranges", "bytes")
         if not query.get("bare"):
-            self.send_header("ETag", f'"{info.st_mtime_ns:x}-{info.st_size:x}"')
+            self.send_header("ETag", f'"{info.st_mtime_ns:x}-{time.monotonic_ns() if "changing" in query else info.st_size:x}"')
             self.send_header("Last-Modified", email.utils.formatdate(info.st_mtime, usegmt=True))
         self.send_header("Content-Length", str(last - first + 1))
         self.end_headers()
@@ -48,6 +56,19 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(query.get("hang", 0))
             body.seek(first)
             self.copy(body, last - first + 1, query.get("rate", RATE), query.get("cut"))
+
+    def abuse(self, body, drips):
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        data = b"x" if drips else body.read()
+        try:
+            while True:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+                time.sleep(0.2 if drips else 0)
+        except OSError:
+            pass
 
     def range(self, size):
         spec = self.headers.get("Range", "bytes=0-").removeprefix("bytes=")
