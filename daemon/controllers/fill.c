@@ -221,8 +221,9 @@ fill_succeeded(struct daemon *daemon, const struct object *object, const struct 
 
 /* The record outlives what may be tried again on the same volume. */
 static void
-note_end(struct filling *f, const struct object *object, const struct object *claim, const struct error *error)
+note_end(struct filling *f, const struct error *error)
 {
+	const struct object *object = filling_object(f), *claim = filling_claim(f);
 	const struct data_volume *dv = object == NULL ? NULL : object->value;
 
 	if (f->upload.done != NULL)
@@ -251,7 +252,7 @@ on_imported(void *arg, json_t *result, const struct error *error)
 	else if (error == NULL && fill_succeeded(f->daemon, object, claim, result, &err) != 0)
 		log_object(LOG_LEVEL_WARNING, "DataVolume", f->namespace, f->name, "%s", err.text);
 	error = error != NULL ? error : err.code != 0 ? &err : NULL;
-	note_end(f, object, claim, error);
+	note_end(f, error);
 	filling_end(f, error);
 }
 
@@ -474,9 +475,10 @@ static void
 begin_steps(struct filling *f, const struct object *object, const struct volume_place *place)
 {
 	const struct data_volume *dv = object->value;
-	bool begun = record_get(f, &f->resume);
+	bool recorded = record_get(f, &f->resume);
+	bool begun = recorded || dv->status->restart_count > 0 || dv->status->phase == DATA_VOLUME_IMPORT_IN_PROGRESS;
 
-	if (!begun)
+	if (!recorded)
 		record_set(f, NULL);
 	if (f->resume != NULL || (!begun && !dv->spec->preallocation))
 		volume_call(f->daemon, place, "volume-info", json_object(), -1, VOLUME_DEADLINE_QUERY, on_fresh, f);
