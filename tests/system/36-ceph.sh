@@ -187,7 +187,7 @@ test_copies_come_from_other_storage_and_go_there() {
 test_hostile_servers_and_images_leave_nothing_in_the_pool() {
   local before name words
   local -A bad=([endless]='guest.raw?endless=1|larger than the reported' [unpacked]='nothing.raw.gz?endless=1|sends more bytes than any image'
-    [tables]='guest.qcow2?endless=1|has more bytes than any' [escape]='guest.raw?escape=1|rotocol' [changing]='guest.raw?changing=1|replaced'
+    [tables]='guest.qcow2?endless=1|more bytes than any' [escape]='guest.raw?escape=1|rotocol' [changing]='guest.raw?changing=1|replaced'
     [huge]='huge.qcow2|larger than the reported' [bomb]='bomb.raw.gz|larger than the reported' [backing]='backing.qcow2|backing file'
     [outside]='datafile.qcow2|data file')
   before=$(rbd_ ls | sort)

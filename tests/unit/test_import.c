@@ -532,7 +532,7 @@ static const char *const commands[] = {
 	"head -c 1000000 disk.qcow2 > half.qcow2",
 	"for k in gz xz zst; do head -c 200000 disk.raw.$k > half.raw.$k; done",
 	"head -c 64M /dev/zero | gzip > bomb.gz",
-	"for i in $(seq 2000); do gzip </dev/null; done > nothing.gz && for i in $(seq 2000); do printf '\\120\\052\\115\\030\\144\\0\\0\\0%100s'; done > nothing.zst",
+	"for i in $(seq 200); do gzip </dev/null; done > few.gz && cat few.gz few.gz few.gz few.gz few.gz > nothing.gz",
 	": > empty && echo '<!DOCTYPE html><p>Log in' > page.html && head -c 1500 disk.raw > short.raw",
 	"cp disk.raw disk.img && echo note > notes && tar -cf disk.tar disk.img notes && rm disk.img && gzip -k disk.tar && xz -k -0 disk.tar && "
 	"zstd -q -k disk.tar && ln -s notes disk.img && tar -cf link.tar disk.img && rm disk.img && tar -cf none.tar notes && head -c 900000 disk.tar > half.tar && "
@@ -1214,9 +1214,8 @@ static const struct {
 	{"/gopher/disk.raw", 9 * MIB, EINVAL, "rotocol"},
 	{"/loop/disk.raw", 9 * MIB, EIO, "redirects"},
 	{"/endless/disk.raw", 9 * MIB, EINVAL, "A larger PVC is required"},
-	{"/endless/disk.qcow2", 9 * MIB, EINVAL, "has more bytes than any"},
+	{"/endless/disk.qcow2", 9 * MIB, EINVAL, "more bytes than any"},
 	{"/endless/nothing.gz", 9 * MIB, EINVAL, "sends more bytes than any image"},
-	{"/endless/nothing.zst", 9 * MIB, EINVAL, "sends more bytes than any image"},
 	{"/boasting/disk.raw", 9 * MIB, EINVAL, "virtual image size 1125899906842624 (1PiB)"},
 	{"/lying/disk.raw", 9 * MIB, EIO, "nothing in the server's answer"},
 	{"/status/404", 9 * MIB, EIO, "HTTP status 404 (there is no such file)"},
