@@ -26,11 +26,15 @@ owner_of(const char *namespace, const char *name, const char *interface)
 }
 
 const struct address *
-address_find(struct daemon *daemon, const char *namespace, const char *name, const char *interface)
+address_find(struct daemon *daemon, const struct object *instance, const struct interface *interface)
 {
-	g_autofree char *owner = owner_of(namespace, name, interface);
+	g_autofree char *owner = owner_of(instance->namespace, instance->name, interface->name);
+	ATTACHMENT_AUTO at = { 0 };
+	struct error unused;
 
-	return store_address_get(daemon->store, network_name(daemon), owner);
+	if (network_find(daemon, instance->namespace, ((const struct vmi *)instance->value)->spec, interface, &at, &unused) < 0)
+		return NULL;
+	return store_address_get(daemon->store, at.segment, owner);
 }
 
 static void
@@ -42,50 +46,95 @@ add_entry(void *arg, const struct address *a)
 }
 
 static const struct address *
-put(struct daemon *daemon, const char *owner, const char *ip, const char *mac, int64_t released, struct error *err)
+put(struct daemon *daemon, const char *segment, const char *owner, const char *ip, const char *mac, int64_t released, struct error *err)
 {
-	const struct address address = { network_name(daemon), owner, ip, mac, released };
+	const struct address address = { segment, owner, ip, mac, released };
 
 	if (store_address_put(daemon->store, &address, err) != 0)
 		return NULL;
-	return store_address_get(daemon->store, network_name(daemon), owner);
+	return store_address_get(daemon->store, segment, owner);
 }
+
+/* What an owner still has on other networks. */
+struct leaving {
+	const char *segment, *owner;
+	GPtrArray *segments; /* char *, where it is not released */
+	char *mac;           /* that it had, or NULL */
+};
+
+static void
+match_elsewhere(void *arg, const struct address *a)
+{
+	struct leaving *l = arg;
+
+	if (strcmp(a->owner, l->owner) != 0 || strcmp(a->network, l->segment) == 0)
+		return;
+	if (a->released == 0)
+		g_ptr_array_add(l->segments, g_strdup(a->network));
+	if (a->released == 0 || l->mac == NULL) {
+		g_free(l->mac);
+		l->mac = g_strdup(a->mac);
+	}
+}
+
+static void release(struct daemon *daemon, const char *segment, const char *owner);
 
 /* A new entry, by the rules of net/ledger. */
 static const struct address *
-enter(struct daemon *daemon, const char *owner, const char *wanted_mac, struct error *err)
+enter(struct daemon *daemon, const struct attachment *attachment, const char *owner, const char *wanted_mac, struct error *err)
 {
 	g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(struct ledger_entry));
 	struct ledger_choice choice;
 	struct subnet subnet;
 
-	if (subnet_parse(daemon->config->network->cidr, &subnet, err) != 0)
+	if (attachment->own && subnet_parse(daemon->config->network->cidr, &subnet, err) != 0)
 		return NULL;
-	store_address_each(daemon->store, network_name(daemon), add_entry, entries);
-	if (ledger_choose(&subnet, (const struct ledger_entry *)(void *)entries->data, entries->len, owner, wanted_mac, &choice, err) != 0)
+	store_address_each(daemon->store, attachment->segment, add_entry, entries);
+	if (ledger_choose(attachment->own ? &subnet : NULL, (const struct ledger_entry *)(void *)entries->data, entries->len, owner, wanted_mac,
+	        &choice, err) != 0)
 		return NULL;
 	for (size_t i = 0; i < G_N_ELEMENTS(choice.recycle) && choice.recycle[i] >= 0; i++) {
 		g_autofree char *old = g_strdup(g_array_index(entries, struct ledger_entry, choice.recycle[i]).owner);
-		if (store_address_remove(daemon->store, network_name(daemon), old, err) != 0)
+		if (store_address_remove(daemon->store, attachment->segment, old, err) != 0)
 			return NULL;
 	}
-	return put(daemon, owner, choice.ip, choice.mac, 0, err);
+	return put(daemon, attachment->segment, owner, choice.ip, choice.mac, 0, err);
+}
+
+/* An entry, new or one that was released.  A MAC that nobody asked for is kept when it is free here. */
+static const struct address *
+take(struct daemon *daemon, const struct attachment *attachment, const char *owner, const char *wanted_mac, const char *old_mac,
+    struct error *err)
+{
+	const struct address *known = store_address_get(daemon->store, attachment->segment, owner), *made;
+	struct error unused;
+
+	if (known == NULL) {
+		made = wanted_mac != NULL || old_mac == NULL ? NULL : enter(daemon, attachment, owner, old_mac, &unused);
+		return made != NULL ? made : enter(daemon, attachment, owner, wanted_mac, err);
+	}
+	g_autofree char *ip = g_strdup(known->ip), *mac = g_strdup(wanted_mac != NULL ? wanted_mac : known->mac);
+	return put(daemon, attachment->segment, owner, ip, mac, 0, err);
 }
 
 const struct address *
-address_ensure(struct daemon *daemon, const char *namespace, const char *name, const char *interface, const char *wanted_mac,
-    struct error *err)
+address_ensure(struct daemon *daemon, const struct attachment *attachment, const char *namespace, const char *name,
+    const char *interface, const char *wanted_mac, struct error *err)
 {
 	g_autofree char *owner = owner_of(namespace, name, interface);
 	g_autofree char *mac = wanted_mac == NULL ? NULL : g_strdelimit(g_ascii_strdown(wanted_mac, -1), "-", ':');
-	const struct address *known = store_address_get(daemon->store, network_name(daemon), owner);
+	const struct address *known = store_address_get(daemon->store, attachment->segment, owner);
+	g_autoptr(GPtrArray) segments = g_ptr_array_new_with_free_func(g_free);
+	struct leaving l = { attachment->segment, owner, segments, NULL };
 
-	if (known == NULL)
-		return enter(daemon, owner, mac, err);
-	if (known->released == 0 && (mac == NULL || strcmp(known->mac, mac) == 0))
+	if (known != NULL && known->released == 0 && (mac == NULL || strcmp(known->mac, mac) == 0))
 		return known;
-	g_autofree char *ip = g_strdup(known->ip), *old_mac = g_strdup(known->mac);
-	return put(daemon, owner, ip, mac == NULL ? old_mac : mac, 0, err);
+	store_address_each(daemon->store, NULL, match_elsewhere, &l);
+	known = take(daemon, attachment, owner, mac, l.mac, err);
+	for (guint i = 0; known != NULL && i < segments->len; i++)
+		release(daemon, segments->pdata[i], owner);
+	g_free(l.mac);
+	return known;
 }
 
 /* --- the DHCP server ----------------------------------------------------------------------------------------------- */
@@ -185,10 +234,26 @@ dhcp_call(struct host *host, const char *verb, const char *mac, const char *ip, 
 	host_call(host, verb, args, -1, HOST_DEADLINE_ACTION, on_dhcp, t);
 }
 
+static void
+release(struct daemon *daemon, const char *segment, const char *owner)
+{
+	const struct address *a = store_address_get(daemon->store, segment, owner);
+	g_autofree char *ip = g_strdup(a->ip), *mac = g_strdup(a->mac);
+	struct error err = { 0 };
+
+	if (put(daemon, segment, owner, ip, mac, daemon_now(daemon), &err) == NULL)
+		log_warning("releasing the address of %s: %s", owner, err.text);
+	/* The others are held against the ledger when they are READY. */
+	for (guint h = 0; h < daemon->hosts->len && strcmp(segment, network_name(daemon)) == 0; h++)
+		if (((struct host *)daemon->hosts->pdata[h])->state == HOST_READY)
+			dhcp_call(daemon->hosts->pdata[h], "network-host-remove", mac, ip, NULL);
+}
+
+/* Entries of a machine, or of one interface of it. */
 struct releasing {
-	struct daemon *daemon;
-	char *prefix;
-	GPtrArray *owners;
+	const char *owner; /* the whole of it, or what it begins with */
+	bool whole;
+	GPtrArray *segments, *owners;
 };
 
 static void
@@ -196,45 +261,37 @@ match_owner(void *arg, const struct address *a)
 {
 	struct releasing *r = arg;
 
-	if (g_str_has_prefix(a->owner, r->prefix) && a->released == 0)
-		g_ptr_array_add(r->owners, g_strdup(a->owner));
+	if (a->released != 0 || (r->whole ? strcmp(a->owner, r->owner) != 0 : !g_str_has_prefix(a->owner, r->owner)))
+		return;
+	g_ptr_array_add(r->segments, g_strdup(a->network));
+	g_ptr_array_add(r->owners, g_strdup(a->owner));
 }
 
 static void
-release(struct daemon *daemon, const char *owner)
+release_all(struct daemon *daemon, const char *owner, bool whole)
 {
-	const struct address *a = store_address_get(daemon->store, network_name(daemon), owner);
-	g_autofree char *ip = g_strdup(a->ip), *mac = g_strdup(a->mac);
-	struct error err = { 0 };
+	g_autoptr(GPtrArray) segments = g_ptr_array_new_with_free_func(g_free), owners = g_ptr_array_new_with_free_func(g_free);
+	struct releasing r = { owner, whole, segments, owners };
 
-	if (put(daemon, owner, ip, mac, daemon_now(daemon), &err) == NULL)
-		log_warning("releasing the address of %s: %s", owner, err.text);
-	/* The others are held against the ledger when they are READY. */
-	for (guint h = 0; h < daemon->hosts->len; h++)
-		if (((struct host *)daemon->hosts->pdata[h])->state == HOST_READY)
-			dhcp_call(daemon->hosts->pdata[h], "network-host-remove", mac, ip, NULL);
+	store_address_each(daemon->store, NULL, match_owner, &r);
+	for (guint i = 0; i < owners->len; i++)
+		release(daemon, segments->pdata[i], owners->pdata[i]);
 }
 
 void
 addresses_release(struct daemon *daemon, const char *namespace, const char *name)
 {
-	g_autoptr(GPtrArray) owners = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *prefix = g_strdup_printf("%s/%s/", namespace, name);
-	struct releasing r = { daemon, prefix, owners };
 
-	store_address_each(daemon->store, network_name(daemon), match_owner, &r);
-	for (guint i = 0; i < owners->len; i++)
-		release(daemon, owners->pdata[i]);
+	release_all(daemon, prefix, false);
 }
 
 void
 addresses_release_interface(struct daemon *daemon, const char *namespace, const char *name, const char *interface)
 {
 	g_autofree char *owner = owner_of(namespace, name, interface);
-	const struct address *a = store_address_get(daemon->store, network_name(daemon), owner);
 
-	if (a != NULL && a->released == 0)
-		release(daemon, owner);
+	release_all(daemon, owner, true);
 }
 
 struct syncing {

@@ -1,21 +1,23 @@
-/* The ledger in use: who has which MAC and IP on the default network, and what its DHCP server is told. */
+/* The ledger in use: who has which MAC on which network, and on the default one which IP, as its DHCP server is told. */
 #ifndef SOLOVIRT_DAEMON_ADDRESSES_H
 #define SOLOVIRT_DAEMON_ADDRESSES_H
 
 #include <stdbool.h>
 
 #include "daemon/daemon.h"
+#include "daemon/networks.h"
 #include "daemon/store.h"
 
 struct error;
 struct host;
 
 /* The address of an interface; entered into the ledger at its first start, the same ever after.  wanted_mac may be NULL.
- * Borrowed until the turn ends; NULL with err. */
-const struct address *address_ensure(struct daemon *daemon, const char *namespace, const char *name, const char *interface,
-    const char *wanted_mac, struct error *err);
-/* The same, only looked up; NULL when there is none. */
-const struct address *address_find(struct daemon *daemon, const char *namespace, const char *name, const char *interface);
+ * One on another network than the default has a MAC only (ip is ""): there, whoever runs the network gives addresses.  An
+ * interface that was on another network before takes its MAC along.  Borrowed until the turn ends; NULL with err. */
+const struct address *address_ensure(struct daemon *daemon, const struct attachment *attachment, const char *namespace,
+    const char *name, const char *interface, const char *wanted_mac, struct error *err);
+/* What an interface of an instance has on the network that it names; NULL when there is none. */
+const struct address *address_find(struct daemon *daemon, const struct object *instance, const struct interface *interface);
 
 /* The machine is gone: its addresses may be given to others when there are no fresh ones left; it gets them back when it
  * returns before that. */

@@ -119,9 +119,9 @@ void store_record_each(struct store *store, const char *bucket, void (*each)(voi
 /* --- the address ledger: uniqueness is a constraint of the database --------------------------------------------- */
 
 struct address {
-	const char *network;  /* libvirt network name */
+	const char *network;  /* libvirt network name, or a segment of networks.h */
 	const char *owner;    /* "namespace/name/interface" */
-	const char *ip, *mac; /* lower case */
+	const char *ip, *mac; /* lower case; ip "": the network gives addresses by itself */
 	int64_t released;     /* 0 while its owner exists; else wall ms since when it may be given to another */
 };
 /* What an owner has, or NULL; borrowed until the turn ends. */
@@ -130,7 +130,7 @@ const struct address *store_address_get(struct store *store, const char *network
  * that network (a released one must be removed first). */
 int store_address_put(struct store *store, const struct address *address, struct error *err);
 int store_address_remove(struct store *store, const char *network, const char *owner, struct error *err);
-/* Every entry of a network, sorted by owner. */
+/* Every entry of a network (NULL: of all), sorted by owner. */
 void store_address_each(struct store *store, const char *network, void (*each)(void *arg, const struct address *address),
     void *arg);
 

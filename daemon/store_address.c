@@ -64,7 +64,7 @@ store_address_put(struct store *store, const struct address *address, struct err
 	if (is_same(before, address))
 		return 0;
 	if (store_disk_check(store, before != NULL && address->released != 0, err) < 0 ||
-	    check_free(store, address, "IP", address->ip, err) < 0 || check_free(store, address, "MAC", address->mac, err) < 0)
+	    (*address->ip != '\0' && check_free(store, address, "IP", address->ip, err) < 0) || check_free(store, address, "MAC", address->mac, err) < 0)
 		return -1;
 	struct address *after = store_address_copy(address);
 	store_address_swap(store, before, after);
@@ -100,7 +100,7 @@ walk_one(gpointer key, gpointer value, gpointer arg)
 	const struct walk *walk = arg;
 
 	(void)key;
-	if (strcmp(address->network, walk->network) == 0)
+	if (walk->network == NULL || strcmp(address->network, walk->network) == 0)
 		walk->each(walk->arg, address);
 	return FALSE;
 }
@@ -136,6 +136,13 @@ taken_remove(struct store *store, const char *network, const char *address)
 	g_hash_table_remove(store->taken, key);
 }
 
+static void
+taken_add(struct store *store, const char *address, struct address *holder)
+{
+	if (*address != '\0')
+		g_hash_table_insert(store->taken, taken_key(holder->network, address), holder);
+}
+
 void
 store_address_swap(struct store *store, struct address *before, struct address *after)
 {
@@ -146,8 +153,8 @@ store_address_swap(struct store *store, struct address *before, struct address *
 	}
 	if (after != NULL) {
 		g_tree_insert(store->addresses, after, after);
-		g_hash_table_insert(store->taken, taken_key(after->network, after->ip), after);
-		g_hash_table_insert(store->taken, taken_key(after->network, after->mac), after);
+		taken_add(store, after->ip, after);
+		taken_add(store, after->mac, after);
 	}
 }
 

@@ -20,5 +20,11 @@ const struct store_migration store_migrations[] = {
 	{ 2, "CREATE TABLE record(bucket TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(bucket, key)) STRICT;"
 	     "CREATE TABLE address(network TEXT NOT NULL, owner TEXT NOT NULL, ip TEXT NOT NULL, mac TEXT NOT NULL,"
 	     " released INTEGER NOT NULL, PRIMARY KEY(network, owner), UNIQUE(network, ip), UNIQUE(network, mac)) STRICT" },
+	/* A network may have no addresses of ours: then only the MACs are kept apart. */
+	{ 3, "CREATE TABLE address3(network TEXT NOT NULL, owner TEXT NOT NULL, ip TEXT NOT NULL, mac TEXT NOT NULL,"
+	     " released INTEGER NOT NULL, PRIMARY KEY(network, owner), UNIQUE(network, mac)) STRICT;"
+	     "INSERT INTO address3 SELECT network, owner, ip, mac, released FROM address;"
+	     "DROP TABLE address; ALTER TABLE address3 RENAME TO address;"
+	     "CREATE UNIQUE INDEX address_ip ON address(network, ip) WHERE ip <> ''" },
 	{ 0, NULL },
 };

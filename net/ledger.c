@@ -186,29 +186,39 @@ free_address(const struct subnet *subnet, GHashTable *taken, const char *owner, 
 	return false;
 }
 
-int
-ledger_choose(const struct subnet *subnet, const struct ledger_entry *entries, size_t count, const char *owner,
-    const char *wanted_mac, struct ledger_choice *choice, struct error *err)
+/* A free IP, or that of a released entry, which then has to go. */
+static int
+choose_ip(const struct subnet *subnet, const struct ledger_entry *entries, size_t count, const char *owner,
+    struct ledger_choice *choice, struct error *err)
 {
 	g_autoptr(GHashTable) taken = taken_addresses(subnet, entries, count);
-	struct ledger_choice result = {.recycle = {-1, -1}};
+	bool is_free = free_address(subnet, taken, owner, choice->ip);
+	/* The entry that has to go for its MAC gives its address too, if that is one of this subnet. */
+	int giver = holds_address(subnet, entries, choice->recycle[0]) ? choice->recycle[0]
+	                                                               : oldest_released(subnet, entries, count);
 	char network[16];
 
-	if (choose_mac(entries, count, owner, wanted_mac, &result, err) < 0)
-		return -1;
-	bool is_free = free_address(subnet, taken, owner, result.ip);
-	/* The entry that has to go for its MAC gives its address too, if that is one of this subnet. */
-	int giver = holds_address(subnet, entries, result.recycle[0]) ? result.recycle[0]
-	                                                              : oldest_released(subnet, entries, count);
 	if (!is_free && giver < 0) {
 		format_ip(subnet->network, network);
 		return error_set(err, ENOSPC, "all %u addresses of %s/%d are in use", subnet_guests(subnet), network,
 		    __builtin_popcount(subnet->mask));
 	}
 	if (!is_free)
-		g_strlcpy(result.ip, entries[giver].ip, sizeof(result.ip));
-	if (!is_free && giver != result.recycle[0])
-		result.recycle[result.recycle[0] < 0 ? 0 : 1] = giver;
+		g_strlcpy(choice->ip, entries[giver].ip, sizeof(choice->ip));
+	if (!is_free && giver != choice->recycle[0])
+		choice->recycle[choice->recycle[0] < 0 ? 0 : 1] = giver;
+	return 0;
+}
+
+int
+ledger_choose(const struct subnet *subnet, const struct ledger_entry *entries, size_t count, const char *owner,
+    const char *wanted_mac, struct ledger_choice *choice, struct error *err)
+{
+	struct ledger_choice result = {.recycle = {-1, -1}};
+
+	if (choose_mac(entries, count, owner, wanted_mac, &result, err) < 0 ||
+	    (subnet != NULL && choose_ip(subnet, entries, count, owner, &result, err) < 0))
+		return -1;
 	*choice = result;
 	return 0;
 }

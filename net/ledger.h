@@ -33,7 +33,7 @@ struct ledger_choice {
 /*
  * Chooses for an owner that has no entry yet: the MAC it asks for (wanted_mac) or one derived from its name (52:54:00:xx), and
  * a free IP: derived from the name first, so that a lost store finds the same again; then the next free one; when none is free, that of
- * the entry which was released longest ago.  ENOSPC with numbers when all are in use, EEXIST when the wanted MAC is taken.
+ * the entry which was released longest ago; none (ip "") when subnet is NULL.  ENOSPC with numbers when all are in use, EEXIST when the wanted MAC is taken.
  */
 int ledger_choose(const struct subnet *subnet, const struct ledger_entry *entries, size_t count, const char *owner,
     const char *wanted_mac, struct ledger_choice *choice, struct error *err);

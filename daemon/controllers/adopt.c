@@ -129,7 +129,12 @@ enter_address(struct daemon *daemon, const struct host_domain *domain, const jso
 	const char *ip = path_string(interface, "ip"), *mac = path_string(interface, "mac");
 	struct error err = { 0 };
 
-	if (name == NULL || ip == NULL || mac == NULL || g_strcmp0(network, daemon->config->network->name) != 0)
+	if (name == NULL || network == NULL || mac == NULL)
+		return;
+	/* On another network than the default one there is no IP of ours. */
+	if (strcmp(network, daemon->config->network->name) != 0)
+		ip = "";
+	else if (ip == NULL)
 		return;
 	g_autofree char *owner = g_strdup_printf("%s/%s/%s", domain->namespace, domain->vmi, name);
 	const struct address address = { network, owner, ip, mac, 0 };

@@ -114,7 +114,7 @@ schedule(struct daemon *daemon, const struct object *object, struct error *err)
 		return adopt_instance(daemon, object, host, orphan, err);
 	}
 	condition_set(&status->conditions, "Ready", false, "GuestNotRunning", "Guest VM is not reported as running", now);
-	if (!vmi_volumes_are_ready(daemon, object, &node, &reason, why, sizeof(why))) {
+	if (!vmi_needs_are_there(daemon, object, &node, &reason, why, sizeof(why))) {
 		condition_set(&status->conditions, "Synchronized", false, reason, why, now);
 		if (strcmp(reason, "FailedPvcNotFound") == 0)
 			daemon_event(daemon, object, "Normal", reason, "%s", why);
@@ -189,14 +189,15 @@ fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_s
 
 	schema_find(&vmi_status_schema, "interfaces", &sub);
 	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
-		const struct address *a = address_find(daemon, object->namespace, object->name, i->name);
+		const struct address *a = address_find(daemon, object, i);
 		struct vmi_interface_status *s;
-		const char *addresses[] = { a == NULL ? NULL : a->ip, NULL };
+		const char *addresses[] = { a == NULL || *a->ip == '\0' ? NULL : a->ip, NULL };
 
 		s = a == NULL ? NULL : interface_status(status, sub, i->name, first && vmi_interface_is_present(i));
 		if (s == NULL)
 			continue;
-		replace(&s->ip_address, a->ip);
+		if (*a->ip != '\0') /* else only its agent knows */
+			replace(&s->ip_address, a->ip);
 		replace(&s->mac, a->mac);
 		if (s->link_state == NULL) /* then it stays as it was told */
 			s->link_state = g_strdup(i->state == NULL || *i->state == '\0' ? "up" : i->state);

@@ -9,6 +9,8 @@
 #include "daemon/store.h"
 #include "src/api/vmi.h"
 
+struct domain_interface;
+
 /* Stores a status of objects_status_copy() (nothing happens when it is equal) and frees it. */
 int vmi_status_put(struct daemon *daemon, const struct object *object, struct vmi_status *status, struct error *err);
 /* Enters a phase: its timestamp is noted; nothing when it is in it already. */
@@ -22,9 +24,9 @@ void vmi_report(struct daemon *daemon, const struct object *object, struct vmi_s
 /* Processors and memory that an instance started with, unless they are told already; vmi_live.c tells what it has after that. */
 void vmi_report_size(const struct vmi *vmi, struct vmi_status *status);
 
-/* The disks of the instance are there and filled, its Secrets and ConfigMaps exist.  False with a reason and a sentence; the
+/* The disks of the instance are there and filled, its Secrets, ConfigMaps and networks exist.  False with a reason and a sentence; the
  * object is looked at again when what is missing changes.  *node: the host that holds its disks, or NULL. */
-bool vmi_volumes_are_ready(struct daemon *daemon, const struct object *object, const char **node, const char **reason, char *why,
+bool vmi_needs_are_there(struct daemon *daemon, const struct object *object, const char **node, const char **reason, char *why,
     size_t size);
 
 /* The name of the claim behind a volume, or NULL. */
@@ -41,6 +43,11 @@ const char *volume_base_claim(const struct volume *v);
 
 /* True unless the interface's state is absent: then the guest is not to have it. */
 bool vmi_interface_is_present(const struct interface *interface);
+/* Where the cards that the instance is to have are plugged in: ports has room for all its interfaces.  What they point to
+ * belongs to attachments (an empty array of vmi_attachments_new()) and to the ledger. */
+int vmi_ports(struct daemon *daemon, const struct object *object, GPtrArray *attachments, struct domain_interface *ports, size_t *count,
+    struct error *err);
+GPtrArray *vmi_attachments_new(void);
 /* Enters the address of an interface into the ledger; 1: step tells it to the host's DHCP server (*mac and *ip, which are
  * replaced, say which it is), 0: that has it already, or there is none to have, -1 err. */
 int vmi_address_step(struct daemon *daemon, const struct object *object, const struct interface *interface, const char *host,

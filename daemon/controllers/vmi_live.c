@@ -277,6 +277,7 @@ live_xml(struct live *l, const struct object *object, struct error *err)
 	g_autofree struct domain_volume *volumes = g_new0(struct domain_volume, vmi->spec->volumes.count + 1);
 	g_autofree struct domain_ceph *ceph = g_new0(struct domain_ceph, vmi->spec->volumes.count + 1);
 	g_autofree struct domain_interface *interfaces = g_new0(struct domain_interface, vmi->spec->domain->devices->interfaces.count + 1);
+	g_autoptr(GPtrArray) attachments = vmi_attachments_new();
 	const struct host *host = host_find(l->daemon, l->host);
 	struct domain_input input = { .vmi = vmi, .epoch = store_epoch(l->daemon->store), .store = store_uuid(l->daemon->store),
 		.pool = l->daemon->config->pool->name, .volumes = volumes, .interfaces = interfaces,
@@ -285,11 +286,8 @@ live_xml(struct live *l, const struct object *object, struct error *err)
 
 	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes)
 		input.volume_count += place(l, object, v, &volumes[input.volume_count], &ceph[input.volume_count]);
-	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
-		const struct address *a = address_find(l->daemon, l->namespace, l->name, i->name);
-		if (a != NULL && vmi_interface_is_present(i))
-			interfaces[input.interface_count++] = (struct domain_interface){ i->name, a->network, a->mac, a->ip };
-	}
+	if (vmi_ports(l->daemon, object, attachments, interfaces, &input.interface_count, err) < 0)
+		return NULL;
 	if (host != NULL)
 		grants_fill(l->daemon, host, vmi, &places, &input);
 	return domain_live_xml_format(&input, err);

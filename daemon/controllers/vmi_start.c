@@ -165,18 +165,30 @@ vmi_interface_is_present(const struct interface *interface)
 	return g_strcmp0(interface->state, "absent") != 0;
 }
 
+/* A function of the host's card is handed over as it is. */
+static bool
+is_plugged(const struct interface *interface)
+{
+	return vmi_interface_is_present(interface) && interface->sriov == NULL;
+}
+
 int
 vmi_address_step(struct daemon *daemon, const struct object *object, const struct interface *interface, const char *host,
     struct job_step *step, char **mac, char **ip, struct error *err)
 {
-	const struct address *a = vmi_interface_is_present(interface)
-	    ? address_ensure(daemon, object->namespace, object->name, interface->name, interface->mac_address, err)
-	    : NULL;
+	const struct vmi *vmi = object->value;
 	struct host *at = host_find(daemon, host);
+	const struct address *a;
+	ATTACHMENT_AUTO where = { 0 };
 
+	if (!is_plugged(interface))
+		return 0;
+	if (network_find(daemon, object->namespace, vmi->spec, interface, &where, err) < 0)
+		return -1;
+	a = address_ensure(daemon, &where, object->namespace, object->name, interface->name, interface->mac_address, err);
 	if (a == NULL)
-		return vmi_interface_is_present(interface) ? -1 : 0;
-	if (at != NULL && addresses_dhcp_has(at, a->mac, a->ip))
+		return -1;
+	if (!where.own || (at != NULL && addresses_dhcp_has(at, a->mac, a->ip)))
 		return 0;
 	g_free(*mac);
 	g_free(*ip);
@@ -187,6 +199,42 @@ vmi_address_step(struct daemon *daemon, const struct object *object, const struc
 	    object->name);
 	step->deadline = HOST_DEADLINE_ACTION;
 	return 1;
+}
+
+static void
+attachment_free(void *attachment)
+{
+	attachment_clear(attachment);
+	g_free(attachment);
+}
+
+GPtrArray *
+vmi_attachments_new(void)
+{
+	return g_ptr_array_new_with_free_func(attachment_free);
+}
+
+int
+vmi_ports(struct daemon *daemon, const struct object *object, GPtrArray *attachments, struct domain_interface *ports, size_t *count,
+    struct error *err)
+{
+	const struct vmi *vmi = object->value;
+
+	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
+		struct attachment *where = g_new0(struct attachment, 1);
+		const struct address *a = address_find(daemon, object, i);
+
+		g_ptr_array_add(attachments, where);
+		if (!is_plugged(i))
+			continue;
+		if (network_find(daemon, object->namespace, vmi->spec, i, where, err) < 0)
+			return -1;
+		if (a == NULL)
+			return error_set(err, EAGAIN, "interface %s has no address yet", i->name);
+		ports[(*count)++] = (struct domain_interface){ .name = i->name, .network = a->network, .mac = a->mac,
+			.ip = where->own ? a->ip : NULL, .config = where->bridge ? &where->config : NULL };
+	}
+	return 0;
 }
 
 /* One that is nothing but a directory has no image. */
@@ -468,6 +516,7 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 	g_autofree struct domain_volume *volumes = g_new0(struct domain_volume, vmi->spec->volumes.count + 1);
 	g_autofree struct domain_ceph *ceph = g_new0(struct domain_ceph, vmi->spec->volumes.count + 1);
 	g_autofree struct domain_interface *interfaces = g_new0(struct domain_interface, vmi->spec->domain->devices->interfaces.count + 1);
+	g_autoptr(GPtrArray) attachments = vmi_attachments_new();
 	g_autofree char *log = vmi_console_log(l->namespace, l->name), *name = domain_name(l->namespace, l->name), *xml = NULL;
 	struct host *host = host_find(l->daemon, l->host);
 	g_autofree const char **loaders = host != NULL && host->local ? loaders_here() : NULL;
@@ -486,14 +535,8 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 		volumes[input.volume_count] = placed(l, vmi, v, l->paths->pdata[input.volume_count], &ceph[input.volume_count]);
 		input.volume_count++;
 	}
-	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
-		const struct address *a = address_find(l->daemon, l->namespace, l->name, i->name);
-		if (!vmi_interface_is_present(i))
-			continue;
-		if (a == NULL)
-			return error_set(err, EAGAIN, "interface %s has no address yet", i->name);
-		interfaces[input.interface_count++] = (struct domain_interface){ i->name, a->network, a->mac, a->ip };
-	}
+	if (vmi_ports(l->daemon, life_object(l), attachments, interfaces, &input.interface_count, err) < 0)
+		return -1;
 	xml = domain_xml_format(&input, err);
 	if (xml == NULL || (host != NULL && vmi_keep(l->daemon, vmi, host, err) != 0))
 		return -1;

@@ -8,6 +8,7 @@
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/credentials.h"
 #include "daemon/controllers/vmi.h"
+#include "daemon/networks.h"
 #include "daemon/objects.h"
 #include "src/base/error.h"
 #include "src/document/diagnostic.h"
@@ -165,14 +166,29 @@ claim_is_ready(struct readiness *r, const char *name)
 }
 
 static bool
-object_is_there(struct readiness *r, enum kind_id kind, const char *name)
+object_is_in(struct readiness *r, enum kind_id kind, const char *namespace, const char *name)
 {
-	if (name == NULL || store_get(r->daemon->store, kind, r->object->namespace, name) != NULL)
+	if (name == NULL || store_get(r->daemon->store, kind, namespace, name) != NULL)
 		return true;
-	controllers_await(r->daemon, r->object, kind, r->object->namespace, name);
-	g_snprintf(r->why, r->size, "%s %s/%s does not exist, waiting for it to appear", kinds[kind].name, r->object->namespace, name);
+	controllers_await(r->daemon, r->object, kind, namespace, name);
+	g_snprintf(r->why, r->size, "%s %s/%s does not exist, waiting for it to appear", kinds[kind].name, namespace, name);
 	r->reason = "FailedCreate";
 	return false;
+}
+
+static bool
+object_is_there(struct readiness *r, enum kind_id kind, const char *name)
+{
+	return object_is_in(r, kind, r->object->namespace, name);
+}
+
+static bool
+network_is_there(struct readiness *r, const struct vmi *vmi, const struct interface *interface)
+{
+	g_autofree char *in = NULL;
+	g_autofree char *name = network_attachment_name(vmi_network(vmi->spec, interface->name), r->object->namespace, &in);
+
+	return !vmi_interface_is_present(interface) || interface->sriov != NULL || object_is_in(r, KIND_NETWORK_ATTACHMENT, in, name);
 }
 
 /* Images are unpacked on this machine: its host is the one that can use them. */
@@ -238,7 +254,7 @@ container_disk_is_ready(struct readiness *r, const struct vmi *vmi, const struct
 }
 
 bool
-vmi_volumes_are_ready(struct daemon *daemon, const struct object *object, const char **node, const char **reason, char *why,
+vmi_needs_are_there(struct daemon *daemon, const struct object *object, const char **node, const char **reason, char *why,
     size_t size)
 {
 	const struct vmi *vmi = object->value;
@@ -257,6 +273,8 @@ vmi_volumes_are_ready(struct daemon *daemon, const struct object *object, const 
 	ready = ready && kernel_is_ready(&r, vmi);
 	SCHEMA_EACH (struct access_credential, c, &vmi->spec->access_credentials)
 		ready = ready && object_is_there(&r, KIND_SECRET, credential_secret_name(c));
+	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces)
+		ready = ready && network_is_there(&r, vmi, i);
 	*node = r.node;
 	*reason = r.reason;
 	return ready;

@@ -7,12 +7,14 @@
 #include "src/api/core.h"
 #include "src/api/kinds.h"
 #include "src/api/migration.h"
+#include "src/api/network_attachment.h"
 #include "src/api/persistent_volume.h"
 #include "src/api/replicaset.h"
 #include "src/api/revision.h"
 #include "src/api/snapshot.h"
 #include "src/api/vm.h"
 #include "src/base/clock.h"
+#include "src/base/error.h"
 #include "src/base/quantity.h"
 
 static void
@@ -224,6 +226,36 @@ CELL(priority_value_cell, struct priority_class, g_string_append_printf(out, "%l
 CELL(priority_default_cell, struct priority_class, put(out, o->global_default ? "true" : "false"))
 const struct column priority_class_columns[] = { { "Value", "integer", "", false, priority_value_cell },
 	{ "Global-Default", "boolean", "", false, priority_default_cell }, AGE, { 0 } };
+
+static void
+put_trunks(GString *out, const GArray *trunks)
+{
+	for (guint i = 0; i < trunks->len; i++) {
+		const struct vlan_range *r = &g_array_index(trunks, struct vlan_range, i);
+		g_string_append_printf(out, r->first == r->last ? "%s%d" : "%s%d-%d", i == 0 ? "" : ",", r->first, r->last);
+	}
+}
+static const char *const network_types[] = { [NETWORK_OVS] = "ovs", [NETWORK_BRIDGE] = "bridge", [NETWORK_LIBVIRT] = "libvirt" };
+/* One column of what the configuration says. */
+#define CONFIG_CELL(name, put) \
+	CELL(name, struct network_attachment, { \
+		struct network_config c; \
+		struct error unused; \
+		if (network_config_parse(o->spec->config, &c, NULL, &unused) == 0) { \
+			put; \
+		} \
+		network_config_clear(&c); \
+	})
+CONFIG_CELL(attachment_type_cell, g_string_append(out, network_types[c.type]))
+CONFIG_CELL(attachment_name_cell, g_string_append(out, c.name))
+CONFIG_CELL(attachment_vlan_cell, {
+	if (c.trunks != NULL)
+		put_trunks(out, c.trunks);
+	else if (c.vlan > 0)
+		g_string_append_printf(out, "%d", c.vlan);
+})
+const struct column network_attachment_columns[] = { { "Type", "string", "", false, attachment_type_cell },
+	{ "Bridge", "string", "", false, attachment_name_cell }, { "VLAN", "string", "", false, attachment_vlan_cell }, AGE, { 0 } };
 
 static void
 put_claim(GString *out, const struct object_reference *claim)

@@ -11,6 +11,7 @@
 #include "src/api/instancetype.h"
 #include "src/api/kinds.h"
 #include "src/api/migration.h"
+#include "src/api/network_attachment.h"
 #include "src/api/persistent_volume.h"
 #include "src/api/preset.h"
 #include "src/api/replicaset.h"
@@ -127,6 +128,10 @@ const struct kind kinds[KIND_COUNT] = {
 	    .singular = "dataimportcron", .short_names = { "dic", "dics" }, .namespaced = true, .has_status = true, .in_all = true,
 	    .schema = &data_import_cron_schema, .status_schema = &data_import_cron_status_schema, .columns = age_columns,
 	    .doc = "A disk that is imported anew when its source changes." },
+	[KIND_NETWORK_ATTACHMENT] = { .group = "k8s.cni.cncf.io", .version = "v1", .name = "NetworkAttachmentDefinition",
+	    .plural = "network-attachment-definitions", .singular = "network-attachment-definition",
+	    .short_names = { "net-attach-def", "nad" }, .namespaced = true, .schema = &network_attachment_schema,
+	    .columns = network_attachment_columns, .doc = "A network beside the default one." },
 };
 
 enum kind_id
@@ -158,8 +163,8 @@ kind_resource(const struct kind *kind)
 static bool
 has_word(const struct kind *kind, const char *word)
 {
-	bool found = g_ascii_strcasecmp(word, kind->name) == 0 || g_ascii_strcasecmp(word, kind->plural) == 0 ||
-	    g_ascii_strcasecmp(word, kind_resource(kind)) == 0;
+	bool found = g_ascii_strcasecmp(word, kind->name) == 0 || g_ascii_strcasecmp(word, kind->singular) == 0 ||
+	    g_ascii_strcasecmp(word, kind->plural) == 0 || g_ascii_strcasecmp(word, kind_resource(kind)) == 0;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(kind->short_names) && kind->short_names[i] != NULL; i++)
 		found |= g_ascii_strcasecmp(word, kind->short_names[i]) == 0;

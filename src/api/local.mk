@@ -8,5 +8,5 @@ libsolovirt_a_SOURCES += src/api/check.c src/api/check.h src/api/check_cpu.c src
 	src/api/meta.c src/api/meta.h src/api/migratable.c src/api/migratable.h \
 	src/api/migration.c src/api/migration.h src/api/names.c src/api/placement.c \
 	src/api/persistent_volume.c src/api/persistent_volume.h src/api/placement.h src/api/preference.c src/api/prepare.c src/api/preset.c src/api/preset.h src/api/probes.c \
-	src/api/replicaset.c src/api/replicaset.h src/api/revision.c src/api/revision.h src/api/rows.h src/api/snapshot.c src/api/snapshot.h src/api/storage_class.c src/api/storage_class.h src/api/storage_profile.c src/api/storage_profile.h src/api/vm.c \
+	src/api/network_attachment.c src/api/network_attachment.h src/api/replicaset.c src/api/replicaset.h src/api/revision.c src/api/revision.h src/api/rows.h src/api/snapshot.c src/api/snapshot.h src/api/storage_class.c src/api/storage_class.h src/api/storage_profile.c src/api/storage_profile.h src/api/vm.c \
 	src/api/vm.h src/api/vmi.c src/api/vmi.h src/api/volume_source.c src/api/volume_source.h src/api/volumes.c

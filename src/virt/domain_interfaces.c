@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "src/api/network_attachment.h"
 #include "src/base/error.h"
 #include "src/virt/domain_build.h"
 
@@ -52,6 +53,34 @@ mac_text(struct domain_build *b, const char *mac)
 	return xml_text(b->xml, "%s", text);
 }
 
+static void
+add_tag(struct domain_build *b, struct xml_node *list, int id)
+{
+	xml_add(b->xml, list, "tag", "id", domain_number(b, id), NULL);
+}
+
+/* A port of a bridge; one of Open vSwitch may be of a VLAN, or of those that its trunk lets through. */
+static void
+add_bridge(struct domain_build *b, struct xml_node *node, const struct network_config *config)
+{
+	struct xml_node *list = NULL;
+
+	xml_add(b->xml, node, "source", "bridge", config->name, NULL);
+	if (config->type == NETWORK_OVS)
+		xml_add(b->xml, node, "virtualport", "type", "openvswitch", NULL);
+	if (config->trunks != NULL || config->vlan > 0)
+		list = xml_add(b->xml, node, "vlan", "trunk", config->trunks != NULL ? "yes" : NULL, NULL);
+	for (guint i = 0; config->trunks != NULL && i < config->trunks->len; i++) {
+		const struct vlan_range *r = &g_array_index(config->trunks, struct vlan_range, i);
+		for (int id = r->first; id <= r->last; id++)
+			add_tag(b, list, id);
+	}
+	if (config->trunks == NULL && config->vlan > 0)
+		add_tag(b, list, config->vlan);
+	if (config->mtu > 0)
+		xml_add(b->xml, node, "mtu", "size", domain_number(b, config->mtu), NULL);
+}
+
 static int
 add_interface(struct domain_build *b, const struct interface *interface, struct error *err)
 {
@@ -63,10 +92,13 @@ add_interface(struct domain_build *b, const struct interface *interface, struct 
 		return 0;
 	if (port == NULL)
 		return error_set(err, ENOENT, "interface %s has no port on this host", interface->name);
-	node = xml_add(b->xml, b->devices, "interface", "type", "network", NULL);
+	node = xml_add(b->xml, b->devices, "interface", "type", port->config != NULL ? "bridge" : "network", NULL);
 	if (port->mac != NULL)
 		xml_add(b->xml, node, "mac", "address", mac_text(b, port->mac), NULL);
-	xml_add(b->xml, node, "source", "network", port->network, NULL);
+	if (port->config != NULL)
+		add_bridge(b, node, port->config);
+	else
+		xml_add(b->xml, node, "source", "network", port->network, NULL);
 	xml_add(b->xml, node, "model", "type", virtio ? b->virtio : interface->model, NULL);
 	if (virtio)
 		add_driver(b, node);

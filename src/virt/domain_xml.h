@@ -45,9 +45,10 @@ struct domain_volume {
 /* Where net plugs an interface in. */
 struct domain_interface {
 	const char *name;    /* of the VMI's interface */
-	const char *network; /* libvirt network */
+	const char *network; /* libvirt network; with a config only noted */
 	const char *mac;
 	const char *ip;      /* that DHCP gives it, or NULL */
+	const struct network_config *config; /* of a bridge that is no network of libvirt; or NULL */
 };
 /* A device of the host that the guest gets. */
 struct domain_host_device {

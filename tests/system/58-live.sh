@@ -27,6 +27,8 @@ synced() { await 60 '[ "$(field vm/live .metadata.generation)" = "$(field vm/liv
 restart_required() { message vm/live RestartRequired; }
 
 setup() {
+  printf '%s\n' 'apiVersion: k8s.cni.cncf.io/v1' 'kind: NetworkAttachmentDefinition' 'metadata: {name: lan}' \
+    "spec: {config: '{\"type\": \"libvirt\", \"network\": \"solovirt\"}'}" | drop lan.yaml
   local n; for n in one two medium; do blank "$n" | drop "$n.yaml"; done
   vm live memory=1Gi grace=0 disks='            - {name: tray, cdrom: {bus: sata}}' user="$WATCH" |
     sed 's/cpu: {cores: 1}/cpu: {sockets: 1, cores: 1, threads: 1, maxSockets: '"$MANY"'}/;s/guest: 1Gi/&, maxGuest: 2Gi/;s/masquerade: {}/&, state: up/' | drop live.yaml

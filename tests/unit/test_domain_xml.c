@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "src/api/kinds.h"
+#include "src/api/network_attachment.h"
 #include "src/base/error.h"
 #include "src/document/diagnostic.h"
 #include "src/document/document.h"
@@ -23,7 +24,7 @@
 #include "src/virt/domain_xml.h"
 
 static const char *const cases[] = {
-	"block", "boot-order", "cdrom", "clock", "cpu-features", "cpu-passthrough", "dedicated", "dedicated-threads",
+	"block", "boot-order", "bridges", "cdrom", "clock", "cpu-features", "cpu-passthrough", "dedicated", "dedicated-threads",
 	"devices", "disk-details", "efi", "efi-secure", "emulation", "emulation-cpu", "features", "filesystem",
 	"growing", "headless", "host-devices", "hugepages", "hugepages-anonymous", "hyperv", "hyperv-emulation",
 	"hyperv-passthrough", "interface-details", "interfaces", "io-thread-pool", "io-threads",
@@ -97,7 +98,31 @@ struct places {
 	GStringChunk *texts;
 	GArray *volumes, *interfaces; /* struct domain_volume, struct domain_interface */
 	GArray *devices, *pins;       /* struct domain_host_device, struct domain_pin */
+	GPtrArray *configs;           /* struct network_config */
 };
+
+static void
+config_free(void *config)
+{
+	network_config_clear(config);
+	g_free(config);
+}
+
+/* The annotation test/network-NAME holds the configuration of an interface that is on no network of libvirt. */
+static const struct network_config *
+read_config(struct places *places, const struct vmi *vmi, const char *name)
+{
+	g_autofree char *annotation = g_strconcat("test/network-", name, NULL);
+	const char *text = schema_map_get(&vmi->head.meta->annotations, annotation);
+	struct network_config *config = g_new0(struct network_config, 1);
+	struct error err = { 0 };
+
+	g_ptr_array_add(places->configs, config);
+	if (text == NULL)
+		return NULL;
+	ck_assert_msg(network_config_parse(text, config, NULL, &err) == 0, "%s", err.text);
+	return config;
+}
 
 static bool
 is_listed(const char *list, const char *name)
@@ -161,6 +186,7 @@ places_init(struct places *places, const struct vmi *vmi)
 	places->interfaces = g_array_new(FALSE, TRUE, sizeof(struct domain_interface));
 	places->devices = g_array_new(FALSE, TRUE, sizeof(struct domain_host_device));
 	places->pins = g_array_new(FALSE, TRUE, sizeof(struct domain_pin));
+	places->configs = g_ptr_array_new_with_free_func(config_free);
 	places_of_host(places, vmi);
 	SCHEMA_EACH (struct volume, volume, &vmi->spec->volumes) {
 		struct domain_volume place = { .name = volume->name, .block = is_listed(blocks, volume->name) };
@@ -189,7 +215,8 @@ places_init(struct places *places, const struct vmi *vmi)
 	}
 	SCHEMA_EACH (struct interface, interface, &vmi->spec->domain->devices->interfaces) {
 		g_autofree char *last = g_strdup_printf("%02x", ++number);
-		struct domain_interface port = { .name = interface->name, .network = "solovirt" };
+		struct domain_interface port = { .name = interface->name, .network = "solovirt",
+			.config = read_config(places, vmi, interface->name) };
 
 		port.mac = interface->mac_address != NULL ? interface->mac_address
 		                                          : text_of(places, "52:54:00:00:00:", last, "");
@@ -206,6 +233,7 @@ places_clear(struct places *places)
 	g_array_unref(places->interfaces);
 	g_array_unref(places->devices);
 	g_array_unref(places->pins);
+	g_ptr_array_unref(places->configs);
 }
 
 static struct domain_input

@@ -382,9 +382,27 @@ END_TEST
 #define DV(more) "{apiVersion: cdi.kubevirt.io/v1beta1, kind: DataVolume, metadata: {name: d}, spec: {" more "}}"
 #define CLAIM(more) "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: c}, spec: {" more "}}"
 
+#define NETWORK(config) "{apiVersion: k8s.cni.cncf.io/v1, kind: NetworkAttachmentDefinition, metadata: {name: net}, spec: {config: '" config "'}}"
+
 static const struct {
 	const char *text, *told;
 } others[] = {
+	{ NETWORK("{\"type\": \"ovs\", \"bridge\": \"br1\", \"vlan\": 4094, \"mtu\": 9000}"), "" },
+	{ NETWORK("{\"type\": \"ovs\", \"bridge\": \"br1\", \"trunk\": [{\"id\": 0}, {\"minID\": 1, \"maxID\": 9}]}"), "" },
+	{ NETWORK("{\"plugins\": [{\"type\": \"cnv-bridge\", \"bridge\": \"br1\"}]}"), "" },
+	{ NETWORK("{\"type\": \"libvirt\", \"network\": \"default\"}"), "" },
+	{ NETWORK(""), "spec.config: is needed: a CNI configuration such as '{\"type\": \"ovs\", \"bridge\": \"br1\", \"vlan\": 100}'" },
+	{ NETWORK("[]"), "spec.config: must be a JSON object, a CNI configuration" },
+	{ NETWORK("{\"type\": ovs}"), "spec.config: is no JSON: line 1, column 12: invalid token near 'ovs'" },
+	{ NETWORK("{\"bridge\": \"br1\"}"), "spec.config: type must be ovs (a bridge of Open vSwitch), bridge (one of Linux) or libvirt (a network of libvirt)" },
+	{ NETWORK("{\"type\": \"ovs\"}"), "spec.config: bridge must be a name of at most 15 characters, without slash and space" },
+	{ NETWORK("{\"type\": \"libvirt\", \"network\": \"a b\"}"), "spec.config: network must be a name of at most 80 characters, without slash and space" },
+	{ NETWORK("{\"type\": \"ovs\", \"bridge\": \"br1\", \"vlan\": 4095}"), "spec.config: vlan must be a number from 0 to 4094" },
+	{ NETWORK("{\"type\": \"ovs\", \"bridge\": \"br1\", \"trunk\": []}"), "spec.config: trunk must be a list of {\"id\": 7} or {\"minID\": 10, \"maxID\": 20}" },
+	{ NETWORK("{\"type\": \"ovs\", \"bridge\": \"br1\", \"trunk\": [{\"id\": 1, \"minID\": 1}]}"), "spec.config: trunk must be a list of {\"id\": 7} or {\"minID\": 10, \"maxID\": 20}" },
+	{ NETWORK("{\"type\": \"ovs\", \"bridge\": \"br1\", \"trunk\": [{\"minID\": 9, \"maxID\": 8}]}"), "spec.config: trunk.maxID (8) is less than trunk.minID (9)" },
+	{ NETWORK("{\"type\": \"bridge\", \"bridge\": \"br1\", \"vlan\": 7}"), "spec.config: vlan is for the type ovs: other ports are not tagged here; make a bridge on a VLAN interface such as eth0.100" },
+	{ NETWORK("{\"type\": \"libvirt\", \"network\": \"n\", \"mtu\": 1400}"), "spec.config: mtu is said by libvirt's network itself (<mtu size='...'/>)" },
 	{ VM("runStrategy: Always, " TEMPLATE), "" },
 	{ VM(TEMPLATE), "spec.running: runStrategy is required: Always, Halted, Manual, RerunOnFailure or Once" },
 	{ VM("running: true, runStrategy: Always, " TEMPLATE),

@@ -196,6 +196,20 @@ START_TEST(derived_macs_do_not_collide)
 }
 END_TEST
 
+/* A network whose addresses are not ours: only MACs are kept apart. */
+START_TEST(a_network_without_addresses)
+{
+	struct ledger_entry entries[] = {{"other", "", "52:54:00:00:00:01", 0}};
+	struct ledger_choice choice;
+
+	ck_assert_int_eq(ledger_choose(NULL, entries, 1, "new", NULL, &choice, &err), 0);
+	ck_assert_str_eq(choice.ip, "");
+	ck_assert(g_str_has_prefix(choice.mac, "52:54:00:"));
+	ck_assert_int_eq(ledger_choose(NULL, entries, 1, "new", "52:54:00:00:00:01", &choice, &err), -1);
+	ck_assert_int_eq(err.code, EEXIST);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -212,6 +226,7 @@ suite(void)
 	tcase_add_test(t, entries_of_another_subnet);
 	tcase_add_test(t, a_wanted_mac_of_another_subnet);
 	tcase_add_test(t, derived_macs_do_not_collide);
+	tcase_add_test(t, a_network_without_addresses);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -572,6 +572,7 @@ START_TEST(an_address_has_one_owner)
 	struct address ip = { "net", "b", "10.0.0.2", "52:54:00:00:00:02", 0 };
 	struct address mac = { "net", "b", "10.0.0.3", "52:54:00:00:00:01", 0 };
 	struct address elsewhere = { "other", "b", "10.0.0.2", "52:54:00:00:00:01", 0 };
+	struct address bare[] = { { "wire", "a", "", "52:54:00:00:00:01", 0 }, { "wire", "b", "", "52:54:00:00:00:02", 0 } };
 
 	ck_assert_int_eq(store_address_put(store, &a, &err), 0);
 	ck_assert_int_eq(store_address_put(store, &ip, &err), -1);
@@ -579,6 +580,9 @@ START_TEST(an_address_has_one_owner)
 	ck_assert_int_eq(store_address_put(store, &mac, &err), -1);
 	ck_assert_int_eq(err.code, EEXIST);
 	ck_assert_int_eq(store_address_put(store, &elsewhere, &err), 0);
+	/* Without addresses of ours, only MACs can clash. */
+	for (size_t i = 0; i < G_N_ELEMENTS(bare); i++)
+		ck_assert_int_eq(store_address_put(store, &bare[i], &err), 0);
 	ck_assert_int_eq(store_address_remove(store, "net", "a", &err), 0);
 	ck_assert_int_eq(store_address_put(store, &ip, &err), 0);
 	turn();

@@ -1,0 +1,35 @@
+/* Which network an interface is plugged into: the default one, or that of a NetworkAttachmentDefinition. */
+#ifndef SOLOVIRT_DAEMON_NETWORKS_H
+#define SOLOVIRT_DAEMON_NETWORKS_H
+
+#include "daemon/daemon.h"
+#include "src/api/network_attachment.h"
+#include "src/api/vmi.h"
+
+struct error;
+
+/* A segment begins so when it is no network of libvirt's: their names have no space. */
+#define SEGMENT_BRIDGE "bridge "
+
+/* Where an interface is plugged in. */
+struct attachment {
+	char *segment;                /* the ledger's network: what shares a wire, and must not share a MAC */
+	bool own;                     /* the default network, whose addresses are ours */
+	bool bridge;                  /* config says which; else segment is a network of libvirt */
+	struct network_config config;
+};
+
+/*
+ * Finds the network of an interface.  ENOENT: its NetworkAttachmentDefinition does not exist; EINVAL: it cannot be read.  Clear
+ * attachment whatever was returned.
+ */
+int network_find(struct daemon *daemon, const char *namespace, const struct vmi_spec *spec, const struct interface *interface,
+    struct attachment *attachment, struct error *err);
+void attachment_clear(struct attachment *attachment);
+#define ATTACHMENT_AUTO __attribute__((cleanup(attachment_clear))) struct attachment
+
+/* Namespace and name of the NetworkAttachmentDefinition that a network names, "[namespace/]name"; NULL: it names none.  Caller
+ * g_free()s both. */
+char *network_attachment_name(const struct network *network, const char *namespace, char **in);
+
+#endif

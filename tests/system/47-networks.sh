@@ -1,0 +1,117 @@
+# Machines on other networks than the default one: bridges of Open vSwitch (in user space) and of Linux, as a
+# NetworkAttachmentDefinition says.
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
+
+VSWITCH=/run/openvswitch
+
+# What ovs-ctl does, without a service; in the host's namespaces.
+vswitch_up() {
+  host mkdir -p "$VSWITCH" "$S/vswitch"
+  host ovsdb-tool create "$S/vswitch/conf.db" /usr/share/openvswitch/vswitch.ovsschema
+  host ovsdb-server "$S/vswitch/conf.db" --remote=punix:$VSWITCH/db.sock --pidfile=$VSWITCH/ovsdb-server.pid --detach --no-chdir \
+    --log-file="$S/vswitch/ovsdb.log" -vconsole:off
+  host ovs-vsctl --no-wait init
+  vswitchd_up
+  host ovs-vsctl add-br br1 -- set bridge br1 datapath_type=netdev
+}
+vswitchd_up() { host ovs-vswitchd --pidfile=$VSWITCH/ovs-vswitchd.pid --detach --no-chdir --log-file="$S/vswitch/vswitchd.log" -vconsole:off; }
+vswitch_down() { local d; for d in ovs-vswitchd ovsdb-server; do host sh -c "[ ! -s $VSWITCH/$d.pid ] || kill \$(cat $VSWITCH/$d.pid)"; done; }
+
+# definition NAME CONFIG
+definition() {
+  printf '%s\n' 'apiVersion: k8s.cni.cncf.io/v1' 'kind: NetworkAttachmentDefinition' "metadata: {name: $1}" "spec: {config: '$2'}" | drop "$1.yaml"
+}
+# machine NAME ADDRESS NETWORK: with a second card, on which it takes the address
+machine() {
+  vm "$1" grace=0 user="ip addr add $2/24 dev eth1; ip link set eth1 up; echo TB-SECOND \$(cat /sys/class/net/eth1/address) \$(cat /sys/class/net/eth1/mtu) >/dev/console" |
+    sed "s/{name: default, masquerade: {}}/&\\n            - {name: second, bridge: {}}/;s/^      networks:/&\\n        - {name: second, multus: {networkName: $3}}/"
+}
+# probe NAME VLAN ADDRESS: a port of the host itself
+probe() {
+  host ovs-vsctl add-port br1 "$1" tag="$2" -- set interface "$1" type=internal
+  await 10 "host ip link show $1"
+  host ip addr add "$3/24" dev "$1"; host ip link set "$1" up
+}
+answers() { host busybox ping -c 1 -W 1 -I "$1" "$2" >/dev/null; }
+port_of() { virsh_ domiflist "$(domain "$1")" | awk '/ bridge / {print $1}'; }
+card() { field "vmi/$1" ".status.interfaces[?(@.name==\"second\")].$2"; }
+
+setup() {
+  vswitch_up
+  host ip link add lbr type bridge; host ip link set lbr up; host ip addr add 10.7.0.1/24 dev lbr
+  probe in100 100 10.6.0.1
+  probe in200 200 10.6.0.2
+}
+
+test_a_machine_waits_for_its_network() {
+  machine blue 10.6.0.10 tagged | drop blue.yaml
+  await 60 'message vmi/blue Synchronized | grep -q "NetworkAttachmentDefinition default/tagged does not exist"'
+  same FailedCreate "$(reason vmi/blue Synchronized)"
+  definition tagged '{"cniVersion": "0.3.1", "type": "ovs", "bridge": "br1", "vlan": 100, "mtu": 1400}'
+  booted blue 1 180
+}
+test_its_port_is_in_the_vlan() {
+  local port; port=$(port_of blue)
+  same 100 "$(host ovs-vsctl get port "$port" tag)"
+  expect 'console blue | grep -q "TB-SECOND $(card blue mac) 1400"'
+  await 20 'answers in100 10.6.0.10'
+  refute 'answers in200 10.6.0.10'
+  expect 'sv get nad tagged | grep -qE "^tagged +ovs +br1 +100 "'
+}
+test_machines_of_the_vlan_reach_each_other_and_no_others() {
+  machine other 10.6.0.11 tagged | drop other.yaml
+  booted other 1 180
+  await 20 'answers in100 10.6.0.11'
+  refute '[ "$(card blue mac)" = "$(card other mac)" ]'
+}
+test_port_and_guest_outlive_the_daemon() {
+  daemon_kill; daemon_start
+  await 20 'answers in100 10.6.0.10'
+}
+test_a_mac_that_is_taken_on_the_wire_is_refused() {
+  local mac; mac=$(card blue mac)
+  machine thief 10.6.0.12 tagged | sed "s/name: second, bridge: {}/&, macAddress: '$mac'/" | drop thief.yaml
+  await 60 'message vmi/thief Synchronized | grep -q "MAC address '"$mac"' is in use by default/blue/second"'
+  lift thief.yaml; gone vm/thief
+}
+test_another_vlan_counts_from_the_next_start_and_the_mac_stays() {
+  local mac; mac=$(card blue mac)
+  definition tagged '{"type": "ovs", "bridge": "br1", "vlan": 200}'
+  sv restart blue
+  booted blue 2 180
+  same "$mac" "$(card blue mac)"
+  same 200 "$(host ovs-vsctl get port "$(port_of blue)" tag)"
+  await 20 'answers in200 10.6.0.10'
+  refute 'answers in100 10.6.0.10'
+}
+test_a_trunk_lets_its_tags_through() {
+  definition tagged '{"type": "ovs", "bridge": "br1", "trunk": [{"id": 7}, {"minID": 100, "maxID": 102}]}'
+  sv restart blue
+  booted blue 3 180
+  same '[7, 100, 101, 102]' "$(host ovs-vsctl get port "$(port_of blue)" trunks)"
+}
+test_a_bridge_of_linux() {
+  definition plain '{"plugins": [{"type": "bridge", "bridge": "lbr"}, {"type": "tuning"}]}'
+  lift blue.yaml; gone vm/blue
+  machine green 10.7.0.10 plain | drop green.yaml
+  booted green 1 180
+  await 20 'answers lbr 10.7.0.10'
+}
+test_a_bridge_that_is_not_there_is_named() {
+  definition none '{"type": "ovs", "bridge": "br9"}'
+  machine lost 10.6.0.13 none | drop lost.yaml
+  await 60 'message vmi/lost Synchronized | grep -q "br9"'
+  lift lost.yaml; gone vm/lost
+}
+test_definitions_that_mean_nothing_here_are_refused() {
+  printf '%s\n' 'apiVersion: k8s.cni.cncf.io/v1' 'kind: NetworkAttachmentDefinition' 'metadata: {name: bad}' "spec: {config: '{\"type\": \"macvlan\"}'}" | drop bad.yaml
+  await 10 'sv spool -o json | jq -r ".files[] | select(.file == \"bad.yaml\") | tostring" | grep -q "but is macvlan"'
+  lift bad.yaml
+}
+test_ports_go_with_their_machines() {
+  local f; for f in other green; do lift $f.yaml; gone vm/$f; done
+  same 'br1 in100 in200' "$(host ovs-vsctl --columns=name -f csv --no-headings list port | tr -d '"' | sort | xargs)"
+  local n; for n in tagged plain none; do lift $n.yaml; done
+  vswitch_down
+  host ip link del lbr
+}
