@@ -21,9 +21,10 @@ vswitch_down() { local d; for d in ovs-vswitchd ovsdb-server; do host sh -c "[ !
 definition() {
   printf '%s\n' 'apiVersion: k8s.cni.cncf.io/v1' 'kind: NetworkAttachmentDefinition' "metadata: {name: $1}" "spec: {config: '$2'}" | drop "$1.yaml"
 }
-# machine NAME ADDRESS NETWORK: with a second card, on which it takes the address
+# machine NAME ADDRESS NETWORK: with a second card, on which it takes the address; the guest's own DHCP client takes it away at first
 machine() {
-  vm "$1" grace=0 user="ip addr add $2/24 dev eth1; ip link set eth1 up; echo TB-SECOND \$(cat /sys/class/net/eth1/address) \$(cat /sys/class/net/eth1/mtu) >/dev/console" |
+  vm "$1" grace=0 user="sh -c 'ip link set eth1 up; while :; do ip addr replace $2/24 dev eth1; sleep 1; done' &" \
+    user="echo TB-SECOND \$(cat /sys/class/net/eth1/address) \$(cat /sys/class/net/eth1/mtu) >/dev/console" |
     sed "s/{name: default, masquerade: {}}/&\\n            - {name: second, bridge: {}}/;s/^      networks:/&\\n        - {name: second, multus: {networkName: $3}}/"
 }
 # probe NAME VLAN ADDRESS: a port of the host itself
