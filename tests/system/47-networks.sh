@@ -31,6 +31,7 @@ machine() {
 probe() {
   host ovs-vsctl add-port br1 "$1" tag="$2" -- set interface "$1" type=internal
   await 10 "host ip link show $1"
+  host sh -c "echo 0 >/proc/sys/net/ipv4/conf/$1/rp_filter" # two ports of one subnet
   host ip addr add "$3/24" dev "$1"; host ip link set "$1" up
 }
 answers() { host busybox ping -c 1 -W 1 -I "$1" "$2" >/dev/null; }
@@ -40,6 +41,7 @@ card() { field "vmi/$1" ".status.interfaces[?(@.name==\"second\")].$2"; }
 setup() {
   vswitch_up
   host ip link add lbr type bridge; host ip link set lbr up; host ip addr add 10.7.0.1/24 dev lbr
+  host sh -c 'echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter'
   probe in100 100 10.6.0.1
   probe in200 200 10.6.0.2
 }
