@@ -59,37 +59,18 @@ cluster_config(const struct daemon *daemon, const char *id)
 	return NULL;
 }
 
-/* --- who we were ------------------------------------------------------------------------------------------------------- */
+/* --- what is known of it ------------------------------------------------------------------------------------------- */
 
-#define CLIENTS "ceph-clients" /* bucket of records: clusterID -> address of our worker there */
-
-static void
-on_fenced(void *arg, json_t *result, const struct error *error)
+static struct cluster *
+cluster_find(struct daemon *daemon, const char *id)
 {
-	g_autofree char *id = arg;
-
-	(void)result;
-	if (error != NULL)
-		log_warning("cluster %s: what an earlier worker had open stays so for up to 30 s: %s", id, error->text);
+	for (guint i = 0; daemon->clusters != NULL && i < daemon->clusters->len; i++) {
+		struct cluster *c = daemon->clusters->pdata[i];
+		if (strcmp(c->id, id) == 0)
+			return c;
+	}
+	return NULL;
 }
-
-/* A worker that died left its watches behind, and Ceph believes for half a minute that its images are in use.  Nobody but us ever was
- * at that address, and it is written down before the worker is asked for anything. */
-static void
-fence_predecessor(struct cluster *c, const char *address)
-{
-	const char *before = store_record_get(c->daemon->store, CLIENTS, c->id);
-	json_t *args;
-
-	if (address == NULL || *address == '\0' || g_strcmp0(before, address) == 0)
-		return;
-	args = before == NULL ? NULL : json_pack("{s:[s],s:i}", "addresses", before, "seconds", FENCE_SECONDS);
-	store_record_set(c->daemon->store, CLIENTS, c->id, address, NULL);
-	if (args != NULL)
-		calls_add(c->calls, "fence", args, -1, VOLUME_DEADLINE_ACTION, on_fenced, g_strdup(c->id));
-}
-
-/* --- connection ---------------------------------------------------------------------------------------------------- */
 
 static void
 set_problem(struct cluster *c, const char *problem)
@@ -106,6 +87,74 @@ set_problem(struct cluster *c, const char *problem)
 		g_clear_pointer(&c->told, g_free);
 	controllers_capacity_changed(c->daemon);
 }
+
+/* --- who we were ------------------------------------------------------------------------------------------------------- */
+
+#define CLIENTS "ceph-clients" /* bucket of records: clusterID -> addresses of our workers there, the last one's last */
+
+struct fencing {
+	struct daemon *daemon;
+	char *id, *address; /* of the cluster, of its worker now */
+};
+
+static void
+fencing_free(struct fencing *f)
+{
+	g_free(f->id);
+	g_free(f->address);
+	g_free(f);
+}
+
+/* Calls may be made; or, when it did not work, they are made all the same: volumes that are still open will say so. */
+static void
+on_fenced(void *arg, json_t *result, const struct error *error)
+{
+	struct fencing *f = arg;
+	struct cluster *c = cluster_find(f->daemon, f->id);
+	bool lost = error != NULL && (error->code == ECANCELED || error->code == ECONNRESET || error->code == EHOSTDOWN);
+
+	(void)result;
+	if (error == NULL)
+		store_record_set(f->daemon->store, CLIENTS, f->id, f->address, NULL);
+	else if (!lost)
+		log_warning("cluster %s: what an earlier worker had open stays so for up to 30 s: %s", f->id, error->text);
+	if (c != NULL && !lost)
+		set_problem(c, NULL);
+	fencing_free(f);
+}
+
+/*
+ * A worker that died left its watches behind, and Ceph believes for half a minute that its images are in use.  What it had sent may
+ * also still be on its way, and would be written into what its successor has removed by then: nothing is asked of this one before the
+ * cluster has shut out the others.  Nobody but us ever was at those addresses; they are written down before a worker is asked for
+ * anything, and forgotten when they are shut out.
+ */
+static void
+fence_predecessors(struct cluster *c, const char *address)
+{
+	const char *before = store_record_get(c->daemon->store, CLIENTS, c->id);
+	g_auto(GStrv) known = g_strsplit(before == NULL ? "" : before, " ", -1);
+	json_t *others = json_array();
+	struct fencing *f;
+
+	for (char **one = known; *one != NULL; one++)
+		if (**one != '\0' && g_strcmp0(*one, address) != 0)
+			json_array_append_new(others, json_string(*one));
+	if (address != NULL && *address != '\0' && !g_strv_contains((const char *const *)known, address)) {
+		g_autofree char *all = g_strconcat(before == NULL ? "" : before, before == NULL ? "" : " ", address, NULL);
+		store_record_set(c->daemon->store, CLIENTS, c->id, all, NULL);
+	}
+	if (json_array_size(others) == 0) {
+		json_decref(others);
+		set_problem(c, NULL);
+		return;
+	}
+	f = g_new0(struct fencing, 1);
+	*f = (struct fencing){ c->daemon, g_strdup(c->id), g_strdup(address) };
+	calls_add(c->calls, "fence", json_pack("{s:o,s:i}", "addresses", others, "seconds", FENCE_SECONDS), -1, VOLUME_DEADLINE_ACTION, on_fenced, f);
+}
+
+/* --- connection ---------------------------------------------------------------------------------------------------- */
 
 static void
 retry_later(struct cluster *c)
@@ -136,8 +185,7 @@ on_connected(void *arg, json_t *result, const struct error *error)
 	g_free(c->version);
 	c->version = g_strdup(path_string(result, "version"));
 	log_info("cluster %s: connected to %s", c->id, c->fsid == NULL ? "it" : c->fsid);
-	fence_predecessor(c, path_string(result, "address"));
-	set_problem(c, NULL);
+	fence_predecessors(c, path_string(result, "address"));
 }
 
 static void
@@ -222,17 +270,6 @@ settings_of(const struct config_ceph *config)
 	g_autofree char *monitors = config == NULL ? NULL : g_strjoinv(",", config->monitors);
 
 	return config == NULL ? g_strdup("") : g_strdup_printf("%s %s %s", monitors, config->user, config->keyring);
-}
-
-static struct cluster *
-cluster_find(struct daemon *daemon, const char *id)
-{
-	for (guint i = 0; daemon->clusters != NULL && i < daemon->clusters->len; i++) {
-		struct cluster *c = daemon->clusters->pdata[i];
-		if (strcmp(c->id, id) == 0)
-			return c;
-	}
-	return NULL;
 }
 
 struct cluster *
