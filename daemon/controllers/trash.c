@@ -27,17 +27,28 @@ trash_key(const struct object *object)
 	return g_strdup_printf("%s/%s/%s", object->namespace, object->name, object->uid);
 }
 
+/* What a claim's volume was made from, in one word; "" nothing.  Two claims of a name that differ in it want different data. */
+static char *
+source_of(const struct claim *claim)
+{
+	const char *filled = schema_map_get(&claim->head.meta->annotations, CLAIM_SOURCE);
+	const struct typed_reference *from = claim_data_source(claim->spec);
+
+	if (filled != NULL || from == NULL)
+		return g_strdup(filled == NULL ? "" : filled);
+	return g_strdup_printf("%s %s/%s", from->kind, from->namespace == NULL ? claim->head.meta->namespace : from->namespace, from->name);
+}
+
 int
 trash_put(struct daemon *daemon, const struct object *object, struct error *err)
 {
 	const struct claim *claim = object->value;
-	g_autofree char *key = trash_key(object), *text = NULL;
-	const char *source = schema_map_get(&claim->head.meta->annotations, CLAIM_SOURCE);
+	g_autofree char *key = trash_key(object), *source = source_of(claim), *text = NULL;
 	const struct typed_reference *from = claim_data_source(claim->spec);
 	const struct volume_place place = volume_place(claim);
 	json_t *entry = volume_record(&place), *more = json_pack("{s:I,s:s,s:s,s:I}", "capacity",
 	    (json_int_t)(claim->status->capacity == NULL ? 0 : claim->status->capacity->storage), "class",
-	    claim->spec->storage_class_name, "source", source == NULL ? "" : source, "since", (json_int_t)daemon_steady(daemon));
+	    claim->spec->storage_class_name, "source", source, "since", (json_int_t)daemon_steady(daemon));
 
 	json_object_update_missing(entry, more);
 	if (from != NULL && g_strcmp0(from->namespace, IMAGE_NAMESPACE) == 0)
@@ -81,9 +92,8 @@ int
 trash_take(struct daemon *daemon, const struct object *object, struct error *err)
 {
 	const struct claim *claim = object->value;
-	const char *source = schema_map_get(&claim->head.meta->annotations, CLAIM_SOURCE);
-	g_autofree char *prefix = g_strdup_printf("%s/%s/", object->namespace, object->name);
-	struct trash_search s = { .prefix = prefix, .source = source == NULL ? "" : source, .class = claim->spec->storage_class_name,
+	g_autofree char *prefix = g_strdup_printf("%s/%s/", object->namespace, object->name), *source = source_of(claim);
+	struct trash_search s = { .prefix = prefix, .source = source, .class = claim->spec->storage_class_name,
 		.capacity = claim_request(claim->spec) };
 	const struct object *next = NULL;
 	json_t *entry;

@@ -50,6 +50,33 @@ test_a_volume_that_is_kept_goes_to_another_claim() {
   lift kept.yaml
 }
 
+# copy NAME SOURCE: a claim that is made from another one
+copy() {
+  cat <<EOX
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: $1}
+spec: {storageClassName: local, accessModes: [ReadWriteOnce], resources: {requests: {storage: 4Mi}}, ${2:+dataSource: {kind: PersistentVolumeClaim, name: $2\}}}
+EOX
+}
+bound() { await 20 "[ \"\$(field pvc/$1 .status.phase)\" = Bound ]"; }
+
+test_a_claim_of_another_source_gets_no_old_disk() {
+  local from
+  for from in a b; do
+    copy $from | sv apply -f -
+    bound $from
+    host bash -c "echo $from >'$(volume_of $from)'"
+  done
+  for from in a b; do
+    copy c $from | sv apply -f -
+    bound c
+    same $from "$(host head -n 1 "$(volume_of c)" | tr -d '\0')"
+    sv delete pvc/c
+  done
+  sv delete pvc/a pvc/b
+}
+
 test_trash_ends_when_its_time_is_over() {
   lift t.yaml; gone vm/t; gone dv/t-data
   daemon_stop
