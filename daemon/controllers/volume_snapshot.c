@@ -11,6 +11,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/objects.h"
 #include "daemon/volume.h"
@@ -240,17 +241,23 @@ take(struct daemon *daemon, const struct object *object, struct error *err)
 	const struct object *claim_object = store_get(daemon->store, KIND_CLAIM, object->namespace, name);
 	const struct claim *claim = claim_object == NULL ? NULL : claim_object->value;
 	json_t *record = record_read(snapshot);
+	const char *node, *path;
 	struct error why = { 0 };
-	bool dying = claim_object != NULL && claim->head.meta->deletion_timestamp != 0;
+	char words[400];
+	bool gone, dying = claim_object != NULL && claim->head.meta->deletion_timestamp != 0;
 
 	controllers_await(daemon, object, KIND_CLAIM, object->namespace, name);
+	controllers_await(daemon, object, KIND_DATA_VOLUME, object->namespace, name);
 	if (record != NULL) {
 		job_call(daemon, object, record, "snapshot-create", on_taken);
 		json_decref(record);
 		return 0;
 	}
+	/* Half of an import is worth nothing, and its volume could not be made anew. */
 	if (claim == NULL || dying || claim->status->phase != CLAIM_BOUND)
 		error_set(&why, EAGAIN, "PersistentVolumeClaim %s %s", name, claim == NULL ? "does not exist" : dying ? "is being deleted" : "is not bound yet");
+	else if (!claim_is_usable(daemon, object->namespace, name, &node, &path, &gone, words, sizeof(words)))
+		error_set(&why, EAGAIN, "PersistentVolumeClaim %s is not filled yet: see DataVolume %s", name, name);
 	if (why.code != 0 || check_class(daemon, object, claim, &why) != 0)
 		return put_error(daemon, object, why.text, err);
 	return record_write(daemon, object, claim, err);
