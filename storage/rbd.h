@@ -71,6 +71,9 @@ int place_open(const char *pool, const char *namespace, const char *volume, stru
 int place_read(json_t *args, struct place *place, struct error *err);
 /* Of a call without a volume. */
 int place_read_pool(json_t *args, struct place *place, struct error *err);
+/* For verbs that remove, when none of these could be opened: an answer when there is no such pool or namespace, as nothing can be in it;
+ * else NULL. */
+json_t *place_answer_gone(struct error *err);
 /* EINVAL for what is no name of a noun, "volume" or "snapshot". */
 int place_check_name(const char *noun, const char *name, struct error *err);
 

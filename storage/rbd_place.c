@@ -61,6 +61,8 @@ place_open(const char *pool, const char *namespace, const char *volume, struct p
 		return error_set(err, ENOENT, "the cluster has no pool %s: make it with \"ceph osd pool create\" and \"rbd pool init\"", pool);
 	if (rc < 0)
 		return cluster_error(err, rc, "cannot open pool %s", pool);
+	/* A full pool is an error, not something to wait for; what makes room in it goes on. */
+	rados_set_pool_full_try(made.io);
 	if (*made.namespace != '\0' && use_namespace(&made, err) < 0)
 		return -1;
 	*place = made;
@@ -76,6 +78,15 @@ place_read_pool(json_t *args, struct place *place, struct error *err)
 	if (service_args(args, err, "{s:s,s?:s}", "pool", &pool, "namespace", &namespace) < 0)
 		return -1;
 	return place_open(pool, namespace, NULL, place, err);
+}
+
+json_t *
+place_answer_gone(struct error *err)
+{
+	if (err->code != ENOENT)
+		return NULL;
+	*err = (struct error){ 0 };
+	return json_object();
 }
 
 int

@@ -71,7 +71,9 @@ run_delete(struct service_call *call, struct error *err)
 	const char *snapshot;
 	int rc;
 
-	if (read_names(call->args, &place, &snapshot, err) < 0 || place_lock(call, &place, NULL, err) < 0)
+	if (read_names(call->args, &place, &snapshot, err) < 0)
+		return place_answer_gone(err);
+	if (place_lock(call, &place, NULL, err) < 0)
 		return NULL;
 	rc = image_remove_snapshot(&place, snapshot, err);
 	place_unlock(&place, NULL);

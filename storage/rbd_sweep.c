@@ -85,7 +85,9 @@ run_sweep(struct service_call *call, struct error *err)
 	PLACE_AUTO pool = { 0 };
 	int left = 0, more = 0, before;
 
-	if (place_read_pool(call->args, &pool, err) < 0 || sweep_unfinished(&pool, &more, err) < 0)
+	if (place_read_pool(call->args, &pool, err) < 0)
+		return place_answer_gone(err);
+	if (sweep_unfinished(&pool, &more, err) < 0)
 		return NULL;
 	do {
 		before = left;

@@ -223,7 +223,9 @@ run_delete(struct service_call *call, struct error *err)
 	PLACE_AUTO place = { 0 };
 	int rc;
 
-	if (place_read(call->args, &place, err) < 0 || place_lock(call, &place, NULL, err) < 0)
+	if (place_read(call->args, &place, err) < 0)
+		return place_answer_gone(err);
+	if (place_lock(call, &place, NULL, err) < 0)
 		return NULL;
 	rc = serve_check(&place, err) < 0 || unfinished_settle(&place, err) < 0 ? -1 : image_remove(&place, err);
 	place_unlock(&place, NULL);
