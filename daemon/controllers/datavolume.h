@@ -47,6 +47,8 @@ struct filling *fill_begin_upload(struct daemon *daemon, const struct object *ob
 /* The bytes broke off: call it before the pipe is closed, whose end would pass for the image's.  done is called, with ECANCELED, perhaps from
  * inside. */
 void fill_cancel(struct filling *filling);
+/* Forgets how far imports had come whose DataVolumes are gone. */
+void fill_sweep(struct daemon *daemon);
 
 /* --- image_cache.c ---------------------------------------------------------------------------------------------------- */
 

@@ -542,3 +542,32 @@ fill_cancel(struct filling *f)
 	if (import_is_running(f->daemon, f->uid))
 		import_cancel(f->daemon, f->uid);
 }
+
+struct resume_sweep {
+	GHashTable *wanted; /* uids of DataVolumes; borrowed */
+	GPtrArray *stale;
+};
+
+static void
+resume_match(void *arg, const char *key, const char *value)
+{
+	struct resume_sweep *s = arg;
+
+	(void)value;
+	if (!g_hash_table_contains(s->wanted, key))
+		g_ptr_array_add(s->stale, g_strdup(key));
+}
+
+void
+fill_sweep(struct daemon *daemon)
+{
+	g_autoptr(GPtrArray) all = store_list(daemon->store, KIND_DATA_VOLUME, NULL), stale = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GHashTable) wanted = g_hash_table_new(g_str_hash, g_str_equal);
+	struct resume_sweep s = { wanted, stale };
+
+	for (guint i = 0; i < all->len; i++)
+		g_hash_table_add(wanted, (char *)(uintptr_t)((const struct object *)all->pdata[i])->uid);
+	store_record_each(daemon->store, RESUME, resume_match, &s);
+	for (guint i = 0; i < stale->len; i++)
+		store_record_set(daemon->store, RESUME, stale->pdata[i], NULL, NULL);
+}

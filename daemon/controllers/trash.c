@@ -231,6 +231,7 @@ trash_sweep(struct daemon *daemon)
 	vmi_ceph_sweep(daemon);
 	sweep_pools(daemon);
 	image_cache_sweep(daemon);
+	fill_sweep(daemon);
 	store_record_each(daemon->store, TRASH, sweep_one, &s);
 	if (s.kept > 0)
 		daemon_steady_keep(daemon, MIN(STEADY_KEEP_MS, daemon->config->trash / 10), NULL);
