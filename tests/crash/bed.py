@@ -9,6 +9,8 @@ PATIENCE = float(os.environ.get("PATIENCE", "1"))
 CALLS = ["write", "pwrite", "writev", "send", "sendmsg", "fsync", "fdatasync", "rename", "unlink", "connect", "ftruncate", "open",
          "mkdir", "rmdir", "any"]
 WHENS = ["before", "after", "half", "full", "broken"]
+WHO = {"": 0, "worker": 1, "rbd": 2, "import": 3}
+ORDER = 28      # bytes of killat.c's struct order
 LOGS = "/var/log/libvirt/qemu"
 
 
@@ -37,11 +39,11 @@ class Daemon:
         self.log = open(f"{directory}.log", "ab")
         self.order_path = f"{directory}.order"
         with open(self.order_path, "wb") as f:
-            f.write(bytes(24))
+            f.write(bytes(ORDER))
         with open(self.order_path, "r+b") as f:
-            self.order = mmap.mmap(f.fileno(), 24)
+            self.order = mmap.mmap(f.fileno(), ORDER)
 
-    def configure(self, host, trash):
+    def configure(self, host, trash, **more):
         for name in ("spool", "state", "run", "pool"):
             os.makedirs(f"{self.dir}/{name}", exist_ok=True)
         with open(f"{self.dir}/solovirtd.yaml", "w") as f:
@@ -51,16 +53,19 @@ class Daemon:
                        "hosts": [{"name": host, "uri": "qemu:///system", "emulation": "always"}],
                        "overcommit": {"cpu": "1000", "memory": "100"},
                        "pool": {"name": "solovirt", "path": f"{self.dir}/pool"}, "images": {"probe": False},
-                       "network": {"name": "solovirt", "bridge": "solovirt0", "cidr": "192.168.77.0/24"}}, f)
+                       "network": {"name": "solovirt", "bridge": "solovirt0", "cidr": "192.168.77.0/24"}, **more}, f)
 
-    def arm(self, call=None, at=0, when="before"):
-        """Orders the end at a call, "write", or "worker write" for one of the worker that talks to libvirt; without
-        arguments takes the order back."""
+    def arm(self, call=None, at=0, when="before", alone=False):
+        """Orders the end at a call, "write", or "worker write", "rbd write", "import write" for one of the worker that talks to
+        libvirt, to Ceph, that imports; alone: the daemon goes on without it.  Without arguments takes the order back."""
         who, _, call = (call or "").rpartition(" ")
         self.order[12:16] = struct.pack("I", 0)
         self.order[:12] = struct.pack("3I", CALLS.index(call) if call else 0, at, WHENS.index(when))
-        self.order[16:24] = struct.pack("2I", 0, who == "worker")
+        self.order[16:28] = struct.pack("3I", 0, WHO[who], alone)
         self.order[12:16] = struct.pack("I", call != "")
+
+    def is_armed(self):
+        return self.order[12:16] != bytes(4)
 
     def calls(self):
         """How many were counted since the order was given."""

@@ -2,7 +2,7 @@
 """crash.py: kills the daemon again and again, at random moments and at the n-th write, fsync, rename ..., and compares
 after each time what the spool and the users asked for with what is there, exactly.  Needs root.
 
-  crash.py [--build DIR] [--points N] [--seed S] [--beds N] [--kills KIND] [--replay POINT] [--go-on] [--keep]
+  crash.py [--build DIR] [--points N] [--seed S] [--beds N] [--scenario storage] [--kills KIND] [--replay POINT] [--go-on] [--keep]
 
 One point is: a few changes, the end at some moment of it, a new start, quiet, comparison.  ROUND points begin with an
 empty host and end with one.  Everything follows from the seed but time itself; --replay runs the round of one point.
@@ -10,6 +10,7 @@ Most of a point is waiting: three beds keep two cores busy.
 
   --kills  random: at any moment   calls: at the n-th call   worker: at the n-th call of the worker that talks to libvirt,
            with or without the worker   recovery: again while it starts   all (default)
+  --scenario storage: volumes on Ceph instead of machines; storage.py says what that is, its kinds of kills are there
 """
 import argparse, contextlib, glob, json, os, random, shutil, signal, subprocess, sys, tempfile, threading, time, traceback
 
@@ -41,12 +42,12 @@ PLACES = {"VirtualMachine": VMS, "VirtualMachineInstance": VMS + "instances", "S
           "ConfigMap": "/api/v1/namespaces/default/configmaps"}
 
 
-def kill_of(point, rng, kinds):
+def kill_of(point, rng, kinds, all_turns=TURNS, all_reach=REACH):
     """(kind, call, n, when) of a point: n grows with the points of its kind."""
-    turns = TURNS if kinds == "all" else (kinds,)
+    turns = all_turns if kinds == "all" else (kinds,)
     cycle, place = divmod(point, len(turns))
     chosen = turns[place]
-    reach = REACH[chosen]
+    reach = all_reach[chosen]
     turn, place = divmod(cycle * turns.count(chosen) + turns[:place].count(chosen), len(reach) + (reach is OFTEN))
     if place == len(reach):
         turn, reach, place = turn // len(SELDOM), SELDOM, turn % len(SELDOM)
@@ -242,6 +243,9 @@ class Failure(Exception):
 
 
 class Driver:
+    turns, reach = TURNS, REACH
+    again = True    # the daemon is started again after the crash; else it was not the one that ended
+
     def __init__(self, options):
         self.options = options
         self.daemon = bed.Daemon(options.build, options.killat, f"{options.dir}/s")
@@ -273,6 +277,9 @@ class Driver:
             last = problems
             time.sleep(pause)
             pause = min(pause * 1.2, 0.15)
+        self.agreed(look)
+
+    def agreed(self, look):
         look.accept()
 
     def kill_later(self, seconds):
@@ -282,14 +289,15 @@ class Driver:
         return timer
 
     def crash(self, world, point, rng):
-        kind, call, n, when = kill_of(point, rng, self.options.kills)
+        kind, call, n, when = kill_of(point, rng, self.options.kills, self.turns, self.reach)
         moment = rng.random() * rng.choice([0.2, 0.6, 1.5])
-        world.told = [f"kill: {kind} {moment:.3f}" if kind == "random" else f"kill: {kind} {call} {n} {when}"]
+        world.told = [f"kill: {kind} {moment:.3f}" if kind.endswith("random") else f"kill: {kind} {call} {n} {when}"]
         world.begin_point()
-        {"random": self.crash_at_random, "recovery": self.crash_twice}.get(kind, self.crash_at_call)(
-            world, rng, kind, moment, (call, n, when))
-        self.daemon.arm()
-        self.daemon.start()
+        {"random": self.crash_at_random, "worker-random": self.crash_at_random, "recovery": self.crash_twice}.get(
+            kind, self.crash_at_call)(world, rng, kind, moment, (call, n, when))
+        if self.again:
+            self.daemon.arm()
+            self.daemon.start()
 
     def crash_at_random(self, world, rng, kind, moment, order):
         timer = self.kill_later(moment)
@@ -384,24 +392,30 @@ class Driver:
         except Exception as failure:    # also when the disk is full or libvirt does not answer: where that was is told
             self.report(number, point, world, failure.args[0] if isinstance(failure, Failure) else traceback.format_exc().splitlines())
             self.daemon.kill()
-            bed.scrub(self.daemon.dir)
+            self.scrub()
             good = -good - 1
-        self.events.stop()
+        self.end_round()
         self.add(world)
         return good
+
+    def scrub(self):
+        bed.scrub(self.daemon.dir)
+
+    def end_round(self):
+        self.events.stop()
+        self.starts += self.events.starts
 
     def add(self, world):
         """What was done in a round, for the account at the end."""
         for name, times in world.changes.items() if world else ():
             self.changes[name] = self.changes.get(name, 0) + times
-        self.starts += self.events.starts
 
     def report(self, number, point, world, problems):
         where = f"point {point}" if point is not None else f"the end of round {number}"
         replay = point if point is not None else number * ROUND + ROUND - 1
         trash = f" (trash {world.trash})" if world else ""
         lines = [f"FAIL seed {self.options.seed} {where}{trash}; again with: tests/crash/crash.py --build {self.options.build} "
-                 f"--seed {self.options.seed} --kills {self.options.kills} --replay {replay}"]
+                 f"--seed {self.options.seed} --scenario {self.options.scenario} --kills {self.options.kills} --replay {replay}"]
         lines += [f"    {line}" for line in (world.told if world else [])]
         lines += [f"  ! {problem[:400]}" for problem in problems]
         lines += [f"  | {line}" for line in self.daemon.tail()]
@@ -439,25 +453,26 @@ def make_images(directory):
 
 
 class Outside:
-    """Starts one bed, and the driver inside of it."""
+    """Starts one bed, and the driver inside of it.  home: another one in whose bed it is, or None."""
 
-    def __init__(self, options, number):
-        self.dir = tempfile.mkdtemp(prefix="svc.", dir="/tmp")
-        self.number, self.options = number, options
+    def __init__(self, options, number, home=None):
+        self.dir = f"{home.dir}/{number}" if home else tempfile.mkdtemp(prefix="svc.", dir="/tmp")
+        self.number, self.options, self.home = number, options, home or self
         self.driver = self.server = None
-        self.prefix = self.dir.rpartition(".")[2].lower().replace("_", "x")[:6]
-        self.environment = dict(os.environ, P=self.prefix, KVM="0")
+        self.prefix = self.home.dir.rpartition(".")[2].lower().replace("_", "x")[:6]
+        self.environment = dict(os.environ, P=self.prefix, KVM="0", CEPH=str(int(options.scenario == "storage")))
 
     def testbed(self, *words, **more):
-        return subprocess.Popen([f"{HERE}/../testbed/testbed.sh", self.dir, *words], env=self.environment,
+        return subprocess.Popen([f"{HERE}/../testbed/testbed.sh", self.home.dir, *words], env=self.environment,
                                 stdin=subprocess.DEVNULL, **more)
 
     def start(self):
         make_images(f"{self.dir}/images")
-        if self.testbed("up", "1").wait() != 0:
-            raise SystemExit("crash: the test bed does not come up")
-        self.server = self.testbed("in", "hub", f"{HERE}/../testbed/httpd.py", f"{self.dir}/images", "10.98.0.254:8080",
-                                   stdout=open(f"{self.dir}/httpd.log", "w"), stderr=subprocess.STDOUT)
+        if self.home is self:
+            if self.testbed("up", "1").wait() != 0:
+                raise SystemExit("crash: the test bed does not come up")
+            self.server = self.testbed("in", "hub", f"{HERE}/../testbed/httpd.py", f"{self.dir}/images", "10.98.0.254:8080",
+                                       stdout=open(f"{self.dir}/httpd.log", "w"), stderr=subprocess.STDOUT)
         arguments = ["--inside", "--dir", self.dir, "--host", f"{self.prefix}1", "--bed", str(self.number)]
         self.driver = self.testbed("in", "1", sys.executable, os.path.realpath(__file__), *sys.argv[1:], *arguments,
                                    "--seed", str(self.options.seed), "--build", self.options.build, "--killat", self.options.killat,
@@ -466,6 +481,8 @@ class Outside:
     def stop(self):
         if self.driver:
             self.driver.kill()
+        if self.home is not self:
+            return
         self.testbed("down", stderr=subprocess.DEVNULL).wait()
         if self.server:
             self.server.wait()
@@ -473,6 +490,12 @@ class Outside:
             print("kept:", self.dir)
         else:
             shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def make_beds(options):
+    """A Ceph is heavy: there it is one bed for all drivers."""
+    beds = [Outside(options, 0)]
+    return beds + [Outside(options, i, beds[0] if options.scenario == "storage" else None) for i in range(1, options.beds)]
 
 
 def find_killat(options):
@@ -531,6 +554,8 @@ class Account:
 
     def missing(self, changes, reached):
         """What a run of this length must have had, else it says less than it seems to."""
+        if self.options.scenario == "storage":
+            return sorted({"create", "grow", "delete"} - set(changes))
         wanted = {"change", "remove", "drop", "start", "stop", "restart", "delete_machine", "delete_instance", "api_create", "api_delete"}
         wanted |= {f"end at {name}" for name in reached}
         return sorted(wanted - set(changes) - {f"end at {name}" for name, (_, n) in reached.items() if n})
@@ -553,7 +578,7 @@ def outside(options):
     if options.replay is not None:
         options.beds, options.points = 1, options.replay % ROUND + 1
     print(f"crash: seed {options.seed}", flush=True)
-    beds, account = [Outside(options, i) for i in range(options.beds)], Account(options)
+    beds, account = make_beds(options), Account(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
     try:
         for b in beds:
@@ -564,9 +589,16 @@ def outside(options):
         for t in threads:
             t.join()
     finally:
-        for b in beds:
+        for b in reversed(beds):
             b.stop()
     return 1 if account.close() else 0
+
+
+def driver_of(options):
+    if options.scenario == "storage":
+        import storage
+        return storage.Driver
+    return Driver
 
 
 def main():
@@ -575,7 +607,8 @@ def main():
     parser.add_argument("--points", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
     parser.add_argument("--beds", type=int, default=3)
-    parser.add_argument("--kills", choices=["all", *REACH], default="all")
+    parser.add_argument("--scenario", choices=["machines", "storage"], default="machines")
+    parser.add_argument("--kills", default="all")
     parser.add_argument("--replay", type=int)
     for flag in ("--go-on", "--keep", "--inside"):
         parser.add_argument(flag, action="store_true")
@@ -585,7 +618,10 @@ def main():
     options = parser.parse_args()
     if os.geteuid() != 0:
         raise SystemExit("crash: the test bed needs root")
-    return Driver(options).run() > 0 if options.inside else outside(options)
+    reach = driver_of(options).reach
+    if options.kills not in ("all", *reach):
+        parser.error(f"--kills: {options.kills} is none of {', '.join(('all', *reach))}")
+    return driver_of(options)(options).run() > 0 if options.inside else outside(options)
 
 
 if __name__ == "__main__":

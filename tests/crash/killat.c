@@ -7,8 +7,8 @@
  *                        but the call is not made and fails with ENOSPC, EIO
  *   SOLOVIRT_KILL_FILE   instead: a file of struct order, which may be given at any time of the daemon's life
  *
- * Counts in the daemon's own process, or in that of the worker that talks to libvirt: its n-th call then ends the daemon,
- * and the worker, too; "after" leaves the worker to itself.  What else is started does not
+ * Counts in the daemon's own process, or in those of one of its workers: the n-th call there then ends the daemon, and the
+ * worker, too; "after" leaves the worker to itself.  Or it ends the worker alone.  What else is started does not
  * inherit the library, and a child between fork and exec does not count.
  */
 #define _GNU_SOURCE 1
@@ -34,17 +34,20 @@ static const char *const words[] = { "write", "pwrite", "writev", "send", "sendm
 enum when { BEFORE, AFTER, HALF, FULL, BROKEN };
 static const char *const whens[] = { "before", "after", "half", "full", "broken" };
 static const int failures[] = { [FULL] = ENOSPC, [BROKEN] = EIO };
+static const char *const programs[] = { "solovirtd", "solovirt-host", "solovirt-rbd", "solovirt-import" };
+enum { PROGRAMS = sizeof(programs) / sizeof(*programs) };
 
 /* What is shared with who gives the order: crash.py writes the first three, then armed. */
 struct order {
 	atomic_uint call, at, when, armed;
 	atomic_uint count; /* calls since then: for who wants to know how far it got */
-	atomic_uint of_worker; /* 0: the daemon's calls count; 1: the worker's */
+	atomic_uint who;   /* whose calls count: a place in programs */
+	atomic_uint alone; /* 1: the worker ends and the daemon does not */
 };
 
 static struct order own, *order;
 static pid_t pid, daemon_pid; /* of this process and of the one to be ended */
-static unsigned is_worker;
+static unsigned who; /* this process is: a place in programs */
 
 static unsigned
 word_in(const char *const *list, unsigned count, const char *word)
@@ -86,13 +89,14 @@ begin(void)
 {
 	const char *file = getenv("SOLOVIRT_KILL_FILE");
 
-	is_worker = strcmp(program_invocation_short_name, "solovirt-host") == 0;
-	if (!is_worker && strcmp(program_invocation_short_name, "solovirtd") != 0)
+	while (who < PROGRAMS && strcmp(program_invocation_short_name, programs[who]) != 0)
+		who++;
+	if (who == PROGRAMS)
 		return;
-	if (is_worker || file == NULL)
+	if (who != 0 || file == NULL)
 		unsetenv("LD_PRELOAD");
 	pid = getpid();
-	daemon_pid = is_worker ? getppid() : pid;
+	daemon_pid = who != 0 ? getppid() : pid;
 	order = file == NULL ? order_of_environment() : order_of_file(file);
 }
 
@@ -100,19 +104,19 @@ static void
 end(void)
 {
 	order->armed = 0;
-	kill(daemon_pid, SIGKILL);
-	if (is_worker && order->when == AFTER)
+	if (who == 0 || !order->alone)
+		kill(daemon_pid, SIGKILL);
+	if (who != 0 && !order->alone && order->when == AFTER)
 		return;
 	kill(pid, SIGKILL);
-	for (;;)
-		pause();
+	_exit(1); /* where it may not send signals */
 }
 
 /* Counts a call.  0: go on; 1: the end comes after it, or after half of it, or it fails. */
 static int
 due(enum call call)
 {
-	if (order == NULL || order->armed == 0 || order->of_worker != is_worker || getpid() != pid)
+	if (order == NULL || order->armed == 0 || order->who != who || getpid() != pid)
 		return 0;
 	if (order->call != ANY && order->call != call)
 		return 0;
