@@ -45,12 +45,13 @@ same_data() {
   { testbed in hub rbd export "$(image_of "$1")" - 2>/dev/null || :; } | head -c "$size" | cmp - "$GUEST/images/guest.raw"
 }
 
-# machine NAME VOLUME: boots from it
+# machine NAME VOLUME [COMMAND...]: boots from it, runs the commands once
 machine() {
+  local name=$1 volume=$2; shift 2
   cat <<EOX
 apiVersion: kubevirt.io/v1
 kind: VirtualMachine
-metadata: {name: $1}
+metadata: {name: $name}
 spec:
   runStrategy: Always
   template:
@@ -65,10 +66,47 @@ spec:
           interfaces: [{name: default, masquerade: {}}]
       networks: [{name: default, pod: {}}]
       volumes:
-        - {name: root, dataVolume: {name: $2}}
-        - {name: seed, cloudInitNoCloud: {userData: "#cloud-config\nhostname: $1\n"}}
+        - {name: root, dataVolume: {name: $volume}}
+        - name: seed
+          cloudInitNoCloud:
+            userData: |
+              #cloud-config
+              hostname: $name
+EOX
+  [ $# = 0 ] || { echo '              runcmd:'; printf '                - %s\n' "$@"; }
+}
+# what a guest does: data whose sum it tells, and from then on a number that grows; what it finds of both
+WRITES=('cd /root; dd if=/dev/urandom of=data bs=64k count=8 2>/dev/null; sync; echo TB-SUM $(sha256sum data) > /dev/console'
+  '(n=0; while sleep 1; do n=$((n+1)); echo $n > /root/beat; sync; echo TB-BEAT $n > /dev/console; done) &')
+FINDS='cd /root; echo TB-FOUND $(sha256sum data) $(cat beat) > /dev/console'
+last() { console "$1" | sed -n "s/.*$2 //p" | tail -1; }
+
+# snapshot NAME CLAIM
+snapshot() {
+  cat <<EOX
+apiVersion: snapshot.storage.k8s.io/v1
+kind: VolumeSnapshot
+metadata: {name: $1}
+spec: {source: {persistentVolumeClaimName: $2}}
 EOX
 }
+# restored NAME NAMESPACE: a claim that is made from the snapshot kept of the namespace default
+restored() {
+  cat <<EOX
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: $1, namespace: $2}
+spec:
+  storageClassName: csi-rbd-sc
+  volumeMode: Block
+  accessModes: [ReadWriteMany]
+  resources: {requests: {storage: 300Mi}}
+  dataSourceRef: {apiGroup: snapshot.storage.k8s.io, kind: VolumeSnapshot, name: kept, namespace: default}
+EOX
+}
+hash_of() { testbed in hub rbd export "$1" - 2>/dev/null | sha256sum; }
+# says CLAIM WORDS: why it is not bound
+says() { await "${3:-30}" "message pvc/$1 Provisioning | grep -q '$2'"; }
 
 test_an_image_over_http_becomes_an_rbd_image() {
   volume one "$(plain guest.qcow2)" | drop one.yaml
@@ -77,15 +115,53 @@ test_an_image_over_http_becomes_an_rbd_image() {
   same_data one
 }
 
-test_a_guest_boots_from_it_and_keeps_its_data() {
-  machine c1 one | drop c1.yaml
+test_a_guest_boots_from_it() {
+  machine c1 one "${WRITES[@]}" | drop c1.yaml
   booted c1 1 120
   expect 'virsh_ dumpxml default_c1 | grep -q "protocol=.rbd."'
   expect 'virsh_ dumpxml default_c1 | grep -q "<read_iops_sec>9000<"'
   refute 'host grep -rq "$(host cat /etc/ceph/ceph.client.vms.keyring | awk "/key =/ {print \$3}")" "$S/run" "$WORK/solovirtd.log" /etc/libvirt /var/log/libvirt'
+}
+
+test_a_snapshot_is_taken_while_it_writes() {
+  await 30 '[ "$(last c1 TB-BEAT)" -ge 2 ]'
+  last c1 TB-BEAT >"$S/beats"
+  snapshot kept one | drop kept.yaml
+  await 30 '[ "$(field volumesnapshot/kept .status.readyToUse)" = true ]'
+  last c1 TB-BEAT >>"$S/beats"
+  await 30 '[ "$(last c1 TB-BEAT)" -gt "$(tail -n 1 "$S/beats")" ]'
+}
+
+test_it_keeps_its_data_over_a_restart() {
   sv restart c1
   booted c1 2 120
   await 10 'field pvc/one .status.used | grep .'
+}
+
+# A DataVolume, a claim, and a claim of another namespace: what was written before the snapshot is there, what came after it is not.
+test_volumes_are_made_of_the_snapshot() {
+  local kept sum name beat
+  volume fork '{snapshot: {name: kept}}' | drop fork.yaml
+  restored again default | sv apply -f -
+  restored again other | sv apply -f -
+  filled fork 30
+  await 30 '[ "$(field pvc/again .status.phase)" = Bound ] && [ "$(sv get pvc/again -n other -o "jsonpath={.status.phase}")" = Bound ]'
+  kept=$(image_of one)@snapshot-$(field volumesnapshot/kept .metadata.uid)
+  hash_of "$kept" >"$S/kept"
+  same "$(cat "$S/kept")" "$(hash_of "$(image_of again)")"
+  same "$(cat "$S/kept")" "$(hash_of "vms/csi-vol-$(sv get pvc/again -n other -o 'jsonpath={.metadata.uid}')")"
+  machine c4 fork "$FINDS" | drop c4.yaml
+  shows c4 TB-FOUND 120
+  read -r sum name beat <<<"$(last c4 TB-FOUND)"
+  same "$(last c1 TB-SUM)" "$sum $name"
+  expect "[ $beat -ge $(head -n 1 "$S/beats") ] && [ $beat -le $(tail -n 1 "$S/beats") ]"
+  lift c4.yaml; gone vm/c4
+}
+
+test_a_snapshot_goes_before_what_was_made_of_it() {
+  lift kept.yaml; gone volumesnapshot/kept
+  same "$(cat "$S/kept")" "$(hash_of "$(image_of again)")"
+  same '[]' "$(testbed in hub rbd snap ls --format json "$(image_of one)")"
 }
 
 test_the_disk_grows_under_the_guest() {
@@ -99,11 +175,12 @@ test_the_cluster_is_gone_for_a_while() {
   local id; id=$(virsh_ domid default_c1)
   testbed ceph-stop osd
   volume late "$(plain guest.raw)" | drop late.yaml
+  volume later '{pvc: {name: one}}' 400Mi | drop later.yaml
   testbed ceph-start osd
-  filled late 120
+  filled late 120; filled later 60
   same "$id" "$(virsh_ domid default_c1)"
   same Running "$(field vmi/c1 .status.phase)"
-  lift late.yaml; gone dv/late
+  lift late.yaml; lift later.yaml; gone dv/late; gone dv/later
 }
 
 test_the_second_of_a_source_is_a_clone() {
@@ -148,12 +225,16 @@ test_a_disk_that_somebody_has_open_keeps_a_guest_from_starting() {
   lift busy.yaml; gone dv/busy
 }
 
+# A snapshot that is asked for meanwhile waits: half of an import is worth nothing, and its volume could not be made anew.
 test_a_daemon_killed_in_between_loses_nothing() {
   volume k1 "$(plain guest.raw)" | drop k1.yaml
   await 30 '[ "$(field dv/k1 .status.phase)" = ImportInProgress ] || [ "$(field dv/k1 .status.phase)" = Succeeded ]'
+  snapshot early k1 | drop early.yaml
   daemon_kill; daemon_start
   filled k1 90
   same_data k1
+  await 30 '[ "$(field volumesnapshot/early .status.readyToUse)" = true ]'
+  lift early.yaml; gone volumesnapshot/early
   lift k1.yaml; gone dv/k1
 }
 
@@ -183,9 +264,58 @@ test_copies_come_from_other_storage_and_go_there() {
   lift up.yaml; lift base.yaml; gone dv/up; gone dv/base
 }
 
+test_a_full_pool_is_told() {
+  volume spare '{blank: {}}' 64Mi | drop spare.yaml
+  filled spare
+  testbed in hub ceph osd pool set-quota vms max_bytes 1048576
+  await 60 'testbed in hub ceph osd dump -f json | jq -e ".pools[] | select(.pool_name == \"vms\") | .flags_names | contains(\"full_quota\")"'
+  volume full '{blank: {}}' 64Mi | drop full.yaml
+  says full "quota is used up: raise it"
+  lift spare.yaml; gone dv/spare; gone pvc/spare      # what makes room goes on
+  testbed in hub ceph osd pool set-quota vms max_bytes 0
+  filled full 120
+  lift full.yaml; gone dv/full
+}
+
+test_a_pool_that_is_not_there_is_told() {
+  sed 's/csi-rbd-sc/nowhere/; s/pool: vms/pool: nowhere/' "$S/spool/class.yaml" | drop nowhere.yaml
+  volume lost '{blank: {}}' 64Mi | sed 's/csi-rbd-sc/nowhere/' | drop lost.yaml
+  says lost "the cluster has no pool nowhere: make it"
+  lift lost.yaml; gone dv/lost; gone pvc/lost
+  lift nowhere.yaml; gone storageclass/nowhere
+}
+
+test_a_wrong_key_is_told() {
+  local keyring=/etc/ceph/ceph.client.vms.keyring
+  daemon_stop
+  host cp $keyring $keyring.right
+  host bash -c "printf '[client.vms]\n\tkey = %s\n' \"\$(ceph-authtool --gen-print-key)\" >$keyring"
+  daemon_start
+  volume keyless '{blank: {}}' 64Mi | drop keyless.yaml
+  says keyless "the user or its key is refused: compare"
+  host mv $keyring.right $keyring
+  filled keyless 60
+  lift keyless.yaml; gone dv/keyless
+}
+
+test_an_image_that_somebody_deleted_is_told() {
+  volume lost '{blank: {}}' 64Mi | drop lost.yaml
+  filled lost
+  testbed in hub rbd rm "$(image_of lost)"
+  machine c5 lost | drop c5.yaml
+  await 60 'sv get vmi/c5 -o yaml | grep -q "there is no volume"'
+  testbed in hub rbd create --size 64M --image-feature layering "$(image_of lost)"
+  await 60 '[ "$(phase c5)" = Running ]'
+  lift c5.yaml; gone vm/c5
+  lift lost.yaml; gone dv/lost
+}
+
 test_all_of_it_goes() {
   lift c1.yaml; gone vm/c1
-  lift one.yaml; lift first.yaml; lift second.yaml; gone dv/one; gone dv/first; gone dv/second
+  lift one.yaml; gone dv/one; gone pvc/one
+  same "$(cat "$S/kept")" "$(hash_of "$(image_of again)")"      # it was made from what is gone now
+  sv delete pvc/again; sv delete pvc/again -n other
+  lift fork.yaml; lift first.yaml; lift second.yaml; gone dv/fork; gone dv/first; gone dv/second
   sv delete dv --all -n solovirt-images
   await 90 no_images || { testbed in hub rbd info "vms/$(rbd_ ls | head -1)"; sv get pvc,dv,pv -A; grep -E "vol-|Delet" "$WORK/solovirtd.log" | tail -20; return 1; }
 }
