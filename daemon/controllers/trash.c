@@ -118,8 +118,18 @@ trash_take(struct daemon *daemon, const struct object *object, struct error *err
 
 struct purging {
 	struct daemon *daemon;
-	char *key;
+	char *key, *image; /* image: that the volume was a clone of, or NULL */
 };
+
+/* One that is on its way out may have waited for this clone alone. */
+static void
+wake_image(struct daemon *daemon, const char *image)
+{
+	const struct object *claim = image == NULL ? NULL : store_get(daemon->store, KIND_CLAIM, IMAGE_NAMESPACE, image);
+
+	if (claim != NULL)
+		controllers_requeue(daemon, claim, 0);
+}
 
 static void
 on_purged(void *arg, json_t *result, const struct error *error)
@@ -127,11 +137,14 @@ on_purged(void *arg, json_t *result, const struct error *error)
 	struct purging *p = arg;
 
 	(void)result;
-	if (error == NULL && store_record_set(p->daemon->store, TRASH, p->key, NULL, NULL) == 0)
+	if (error == NULL && store_record_set(p->daemon->store, TRASH, p->key, NULL, NULL) == 0) {
 		log_notice("trash: %s is deleted", p->key);
-	else if (error != NULL && error->code != EHOSTDOWN)
+		wake_image(p->daemon, p->image);
+	} else if (error != NULL && error->code != EHOSTDOWN) {
 		log_warning("trash: %s stays for now: %s", p->key, error->text);
+	}
 	g_free(p->key);
+	g_free(p->image);
 	g_free(p);
 }
 
@@ -149,7 +162,7 @@ purge(struct daemon *daemon, const char *key, json_t *entry)
 	if (store_record_set(daemon->store, TRASH, key, text, NULL) != 0)
 		return;
 	p = g_new0(struct purging, 1);
-	*p = (struct purging){ daemon, g_strdup(key) };
+	*p = (struct purging){ daemon, g_strdup(key), g_strdup(path_string(entry, "image")) };
 	volume_call(daemon, &place, "volume-delete", json_object(), -1, VOLUME_DEADLINE_ACTION, on_purged, p);
 }
 
