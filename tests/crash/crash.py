@@ -243,7 +243,7 @@ class Failure(Exception):
 
 
 class Driver:
-    turns, reach = TURNS, REACH
+    turns, reach, deadline = TURNS, REACH, DEADLINE
     again = True    # the daemon is started again after the crash; else it was not the one that ended
 
     def __init__(self, options):
@@ -272,7 +272,7 @@ class Driver:
             if not problems:
                 break
             changed = changed if problems == last else now
-            if now > changed + DEADLINE * PATIENCE or now > begin + LONGEST * PATIENCE:
+            if now > changed + self.deadline * PATIENCE or now > begin + LONGEST * PATIENCE:
                 raise Failure([*problems, f"({now - begin:.0f} s after the start, the same for {now - changed:.0f} s)"])
             last = problems
             time.sleep(pause)

@@ -108,7 +108,7 @@ end(void)
 		kill(daemon_pid, SIGKILL);
 	if (who != 0 && !order->alone && order->when == AFTER)
 		return;
-	kill(pid, SIGKILL);
+	kill(getpid(), SIGKILL);
 	_exit(1); /* where it may not send signals */
 }
 

@@ -14,6 +14,8 @@ from crash import Failure
 from look import Look as Base
 from model import SERVER
 
+DEADLINE = 90   # seconds: Ceph takes 30 to believe that a client died, and what failed is tried again ever later
+IMPORT_WORDS = 1.5      # seconds until an import that was asked for is under way
 POOL, CLASS = "vms", "csi-rbd-sc"
 MIB = 1 << 20
 MARK = 512      # bytes that are written to a volume once, to be found again in it and its clones
@@ -506,7 +508,7 @@ class Look:
 
 
 class Driver(crash.Driver):
-    turns, reach = TURNS, REACH
+    turns, reach, deadline = TURNS, REACH, DEADLINE
 
     def __init__(self, options):
         super().__init__(options)
@@ -554,9 +556,11 @@ class Driver(crash.Driver):
         if kind not in ("rbd-alone", "import"):
             return super().crash_at_call(world, rng, kind, moment, order)
         self.daemon.arm(*order, alone=True)
+        if kind == "import":    # there must be one
+            world.free = [f for f in world.free if NAMES[f[0]][1] in ("image", "digest")] or world.free
         for _ in range(1 + crash.MORE):
             world.work(rng)
-            end = time.monotonic() + crash.LAST_WORDS
+            end = time.monotonic() + (IMPORT_WORDS if kind == "import" else crash.LAST_WORDS)
             while time.monotonic() < end and self.daemon.is_armed():
                 time.sleep(0.01)
             if not self.daemon.is_armed():

@@ -136,7 +136,8 @@ init() {   # PID 1 of a namespace
 
 # ---------------------------------------------------------------- Ceph
 
-# Small, and quick where one OSD can be: no replicas to wait for, no warnings about that.
+# Small, and quick where one OSD can be: no replicas to wait for, no warnings about that.  An OSD that keeps few objects in mind
+# reads them anew, and so gives a watch its time-out whose client died while it was made (Ceph 16 forgets that one's clock).
 ceph_conf() {
   cat <<EOC
 [global]
@@ -172,6 +173,7 @@ bluestore_block_size = 8589934592
 osd_memory_target = 939524096
 bluestore_cache_autotune = false
 bluestore_cache_size = 67108864
+osd_pg_object_context_cache_count = 1
 [client]
 log_file =
 admin_socket =
