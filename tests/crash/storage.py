@@ -577,7 +577,7 @@ class Driver(crash.Driver):
 
     def configure(self, trash):
         self.daemon.configure(self.options.host, trash, hosts=[{"name": "none", "uri": "test:///default"}],
-                              images={"directory": f"{self.daemon.dir}/images"},
+                              images={"directory": f"{self.daemon.dir}/images", "probe": False},
                               ceph=[{"clusterID": "lab", "monitors": ["10.98.0.254:6789"], "user": "vms", "radosNamespace": self.namespace}])
 
     def begin_round(self, number):
