@@ -66,7 +66,7 @@ test_a_claim_of_another_source_gets_no_old_disk() {
   for from in a b; do
     copy $from | sv apply -f -
     bound $from
-    host bash -c "echo $from >'$(volume_of $from)'"
+    host bash -c "echo $from 1<>'$(volume_of $from)'"
   done
   for from in a b; do
     copy c $from | sv apply -f -
