@@ -173,7 +173,6 @@ bluestore_block_size = 8589934592
 osd_memory_target = 939524096
 bluestore_cache_autotune = false
 bluestore_cache_size = 67108864
-osd_pg_object_context_cache_count = 1
 [client]
 log_file =
 admin_socket =
