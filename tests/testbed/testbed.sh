@@ -136,8 +136,7 @@ init() {   # PID 1 of a namespace
 
 # ---------------------------------------------------------------- Ceph
 
-# Small, and quick where one OSD can be: no replicas to wait for, no warnings about that.  An OSD that keeps few objects in mind
-# reads them anew, and so gives a watch its time-out whose client died while it was made (Ceph 16 forgets that one's clock).
+# Small, and quick where one OSD can be: no replicas to wait for, no warnings about that.
 ceph_conf() {
   cat <<EOC
 [global]
