@@ -106,7 +106,7 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/memory_dump.c daemon/controllers/memory_dump.h \
 	daemon/controllers/vmi_live.c daemon/controllers/vmi_live.h \
 	daemon/controllers/vmi_log.c \
-	daemon/controllers/vmi_media.c daemon/controllers/vmi_media.h \
+	daemon/controllers/vmi_media.c daemon/controllers/vmi_media.h daemon/controllers/vmi_network.c \
 	daemon/controllers/vmi_report.c \
 	daemon/controllers/vmi_start.c \
 	daemon/controllers/vmi_status.c
