@@ -40,6 +40,8 @@
  *  SNAPSHOT  {"snapshot","capacity","created"}   created: seconds since 1970
  *  events:   progress {"volume","done","total","rate"}   bytes, rate: a second; at most 4 a second
  *
+ *  In a pool of Ceph that does not exist there is nothing to remove: delete, sweep and snapshot-delete are no error.  A pool of libvirt may
+ *  only be unknown for now: ENOENT.
  *  Errors: ENOSPC pool or cluster full; EACCES the key is wrong or lacks rights; ETIMEDOUT, EHOSTDOWN: the storage does not answer now, try again;
  *  EINVAL, EOPNOTSUPP: never.  Texts say what to do.
  *

@@ -158,8 +158,14 @@ def test_names_and_sizes(w, d):
         for verb in ("volume-create", "volume-delete", "volume-resize"):
             refused(E.EINVAL, w.call, verb, d.where, volume=name, capacity=SIZE, format="raw")
     refused(E.EINVAL, w.call, "volume-create", d.where, volume="a", capacity=0, format="raw")
-    for verb in ("volume-list", "volume-info", "volume-create", "volume-delete", "volume-sweep"):
+    for verb in ("volume-list", "volume-info", "volume-create"):
         refused(E.ENOENT, w.call, verb, pool="none", volume="a", capacity=SIZE, format="raw")
+    for verb in ("volume-delete", "volume-sweep", "snapshot-delete"):
+        where = {"pool": "none", "volume": "a", "snapshot": "s"}
+        if d.name == "rbd":  # with the pool all that was in it has gone
+            w.call(verb, **where)
+        else:
+            refused(E.ENOENT, w.call, verb, **where)
     refused(E.ENOSYS, w.call, "volume-paint")
     for verb in ("volume-info", "volume-resize", "snapshot-create"):
         refused(E.ENOENT, w.call, verb, d.where, volume="never", capacity=SIZE, snapshot="s")
