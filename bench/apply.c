@@ -15,6 +15,7 @@
 #include "daemon/daemon.h"
 #include "daemon/objects.h"
 #include "daemon/store.h"
+#include "src/api/config.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
@@ -65,7 +66,8 @@ apply(struct daemon *daemon, int number)
 int
 main(int argc, char *argv[])
 {
-	struct daemon daemon = { 0 };
+	struct config config = { 0 }; /* admission asks for the devices that guests may have: none */
+	struct daemon daemon = { .config = &config };
 	struct error err = { 0 };
 
 	if (argc != 3) {
