@@ -68,6 +68,7 @@ read_range(const json_t *item, struct vlan_range *range, struct error *err)
 static int
 read_trunk(const json_t *value, struct network_config *config, struct error *err)
 {
+	int tags = 0;
 	size_t i;
 	json_t *item;
 
@@ -78,6 +79,9 @@ read_trunk(const json_t *value, struct network_config *config, struct error *err
 		struct vlan_range range;
 		if (read_range(item, &range, err) < 0)
 			return -1;
+		tags += range.last - range.first + 1;
+		if (tags > VLAN_MOST + 1) /* each becomes an element of the domain */
+			return error_set(err, EINVAL, "trunk names more than the %d tags that there are: write each once", VLAN_MOST + 1);
 		g_array_append_val(config->trunks, range);
 	}
 	return 0;
