@@ -114,6 +114,17 @@ private_dev() {
   mount --move "$1" /dev
 }
 
+# libvirtd as a child of ours, so that init.log says how it ended. With -d it would be known only that it is gone.
+run_libvirtd() {
+  local rc=0 i
+  { libvirtd -l || rc=$?; echo "libvirtd ended with code $rc"; } &
+  for ((i = 0; i < 400; i++)); do
+    [ ! -S /run/libvirt/libvirt-sock ] || return 0
+    sleep 0.05
+  done
+  return 1
+}
+
 init() {   # PID 1 of a namespace
   local n=$1 h=$DIR/$1 d
   mount --make-rprivate /
@@ -128,7 +139,7 @@ init() {   # PID 1 of a namespace
   fi
   private_dev "$h/dev"
   mount --bind "$h/run" /run
-  if [ "$n" != "$HUB" ]; then virtlogd -d; libvirtd -d -l; fi
+  if [ "$n" != "$HUB" ]; then virtlogd -d; run_libvirtd; fi
   touch "$h/ready"
   # bash reaps the orphans: libvirt takes a zombie QEMU for a living one
   while :; do sleep 86400 & wait $! || true; done
