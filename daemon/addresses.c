@@ -40,19 +40,17 @@ address_find(struct daemon *daemon, const struct object *instance, const struct 
 static void
 add_entry(void *arg, const struct address *a)
 {
-	const struct ledger_entry entry = { a->owner, a->ip, a->mac, a->released };
+	const struct ledger_entry entry = { a->owner, a->ip, a->mac, a->released, a->ip6 };
 
 	g_array_append_val((GArray *)arg, entry);
 }
 
 static const struct address *
-put(struct daemon *daemon, const char *segment, const char *owner, const char *ip, const char *mac, int64_t released, struct error *err)
+put(struct daemon *daemon, const struct address *address, struct error *err)
 {
-	const struct address address = { segment, owner, ip, mac, released };
-
-	if (store_address_put(daemon->store, &address, err) != 0)
+	if (store_address_put(daemon->store, address, err) != 0)
 		return NULL;
-	return store_address_get(daemon->store, segment, owner);
+	return store_address_get(daemon->store, address->network, address->owner);
 }
 
 /* What an owner still has on other networks. */
@@ -79,58 +77,92 @@ match_elsewhere(void *arg, const struct address *a)
 
 static void release(struct daemon *daemon, const char *segment, const char *owner);
 
-/* A new entry, by the rules of net/ledger. */
+/* An entry, new or instead of the one before, by the rules of net/ledger. */
 static const struct address *
-enter(struct daemon *daemon, const struct attachment *attachment, const char *owner, const char *wanted_mac, struct error *err)
+enter(struct daemon *daemon, const struct attachment *attachment, const char *owner, const struct address_wish *wish, struct error *err)
 {
 	g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(struct ledger_entry));
+	const struct ledger_wish wanted = { owner, wish->mac, { wish->ips[IPV4], wish->ips[IPV6] }, wish->held,
+		{ wish->without[IPV4], wish->without[IPV6] } };
 	struct ledger_choice choice;
-	struct subnet subnet;
 
-	if (attachment->own && subnet_parse(daemon->config->network->cidr, &subnet, err) != 0)
-		return NULL;
 	store_address_each(daemon->store, attachment->segment, add_entry, entries);
-	if (ledger_choose(attachment->own ? &subnet : NULL, (const struct ledger_entry *)(void *)entries->data, entries->len, owner, wanted_mac,
-	        &choice, err) != 0)
+	if (ledger_choose(attachment->addressed ? &attachment->subnet : NULL, (const struct ledger_entry *)(void *)entries->data, entries->len,
+	        &wanted, &choice, err) != 0)
 		return NULL;
 	for (size_t i = 0; i < G_N_ELEMENTS(choice.recycle) && choice.recycle[i] >= 0; i++) {
 		g_autofree char *old = g_strdup(g_array_index(entries, struct ledger_entry, choice.recycle[i]).owner);
-		if (store_address_remove(daemon->store, attachment->segment, old, err) != 0)
+		if (strcmp(old, owner) != 0 && store_address_remove(daemon->store, attachment->segment, old, err) != 0)
 			return NULL;
 	}
-	return put(daemon, attachment->segment, owner, choice.ip, choice.mac, 0, err);
+	const struct address address = { attachment->segment, owner, choice.ips[IPV4], choice.mac, 0, choice.ips[IPV6] };
+	return put(daemon, &address, err);
 }
 
-/* An entry, new or one that was released.  A MAC that nobody asked for is kept when it is free here. */
-static const struct address *
-take(struct daemon *daemon, const struct attachment *attachment, const char *owner, const char *wanted_mac, const char *old_mac,
-    struct error *err)
+static const char *
+ip_of(const struct address *a, enum ip_family family)
 {
-	const struct address *known = store_address_get(daemon->store, attachment->segment, owner), *made;
+	return family == IPV4 ? a->ip : a->ip6;
+}
+
+/* An address that was had before can be had again: its subnet may have changed. */
+static bool
+is_usable(const struct attachment *attachment, enum ip_family family, const char *ip)
+{
+	enum ip_family its;
+	ip_number number;
+
+	return attachment->addressed && ip_parse(ip, &its, &number) && its == family && subnet_has(&attachment->subnet.families[family], number);
+}
+
+/* The entry is what is asked for, as far as something is. */
+static bool
+suffices(const struct attachment *attachment, const struct address *known, const struct address_wish *wish)
+{
+	bool good = known != NULL && known->released == 0 && (wish->mac == NULL || strcmp(known->mac, wish->mac) == 0);
+
+	for (int f = 0; good && f < IP_FAMILIES; f++) {
+		bool wanted = attachment->addressed && attachment->subnet.families[f].present && !wish->without[f];
+		const char *ip = ip_of(known, f);
+		good = wanted ? is_usable(attachment, f, ip) && (wish->ips[f] == NULL || strcmp(ip, wish->ips[f]) == 0) : *ip == '\0';
+	}
+	return good;
+}
+
+/* What nobody asked for is as it was when that is possible. */
+static const struct address *
+enter_as_before(struct daemon *daemon, const struct attachment *attachment, const char *owner, const struct address_wish *wish,
+    const struct address *known, const char *other_mac, struct error *err)
+{
+	struct address_wish same = *wish;
+	const struct address *made;
 	struct error unused;
 
-	if (known == NULL) {
-		made = wanted_mac != NULL || old_mac == NULL ? NULL : enter(daemon, attachment, owner, old_mac, &unused);
-		return made != NULL ? made : enter(daemon, attachment, owner, wanted_mac, err);
-	}
-	g_autofree char *ip = g_strdup(known->ip), *mac = g_strdup(wanted_mac != NULL ? wanted_mac : known->mac);
-	return put(daemon, attachment->segment, owner, ip, mac, 0, err);
+	if (same.mac == NULL)
+		same.mac = known != NULL ? known->mac : other_mac;
+	for (int f = 0; known != NULL && f < IP_FAMILIES; f++)
+		if (same.ips[f] == NULL && is_usable(attachment, f, ip_of(known, f)))
+			same.ips[f] = ip_of(known, f);
+	made = enter(daemon, attachment, owner, &same, &unused);
+	return made != NULL ? made : enter(daemon, attachment, owner, wish, err);
 }
 
 const struct address *
 address_ensure(struct daemon *daemon, const struct attachment *attachment, const char *namespace, const char *name,
-    const char *interface, const char *wanted_mac, struct error *err)
+    const char *interface, const struct address_wish *wish, struct error *err)
 {
 	g_autofree char *owner = owner_of(namespace, name, interface);
-	g_autofree char *mac = wanted_mac == NULL ? NULL : g_strdelimit(g_ascii_strdown(wanted_mac, -1), "-", ':');
+	g_autofree char *mac = wish->mac == NULL ? NULL : g_strdelimit(g_ascii_strdown(wish->mac, -1), "-", ':');
 	const struct address *known = store_address_get(daemon->store, attachment->segment, owner);
 	g_autoptr(GPtrArray) segments = g_ptr_array_new_with_free_func(g_free);
 	struct leaving l = { attachment->segment, owner, segments, NULL };
+	struct address_wish wanted = *wish;
 
-	if (known != NULL && known->released == 0 && (mac == NULL || strcmp(known->mac, mac) == 0))
+	wanted.mac = mac;
+	if (suffices(attachment, known, &wanted))
 		return known;
 	store_address_each(daemon->store, NULL, match_elsewhere, &l);
-	known = take(daemon, attachment, owner, mac, l.mac, err);
+	known = enter_as_before(daemon, attachment, owner, &wanted, known, l.mac, err);
 	for (guint i = 0; known != NULL && i < segments->len; i++)
 		release(daemon, segments->pdata[i], owner);
 	g_free(l.mac);
@@ -237,11 +269,12 @@ dhcp_call(struct host *host, const char *verb, const char *mac, const char *ip, 
 static void
 release(struct daemon *daemon, const char *segment, const char *owner)
 {
-	const struct address *a = store_address_get(daemon->store, segment, owner);
-	g_autofree char *ip = g_strdup(a->ip), *mac = g_strdup(a->mac);
+	struct address after = *store_address_get(daemon->store, segment, owner);
+	g_autofree char *ip = g_strdup(after.ip), *mac = g_strdup(after.mac);
 	struct error err = { 0 };
 
-	if (put(daemon, segment, owner, ip, mac, daemon_now(daemon), &err) == NULL)
+	after.released = daemon_now(daemon);
+	if (put(daemon, &after, &err) == NULL)
 		log_warning("releasing the address of %s: %s", owner, err.text);
 	/* The others are held against the ledger when they are READY. */
 	for (guint h = 0; h < daemon->hosts->len && strcmp(segment, network_name(daemon)) == 0; h++)

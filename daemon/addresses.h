@@ -11,11 +11,20 @@
 struct error;
 struct host;
 
-/* The address of an interface; entered into the ledger at its first start, the same ever after.  wanted_mac may be NULL.
- * One on another network than the default has a MAC only (ip is ""): there, whoever runs the network gives addresses.  An
- * interface that was on another network before takes its MAC along.  Borrowed until the turn ends; NULL with err. */
+/* What an interface asks for; NULL: whatever is free. */
+struct address_wish {
+	const char *mac;
+	const char *ips[IP_FAMILIES];
+	bool without[IP_FAMILIES]; /* no address of that family */
+	const char *held;          /* owner of an entry that is kept for it */
+};
+
+/* The address of an interface; entered into the ledger at its first start, the same ever after unless it asks for another one or
+ * its subnet changed.  On a network without addresses of ours (ip and ip6 are "") it has a MAC only: there, whoever runs the
+ * network gives addresses.  An interface that was on another network before takes its MAC along.  Borrowed until the turn ends;
+ * NULL with err: EEXIST, EINVAL or ENOSPC of net/ledger.h. */
 const struct address *address_ensure(struct daemon *daemon, const struct attachment *attachment, const char *namespace,
-    const char *name, const char *interface, const char *wanted_mac, struct error *err);
+    const char *name, const char *interface, const struct address_wish *wish, struct error *err);
 /* What an interface of an instance has on the network that it names; NULL when there is none. */
 const struct address *address_find(struct daemon *daemon, const struct object *instance, const struct interface *interface);
 

@@ -13,6 +13,7 @@ attachment_clear(struct attachment *attachment)
 {
 	g_free(attachment->segment);
 	network_config_clear(&attachment->config);
+	subnet_clear(&attachment->subnet);
 	memset(attachment, 0, sizeof(*attachment));
 }
 
@@ -38,6 +39,14 @@ segment_of(const struct network_config *config)
 	                                                  : g_strdup_printf(SEGMENT_BRIDGE "%s", config->name);
 }
 
+static int
+find_default(struct daemon *daemon, struct attachment *attachment, struct error *err)
+{
+	attachment->segment = g_strdup(daemon->config->network->name);
+	attachment->own = attachment->addressed = true;
+	return subnet_parse(daemon->config->network->cidr, &attachment->subnet, err);
+}
+
 int
 network_find(struct daemon *daemon, const char *namespace, const struct vmi_spec *spec, const struct interface *interface,
     struct attachment *attachment, struct error *err)
@@ -48,17 +57,15 @@ network_find(struct daemon *daemon, const char *namespace, const struct vmi_spec
 	const struct network_attachment *definition = object == NULL ? NULL : object->value;
 
 	memset(attachment, 0, sizeof(*attachment));
-	if (name == NULL) {
-		attachment->segment = g_strdup(daemon->config->network->name);
-		attachment->own = true;
-		return 0;
-	}
+	if (name == NULL)
+		return find_default(daemon, attachment, err);
 	if (definition == NULL)
 		return error_set(err, ENOENT, "network %s: NetworkAttachmentDefinition %s/%s does not exist", network->name, in, name);
 	if (network_config_parse(definition->spec->config, &attachment->config, NULL, err) < 0)
 		return error_wrap(err, "network %s: NetworkAttachmentDefinition %s/%s: spec.config: ", network->name, in, name);
+	if (attachment->config.type == NETWORK_LIBVIRT && strcmp(attachment->config.name, daemon->config->network->name) == 0)
+		return find_default(daemon, attachment, err);
 	attachment->segment = segment_of(&attachment->config);
 	attachment->bridge = attachment->config.type != NETWORK_LIBVIRT;
-	attachment->own = !attachment->bridge && strcmp(attachment->segment, daemon->config->network->name) == 0;
 	return 0;
 }

@@ -3,6 +3,7 @@
 #define SOLOVIRT_DAEMON_NETWORKS_H
 
 #include "daemon/daemon.h"
+#include "net/subnet.h"
 #include "src/api/network_attachment.h"
 #include "src/api/vmi.h"
 
@@ -17,6 +18,8 @@ struct attachment {
 	bool own;                     /* the default network, whose addresses are ours */
 	bool bridge;                  /* config says which; else segment is a network of libvirt */
 	struct network_config config;
+	bool addressed;               /* guests have addresses of ours, of subnet */
+	struct subnet subnet;
 };
 
 /*

@@ -123,6 +123,7 @@ struct address {
 	const char *owner;    /* "namespace/name/interface" */
 	const char *ip, *mac; /* lower case; ip "": the network gives addresses by itself */
 	int64_t released;     /* 0 while its owner exists; else wall ms since when it may be given to another */
+	const char *ip6;      /* RFC 5952; "": it has none */
 };
 /* What an owner has, or NULL; borrowed until the turn ends. */
 const struct address *store_address_get(struct store *store, const char *network, const char *owner);

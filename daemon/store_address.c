@@ -50,10 +50,26 @@ check_free(struct store *store, const struct address *wanted, const char *what, 
 	return error_set(err, EEXIST, "%s %s in network %s belongs to %s already", what, address, wanted->network, holder->owner);
 }
 
+/* What nobody else of the network may have. */
+enum { UNIQUE = 3 };
+static const char *const unique_names[UNIQUE] = { "IP", "IP", "MAC" };
+
+static const char *
+unique_at(const struct address *address, int at)
+{
+	const char *const all[UNIQUE] = { address->ip, address->ip6, address->mac };
+
+	return all[at] == NULL ? "" : all[at];
+}
+
 static bool
 is_same(const struct address *a, const struct address *b)
 {
-	return a != NULL && strcmp(a->ip, b->ip) == 0 && strcmp(a->mac, b->mac) == 0 && a->released == b->released;
+	bool same = a != NULL && a->released == b->released;
+
+	for (int i = 0; same && i < UNIQUE; i++)
+		same = strcmp(unique_at(a, i), unique_at(b, i)) == 0;
+	return same;
 }
 
 int
@@ -63,9 +79,11 @@ store_address_put(struct store *store, const struct address *address, struct err
 
 	if (is_same(before, address))
 		return 0;
-	if (store_disk_check(store, before != NULL && address->released != 0, err) < 0 ||
-	    (*address->ip != '\0' && check_free(store, address, "IP", address->ip, err) < 0) || check_free(store, address, "MAC", address->mac, err) < 0)
+	if (store_disk_check(store, before != NULL && address->released != 0, err) < 0)
 		return -1;
+	for (int i = 0; i < UNIQUE; i++)
+		if (*unique_at(address, i) != '\0' && check_free(store, address, unique_names[i], unique_at(address, i), err) < 0)
+			return -1;
 	struct address *after = store_address_copy(address);
 	store_address_swap(store, before, after);
 	store_op_address(store, before, after);
@@ -147,14 +165,14 @@ void
 store_address_swap(struct store *store, struct address *before, struct address *after)
 {
 	if (before != NULL) {
-		taken_remove(store, before->network, before->ip);
-		taken_remove(store, before->network, before->mac);
+		for (int i = 0; i < UNIQUE; i++)
+			taken_remove(store, before->network, unique_at(before, i));
 		g_tree_steal(store->addresses, before);
 	}
 	if (after != NULL) {
 		g_tree_insert(store->addresses, after, after);
-		taken_add(store, after->ip, after);
-		taken_add(store, after->mac, after);
+		for (int i = 0; i < UNIQUE; i++)
+			taken_add(store, unique_at(after, i), after);
 	}
 }
 
@@ -166,6 +184,7 @@ store_address_free(struct address *address)
 	g_free((char *)address->network);
 	g_free((char *)address->owner);
 	g_free((char *)address->ip);
+	g_free((char *)address->ip6);
 	g_free((char *)address->mac);
 	g_free(address);
 }
@@ -176,6 +195,6 @@ store_address_copy(const struct address *address)
 	struct address *copy = g_new(struct address, 1);
 
 	*copy = (struct address) { g_strdup(address->network), g_strdup(address->owner), g_strdup(address->ip),
-		g_strdup(address->mac), address->released };
+		g_strdup(address->mac), address->released, g_strdup(address->ip6 == NULL ? "" : address->ip6) };
 	return copy;
 }

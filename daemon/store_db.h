@@ -30,11 +30,11 @@ struct error;
 	              "ON CONFLICT(bucket, key) DO UPDATE SET value = excluded.value")                                     \
 	X(RECORD_REMOVE, "DELETE FROM record WHERE bucket = ? AND key = ?")                                                \
 	X(RECORD_ALL, "SELECT bucket, key, value FROM record")                                                             \
-	X(ADDRESS_PUT, "INSERT INTO address(network, owner, ip, mac, released) VALUES(?, ?, ?, ?, ?) "                     \
+	X(ADDRESS_PUT, "INSERT INTO address(network, owner, ip, mac, released, ip6) VALUES(?, ?, ?, ?, ?, ?) "            \
 	               "ON CONFLICT(network, owner) DO UPDATE SET ip = excluded.ip, mac = excluded.mac, "                  \
-	               "released = excluded.released")                                                                     \
+	               "released = excluded.released, ip6 = excluded.ip6")                                                 \
 	X(ADDRESS_REMOVE, "DELETE FROM address WHERE network = ? AND owner = ?")                                           \
-	X(ADDRESS_ALL, "SELECT network, owner, ip, mac, released FROM address")                                            \
+	X(ADDRESS_ALL, "SELECT network, owner, ip, mac, released, ip6 FROM address")                                       \
 	X(USED, "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, "         \
 	        "pragma_page_size")                                                                                        \
 	X(VACUUM, "PRAGMA incremental_vacuum(200)")

@@ -134,8 +134,8 @@ address_write(struct store *store, struct store_op *op, int64_t now)
 	(void)now;
 	if (after == NULL)
 		return store_db_run(&store->db, STATEMENT_ADDRESS_REMOVE, "tt", before->network, before->owner);
-	return store_db_run(&store->db, STATEMENT_ADDRESS_PUT, "tttti", after->network, after->owner, after->ip, after->mac,
-	    after->released);
+	return store_db_run(&store->db, STATEMENT_ADDRESS_PUT, "ttttit", after->network, after->owner, after->ip, after->mac,
+	    after->released, after->ip6);
 }
 
 static void

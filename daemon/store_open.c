@@ -226,7 +226,7 @@ load_addresses(struct store *store, struct error *err)
 
 	while ((code = sqlite3_step(row)) == SQLITE_ROW) {
 		struct address address = { store_db_text(row, 0), store_db_text(row, 1), store_db_text(row, 2),
-			store_db_text(row, 3), sqlite3_column_int64(row, 4) };
+			store_db_text(row, 3), sqlite3_column_int64(row, 4), store_db_text(row, 5) };
 		store_address_swap(store, NULL, store_address_copy(&address));
 	}
 	return end_rows(store, row, code, "reading its address ledger", err);

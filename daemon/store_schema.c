@@ -26,5 +26,8 @@ const struct store_migration store_migrations[] = {
 	     "INSERT INTO address3 SELECT network, owner, ip, mac, released FROM address;"
 	     "DROP TABLE address; ALTER TABLE address3 RENAME TO address;"
 	     "CREATE UNIQUE INDEX address_ip ON address(network, ip) WHERE ip <> ''" },
+	/* Both families. */
+	{ 4, "ALTER TABLE address ADD COLUMN ip6 TEXT NOT NULL DEFAULT '';"
+	     "CREATE UNIQUE INDEX address_ip6 ON address(network, ip6) WHERE ip6 <> ''" },
 	{ 0, NULL },
 };

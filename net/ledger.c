@@ -1,64 +1,16 @@
 /* Which MAC and IP an interface gets; see ledger.h. */
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "net/ledger.h"
-#include "src/api/meta.h"
 #include "src/base/error.h"
 
 enum {
-	RESERVED = 3,          /* of every subnet: its own address, the gateway, the broadcast address */
-	MAC_TRIES = 1 << 10,   /* derived MACs that are tried; with 24 bits of room the second is hardly ever needed */
+	MAC_TRIES = 1 << 10, /* derived MACs that are tried; with 24 bits of room the second is hardly ever needed */
 };
-
-/* --- subnets ------------------------------------------------------------------------------------------------------ */
-
-static void
-format_ip(uint32_t ip, char text[16])
-{
-	struct in_addr in = {.s_addr = htonl(ip)};
-
-	inet_ntop(AF_INET, &in, text, 16);
-}
-
-int
-subnet_parse(const char *cidr, struct subnet *subnet, struct error *err)
-{
-	char address[INET_ADDRSTRLEN];
-	unsigned prefix;
-	struct in_addr in;
-
-	if (check_subnet(cidr, err) != 0)
-		return -1;
-	sscanf(cidr, "%15[0-9.]/%2u", address, &prefix);
-	inet_pton(AF_INET, address, &in);
-	uint32_t ip = ntohl(in.s_addr), mask = UINT32_MAX << (32 - prefix);
-	*subnet = (struct subnet){.network = ip, .mask = mask, .gateway = ip + 1};
-	return 0;
-}
-
-uint32_t
-subnet_guests(const struct subnet *subnet)
-{
-	return ~subnet->mask + 1 - RESERVED;
-}
-
-/* Address of guest number "at" (from 0): the ones behind the gateway. */
-static uint32_t
-guest_address(const struct subnet *subnet, uint32_t at)
-{
-	return subnet->gateway + 1 + at;
-}
-
-static bool
-is_guest_address(const struct subnet *subnet, uint32_t ip)
-{
-	return ip > subnet->gateway && ip - subnet->gateway - 1 < subnet_guests(subnet);
-}
 
 /* --- derived numbers ---------------------------------------------------------------------------------------------- */
 
@@ -83,7 +35,7 @@ derive_mac(const char *owner, uint64_t attempt, char mac[18])
 	snprintf(mac, 18, "52:54:00:%02x:%02x:%02x", bits >> 16, bits >> 8 & 0xff, bits & 0xff);
 }
 
-/* --- choosing ----------------------------------------------------------------------------------------------------- */
+/* --- entries ----------------------------------------------------------------------------------------------------- */
 
 static int
 find_mac(const struct ledger_entry *entries, size_t count, const char *mac)
@@ -111,114 +63,231 @@ parse_mac(const char *text, char mac[18], struct error *err)
 	return 0;
 }
 
+/* An entry has to make room; one may do so for more than one reason. */
+static void
+recycle(struct ledger_choice *choice, int at)
+{
+	for (int i = 0; i < LEDGER_RECYCLED; i++) {
+		if (choice->recycle[i] == at)
+			return;
+		if (choice->recycle[i] < 0) {
+			choice->recycle[i] = at;
+			return;
+		}
+	}
+}
+
+/* An entry (-1: none) gives what it has: nobody uses it, or it is that of who asks, or kept for him. */
+static bool
+yields(const struct ledger_entry *entries, int at, const struct ledger_wish *wish)
+{
+	return at < 0 || entries[at].released != 0 || strcmp(entries[at].owner, wish->owner) == 0 || g_strcmp0(entries[at].owner, wish->held) == 0;
+}
+
+/* --- the MAC --------------------------------------------------------------------------------------------------------- */
+
 /* A wanted MAC that a released entry still holds makes that entry go. */
 static int
-choose_mac(const struct ledger_entry *entries, size_t count, const char *owner, const char *wanted,
-    struct ledger_choice *choice, struct error *err)
+choose_mac(const struct ledger_entry *entries, size_t count, const struct ledger_wish *wish, struct ledger_choice *choice, struct error *err)
 {
-	if (wanted == NULL) {
+	int holder;
+
+	if (wish->mac == NULL) {
 		for (uint64_t attempt = 0; attempt < MAC_TRIES; attempt++) {
-			derive_mac(owner, attempt, choice->mac);
+			derive_mac(wish->owner, attempt, choice->mac);
 			if (find_mac(entries, count, choice->mac) < 0)
 				return 0;
 		}
-		return error_set(err, ENOSPC, "no free MAC address was found for %s in %d tries", owner, MAC_TRIES);
+		return error_set(err, ENOSPC, "no free MAC address was found for %s in %d tries", wish->owner, MAC_TRIES);
 	}
-	if (parse_mac(wanted, choice->mac, err) < 0)
+	if (parse_mac(wish->mac, choice->mac, err) < 0)
 		return -1;
-	int holder = find_mac(entries, count, choice->mac);
-	if (holder >= 0 && entries[holder].released == 0)
+	holder = find_mac(entries, count, choice->mac);
+	if (!yields(entries, holder, wish))
 		return error_set(err, EEXIST, "MAC address %s is in use by %s", choice->mac, entries[holder].owner);
-	choice->recycle[0] = holder;
+	recycle(choice, holder);
 	return 0;
 }
 
-/* The addresses that entries hold, as a set; those outside of the subnet (it was changed) hold nothing. */
-static GHashTable *
-taken_addresses(const struct subnet *subnet, const struct ledger_entry *entries, size_t count)
-{
-	GHashTable *taken = g_hash_table_new(NULL, NULL);
-	struct in_addr in;
+/* --- the addresses --------------------------------------------------------------------------------------------------- */
 
-	for (size_t i = 0; i < count; i++)
-		if (entries[i].ip != NULL && inet_pton(AF_INET, entries[i].ip, &in) == 1 &&
-		    is_guest_address(subnet, ntohl(in.s_addr)))
-			g_hash_table_add(taken, GUINT_TO_POINTER(ntohl(in.s_addr)));
+/* What the choice of one address goes by. */
+struct choosing {
+	const struct subnet_family *subnet;
+	enum ip_family family;
+	const struct ledger_entry *entries;
+	int count;
+	const struct ledger_wish *wish;
+};
+
+/* The address of an entry; false: it has none that lies in the subnet (which may have been changed). */
+static bool
+address_of(const struct choosing *c, int at, ip_number *number)
+{
+	const char *text = c->family == IPV4 ? c->entries[at].ip : c->entries[at].ip6;
+	enum ip_family family;
+
+	return text != NULL && ip_parse(text, &family, number) && family == c->family && *number >= c->subnet->guests.first &&
+	    *number <= c->subnet->guests.last;
+}
+
+static guint
+hash_number(gconstpointer number)
+{
+	uint64_t low = (uint64_t)*(const ip_number *)number;
+
+	return (guint)(low ^ low >> 32);
+}
+
+static gboolean
+equal_numbers(gconstpointer left, gconstpointer right)
+{
+	return *(const ip_number *)left == *(const ip_number *)right;
+}
+
+/* The addresses that entries hold, as a set of ip_number. */
+static GHashTable *
+taken_addresses(const struct choosing *c, ip_number *numbers)
+{
+	GHashTable *taken = g_hash_table_new(hash_number, equal_numbers);
+
+	for (int i = 0; i < c->count; i++)
+		if (address_of(c, i, &numbers[i]))
+			g_hash_table_add(taken, &numbers[i]);
 	return taken;
 }
 
-/* The entry at a position (-1: none) has an address of the subnet. */
-static bool
-holds_address(const struct subnet *subnet, const struct ledger_entry *entries, int at)
-{
-	struct in_addr in;
-
-	return at >= 0 && entries[at].ip != NULL && inet_pton(AF_INET, entries[at].ip, &in) == 1 &&
-	    is_guest_address(subnet, ntohl(in.s_addr));
-}
-
-/* Position of the entry released longest ago whose address lies in the subnet, or -1. */
+/* The entry released longest ago whose address may be given, or -1. */
 static int
-oldest_released(const struct subnet *subnet, const struct ledger_entry *entries, size_t count)
+oldest_released(const struct choosing *c)
 {
 	int oldest = -1;
+	ip_number number;
 
-	for (int i = 0; i < (int)count; i++)
-		if (entries[i].released != 0 && holds_address(subnet, entries, i) &&
-		    (oldest < 0 || entries[i].released < entries[oldest].released))
+	for (int i = 0; i < c->count; i++)
+		if (c->entries[i].released != 0 && address_of(c, i, &number) && subnet_gives(c->subnet, number) &&
+		    (oldest < 0 || c->entries[i].released < c->entries[oldest].released))
 			oldest = i;
 	return oldest;
 }
 
+/* Where the next of merged ranges begins; behind the last the first again. */
+static ip_number
+next_range(const GArray *ranges, ip_number number)
+{
+	for (guint i = 0; i < ranges->len; i++)
+		if (g_array_index(ranges, struct ip_range, i).first > number)
+			return g_array_index(ranges, struct ip_range, i).first;
+	return g_array_index(ranges, struct ip_range, 0).first;
+}
+
+static ip_number
+next_number(const struct subnet_family *subnet, ip_number number)
+{
+	return number >= subnet->guests.last ? subnet->guests.first : number + 1;
+}
+
+/* The number itself when it is given; else the next that is.  There is one, so this ends. */
+static ip_number
+next_given(const struct subnet_family *subnet, ip_number number)
+{
+	while (!subnet_gives(subnet, number)) {
+		const struct ip_range *hole = ip_ranges_find(subnet->excluded, number);
+		if (subnet->only == NULL)
+			number = next_number(subnet, hole == NULL ? number : hole->last);
+		else
+			number = ip_ranges_find(subnet->only, number) == NULL ? next_range(subnet->only, number) : next_number(subnet, number);
+	}
+	return number;
+}
+
 /* At most as many steps as there are addresses taken: the first hole ends it. */
 static bool
-free_address(const struct subnet *subnet, GHashTable *taken, const char *owner, char ip[16])
+free_address(const struct choosing *c, GHashTable *taken, ip_number *found)
 {
-	uint32_t guests = subnet_guests(subnet), start = (uint32_t)(hash(owner, 0) % guests);
+	const struct ip_range all = c->subnet->guests;
+	ip_number span = all.last - all.first + 1, number = all.first + hash(c->wish->owner, 0) % span;
 
-	for (uint32_t step = 0; step < guests; step++) {
-		uint32_t candidate = guest_address(subnet, (start + step) % guests);
-		if (!g_hash_table_contains(taken, GUINT_TO_POINTER(candidate))) {
-			format_ip(candidate, ip);
+	if (subnet_guests(c->subnet) == 0)
+		return false;
+	for (int step = 0; step <= c->count; step++) {
+		number = next_given(c->subnet, number);
+		if (!g_hash_table_contains(taken, &number)) {
+			*found = number;
 			return true;
 		}
+		number = next_number(c->subnet, number);
 	}
 	return false;
 }
 
-/* A free IP, or that of a released entry, which then has to go. */
 static int
-choose_ip(const struct subnet *subnet, const struct ledger_entry *entries, size_t count, const char *owner,
-    struct ledger_choice *choice, struct error *err)
+all_in_use(const struct choosing *c, struct error *err)
 {
-	g_autoptr(GHashTable) taken = taken_addresses(subnet, entries, count);
-	bool is_free = free_address(subnet, taken, owner, choice->ip);
-	/* The entry that has to go for its MAC gives its address too, if that is one of this subnet. */
-	int giver = holds_address(subnet, entries, choice->recycle[0]) ? choice->recycle[0]
-	                                                               : oldest_released(subnet, entries, count);
-	char network[16];
+	g_autofree char *guests = ip_count_format(subnet_guests(c->subnet));
+	char network[IP_TEXT];
 
-	if (!is_free && giver < 0) {
-		format_ip(subnet->network, network);
-		return error_set(err, ENOSPC, "all %u addresses of %s/%d are in use", subnet_guests(subnet), network,
-		    __builtin_popcount(subnet->mask));
+	ip_format(c->family, c->subnet->network, network);
+	return error_set(err, ENOSPC, "all %s addresses of %s/%d%s are in use", guests, network, c->subnet->prefix,
+	    c->subnet->only != NULL ? " that it may have" : "");
+}
+
+/* A free address, or that of a released entry, which then has to go. */
+static int
+choose_any(const struct choosing *c, struct ledger_choice *choice, struct error *err)
+{
+	g_autofree ip_number *numbers = g_new0(ip_number, c->count + 1);
+	g_autoptr(GHashTable) taken = taken_addresses(c, numbers);
+	ip_number number;
+	int giver = choice->recycle[0];
+
+	if (!free_address(c, taken, &number)) {
+		/* The entry that has to go for its MAC gives its address too, if that is one of this subnet. */
+		if (giver < 0 || !address_of(c, giver, &number) || !subnet_gives(c->subnet, number))
+			giver = oldest_released(c);
+		if (giver < 0 || !address_of(c, giver, &number))
+			return all_in_use(c, err);
+		recycle(choice, giver);
 	}
-	if (!is_free)
-		g_strlcpy(choice->ip, entries[giver].ip, sizeof(choice->ip));
-	if (!is_free && giver != choice->recycle[0])
-		choice->recycle[choice->recycle[0] < 0 ? 0 : 1] = giver;
+	ip_format(c->family, number, choice->ips[c->family]);
+	return 0;
+}
+
+/* The address that is asked for. */
+static int
+choose_wanted(const struct choosing *c, const char *wanted, struct ledger_choice *choice, struct error *err)
+{
+	enum ip_family family;
+	ip_number number, other;
+
+	if (!ip_parse(wanted, &family, &number) || family != c->family || !subnet_has(c->subnet, number))
+		return error_set(err, EINVAL, "%s is no address that a guest of this subnet can have", wanted);
+	for (int i = 0; i < c->count; i++) {
+		if (!address_of(c, i, &other) || other != number)
+			continue;
+		if (!yields(c->entries, i, c->wish))
+			return error_set(err, EEXIST, "address %s is in use by %s", wanted, c->entries[i].owner);
+		recycle(choice, i);
+	}
+	ip_format(c->family, number, choice->ips[c->family]);
 	return 0;
 }
 
 int
-ledger_choose(const struct subnet *subnet, const struct ledger_entry *entries, size_t count, const char *owner,
-    const char *wanted_mac, struct ledger_choice *choice, struct error *err)
+ledger_choose(const struct subnet *subnet, const struct ledger_entry *entries, size_t count, const struct ledger_wish *wish,
+    struct ledger_choice *choice, struct error *err)
 {
-	struct ledger_choice result = {.recycle = {-1, -1}};
+	struct ledger_choice result = { .recycle = { -1, -1, -1 } };
 
-	if (choose_mac(entries, count, owner, wanted_mac, &result, err) < 0 ||
-	    (subnet != NULL && choose_ip(subnet, entries, count, owner, &result, err) < 0))
+	if (choose_mac(entries, count, wish, &result, err) < 0)
 		return -1;
+	for (int f = 0; subnet != NULL && f < IP_FAMILIES; f++) {
+		const struct choosing c = { &subnet->families[f], f, entries, (int)count, wish };
+		if (!c.subnet->present || wish->without[f])
+			continue;
+		if ((wish->ips[f] != NULL ? choose_wanted(&c, wish->ips[f], &result, err) : choose_any(&c, &result, err)) < 0)
+			return -1;
+	}
 	*choice = result;
 	return 0;
 }

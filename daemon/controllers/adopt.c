@@ -127,17 +127,16 @@ enter_address(struct daemon *daemon, const struct host_domain *domain, const jso
 {
 	const char *network = path_string(interface, "network"), *name = path_string(interface, "name");
 	const char *ip = path_string(interface, "ip"), *mac = path_string(interface, "mac");
+	const char *ip6 = path_string(interface, "ip6");
 	struct error err = { 0 };
 
 	if (name == NULL || network == NULL || mac == NULL)
 		return;
-	/* On another network than the default one there is no IP of ours. */
-	if (strcmp(network, daemon->config->network->name) != 0)
-		ip = "";
-	else if (ip == NULL)
+	/* On another network than the default one there may be no IP of ours. */
+	if (ip == NULL && strcmp(network, daemon->config->network->name) == 0)
 		return;
 	g_autofree char *owner = g_strdup_printf("%s/%s/%s", domain->namespace, domain->vmi, name);
-	const struct address address = { network, owner, ip, mac, 0 };
+	const struct address address = { network, owner, ip == NULL ? "" : ip, mac, 0, ip6 };
 	if (store_address_get(daemon->store, network, owner) == NULL && store_address_put(daemon->store, &address, &err) < 0)
 		log_warning("domain %s: its address %s is not kept: %s", domain->name, ip, err.text);
 }

@@ -38,7 +38,7 @@ vmi_address_step(struct daemon *daemon, const struct object *object, const struc
 		return 0;
 	if (network_find(daemon, object->namespace, vmi->spec, interface, &where, err) < 0)
 		return -1;
-	a = address_ensure(daemon, &where, object->namespace, object->name, interface->name, interface->mac_address, err);
+	a = address_ensure(daemon, &where, object->namespace, object->name, interface->name, &(struct address_wish){ .mac = interface->mac_address }, err);
 	if (a == NULL)
 		return -1;
 	if (!where.own || (at != NULL && addresses_dhcp_has(at, a->mac, a->ip)))

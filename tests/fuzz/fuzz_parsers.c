@@ -157,8 +157,7 @@ fuzz_subnet(struct bytes *input)
 	if (subnet_parse(text, &subnet, &err) != 0)
 		check_error(&err);
 	else
-		fuzz_check((subnet.network & ~subnet.mask) == 0 && subnet.gateway == subnet.network + 1 &&
-		    subnet_guests(&subnet) >= 1);
+		fuzz_check(subnet.families[IPV4].gateway == subnet.families[IPV4].network + 1 && subnet_guests(&subnet.families[IPV4]) >= 1);
 }
 
 static void

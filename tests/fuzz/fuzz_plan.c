@@ -201,13 +201,12 @@ struct ledger {
 static bool
 is_for_guests(const struct subnet *subnet, const char *text)
 {
-	struct in_addr in;
-	uint32_t ip;
+	const struct subnet_family *f = &subnet->families[IPV4];
+	enum ip_family family;
+	ip_number ip;
 
-	fuzz_check(inet_pton(AF_INET, text, &in) == 1);
-	ip = ntohl(in.s_addr);
-	return (ip & subnet->mask) == subnet->network && ip != subnet->network && ip != subnet->gateway &&
-	    ip != (subnet->network | ~subnet->mask);
+	fuzz_check(ip_parse(text, &family, &ip) && family == IPV4);
+	return ip > f->network && ip != f->gateway && ip < f->network + ((ip_number)1 << (32 - f->prefix)) - 1;
 }
 
 static void
@@ -232,7 +231,7 @@ count_in_use(const struct ledger *ledger)
 	uint32_t count = 0;
 
 	for (size_t i = 0; i < ledger->count; i++)
-		count += ledger->leases[i].released == 0 && is_for_guests(&ledger->subnet, ledger->leases[i].given.ip);
+		count += ledger->leases[i].released == 0 && is_for_guests(&ledger->subnet, ledger->leases[i].given.ips[IPV4]);
 	return count;
 }
 
@@ -266,22 +265,23 @@ give(struct ledger *ledger, const char *owner, const char *mac)
 {
 	struct ledger_entry entries[OWNERS];
 	struct lease lease = { 0 };
+	struct ledger_wish wish = { .owner = owner, .mac = mac };
 	struct error err = { 0 };
 
 	for (size_t i = 0; i < ledger->count; i++) {
 		const struct lease *l = &ledger->leases[i];
-		entries[i] = (struct ledger_entry){ l->owner, l->given.ip, l->given.mac, l->released };
+		entries[i] = (struct ledger_entry){ l->owner, l->given.ips[IPV4], l->given.mac, l->released, NULL };
 	}
-	if (ledger_choose(&ledger->subnet, entries, ledger->count, owner, mac, &lease.given, &err) != 0) {
+	if (ledger_choose(&ledger->subnet, entries, ledger->count, &wish, &lease.given, &err) != 0) {
 		fuzz_check(err.code == EEXIST ? mac != NULL && is_mac_in_use(ledger, mac)
-		                              : err.code == ENOSPC && count_in_use(ledger) == subnet_guests(&ledger->subnet));
+		                              : err.code == ENOSPC && count_in_use(ledger) == subnet_guests(&ledger->subnet.families[IPV4]));
 		return;
 	}
 	recycle(ledger, &lease.given);
-	fuzz_check(is_for_guests(&ledger->subnet, lease.given.ip));
+	fuzz_check(is_for_guests(&ledger->subnet, lease.given.ips[IPV4]));
 	fuzz_check(mac == NULL || strcmp(mac, lease.given.mac) == 0);
 	for (size_t i = 0; i < ledger->count; i++)
-		fuzz_check(strcmp(ledger->leases[i].given.ip, lease.given.ip) != 0 &&
+		fuzz_check(strcmp(ledger->leases[i].given.ips[IPV4], lease.given.ips[IPV4]) != 0 &&
 		    strcmp(ledger->leases[i].given.mac, lease.given.mac) != 0);
 	g_strlcpy(lease.owner, owner, sizeof(lease.owner));
 	ledger->leases[ledger->count++] = lease;

@@ -32,6 +32,7 @@ unit_programs = \
 	tests/unit/test_kinds \
 	tests/unit/test_layers \
 	tests/unit/test_ledger \
+	tests/unit/test_subnet \
 	tests/unit/test_live_update \
 	tests/unit/test_migratable \
 	tests/unit/test_patch \

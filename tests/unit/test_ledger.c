@@ -21,6 +21,15 @@ subnet(const char *cidr)
 	return result;
 }
 
+static int
+choose(const struct subnet *net, const struct ledger_entry *entries, size_t count, const char *owner, const char *mac,
+    struct ledger_choice *choice, struct error *error)
+{
+	const struct ledger_wish wish = { .owner = owner, .mac = mac };
+
+	return ledger_choose(net, entries, count, &wish, choice, error);
+}
+
 START_TEST(subnets)
 {
 	static const struct { const char *cidr; uint32_t network, mask, guests; } rows[] = {
@@ -31,10 +40,11 @@ START_TEST(subnets)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		struct subnet found = subnet(rows[i].cidr);
-		ck_assert_uint_eq(found.network, rows[i].network);
-		ck_assert_uint_eq(found.mask, rows[i].mask);
-		ck_assert_uint_eq(found.gateway, rows[i].network + 1);
-		ck_assert_uint_eq(subnet_guests(&found), rows[i].guests);
+		ck_assert_uint_eq((guint64)found.families[IPV4].network, rows[i].network);
+		ck_assert_uint_eq(UINT32_MAX << (32 - found.families[IPV4].prefix), rows[i].mask);
+		ck_assert_uint_eq((guint64)found.families[IPV4].gateway, rows[i].network + 1);
+		ck_assert(!found.families[IPV6].present);
+		ck_assert_uint_eq((guint64)subnet_guests(&found.families[IPV4]), rows[i].guests);
 	}
 }
 END_TEST
@@ -60,13 +70,13 @@ START_TEST(derived_from_the_name)
 	struct subnet net = subnet("192.168.77.0/24");
 	struct ledger_choice first, again, other;
 
-	ck_assert_int_eq(ledger_choose(&net, NULL, 0, "default/demo/default", NULL, &first, &err), 0);
-	ck_assert_int_eq(ledger_choose(&net, NULL, 0, "default/demo/default", NULL, &again, &err), 0);
-	ck_assert_int_eq(ledger_choose(&net, NULL, 0, "default/other/default", NULL, &other, &err), 0);
-	ck_assert_str_eq(first.ip, again.ip);
+	ck_assert_int_eq(choose(&net, NULL, 0, "default/demo/default", NULL, &first, &err), 0);
+	ck_assert_int_eq(choose(&net, NULL, 0, "default/demo/default", NULL, &again, &err), 0);
+	ck_assert_int_eq(choose(&net, NULL, 0, "default/other/default", NULL, &other, &err), 0);
+	ck_assert_str_eq(first.ips[IPV4], again.ips[IPV4]);
 	ck_assert_str_eq(first.mac, again.mac);
 	ck_assert_str_ne(first.mac, other.mac);
-	ck_assert_str_eq(first.ip, "192.168.77.30");
+	ck_assert_str_eq(first.ips[IPV4], "192.168.77.30");
 	ck_assert_str_eq(first.mac, "52:54:00:06:19:93");
 	ck_assert_int_eq(first.recycle[0], -1);
 }
@@ -82,16 +92,16 @@ START_TEST(a_subnet_fills_up)
 
 	for (int i = 0; i < 13; i++) {
 		snprintf(owners[i], sizeof(owners[i]), "ns/vm%d/net", i);
-		ck_assert_int_eq(ledger_choose(&net, entries, (size_t)i, owners[i], NULL, &choices[i], &err), 0);
-		ck_assert_str_ne(choices[i].ip, "10.9.8.1");
-		ck_assert_str_ne(choices[i].ip, "10.9.8.15");
+		ck_assert_int_eq(choose(&net, entries, (size_t)i, owners[i], NULL, &choices[i], &err), 0);
+		ck_assert_str_ne(choices[i].ips[IPV4], "10.9.8.1");
+		ck_assert_str_ne(choices[i].ips[IPV4], "10.9.8.15");
 		for (int k = 0; k < i; k++) {
-			ck_assert_str_ne(choices[i].ip, choices[k].ip);
+			ck_assert_str_ne(choices[i].ips[IPV4], choices[k].ips[IPV4]);
 			ck_assert_str_ne(choices[i].mac, choices[k].mac);
 		}
-		entries[i] = (struct ledger_entry){owners[i], choices[i].ip, choices[i].mac, 0};
+		entries[i] = (struct ledger_entry){owners[i], choices[i].ips[IPV4], choices[i].mac, 0};
 	}
-	ck_assert_int_eq(ledger_choose(&net, entries, 13, "ns/more/net", NULL, &choices[0], &err), -1);
+	ck_assert_int_eq(choose(&net, entries, 13, "ns/more/net", NULL, &choices[0], &err), -1);
 	ck_assert_int_eq(err.code, ENOSPC);
 	ck_assert_str_eq(err.text, "all 13 addresses of 10.9.8.0/28 are in use");
 }
@@ -107,12 +117,12 @@ START_TEST(released_ones_make_room_last)
 	};
 	struct ledger_choice choice;
 
-	ck_assert_int_eq(ledger_choose(&net, entries, 4, "new", NULL, &choice, &err), 0);
+	ck_assert_int_eq(choose(&net, entries, 4, "new", NULL, &choice, &err), 0);
 	ck_assert_int_eq(choice.recycle[0], -1);
-	ck_assert_str_eq(choice.ip, "10.9.8.6");
-	ck_assert_int_eq(ledger_choose(&net, entries, 5, "new", NULL, &choice, &err), 0);
+	ck_assert_str_eq(choice.ips[IPV4], "10.9.8.6");
+	ck_assert_int_eq(choose(&net, entries, 5, "new", NULL, &choice, &err), 0);
 	ck_assert_int_eq(choice.recycle[0], 2);
-	ck_assert_str_eq(choice.ip, "10.9.8.4");
+	ck_assert_str_eq(choice.ips[IPV4], "10.9.8.4");
 }
 END_TEST
 
@@ -124,14 +134,14 @@ START_TEST(wanted_macs)
 	};
 	struct ledger_choice choice;
 
-	ck_assert_int_eq(ledger_choose(&net, entries, 2, "new", "02:00:00:AB:CD:EF", &choice, &err), 0);
+	ck_assert_int_eq(choose(&net, entries, 2, "new", "02:00:00:AB:CD:EF", &choice, &err), 0);
 	ck_assert_str_eq(choice.mac, "02:00:00:ab:cd:ef");
 	ck_assert_int_eq(choice.recycle[0], -1);
-	ck_assert_int_eq(ledger_choose(&net, entries, 2, "new", "02:00:00:00:00:01", &choice, &err), -1);
+	ck_assert_int_eq(choose(&net, entries, 2, "new", "02:00:00:00:00:01", &choice, &err), -1);
 	ck_assert_int_eq(err.code, EEXIST);
 	ck_assert_str_eq(err.text, "MAC address 02:00:00:00:00:01 is in use by ns/a/net");
 	/* A released entry must go before another can have its MAC. */
-	ck_assert_int_eq(ledger_choose(&net, entries, 2, "new", "02:00:00:00:00:02", &choice, &err), 0);
+	ck_assert_int_eq(choose(&net, entries, 2, "new", "02:00:00:00:00:02", &choice, &err), 0);
 	ck_assert_int_eq(choice.recycle[0], 1);
 }
 END_TEST
@@ -144,7 +154,7 @@ START_TEST(bad_macs)
 	struct ledger_choice choice;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-		ck_assert_msg(ledger_choose(&net, NULL, 0, "new", rows[i], &choice, &err) == -1, "%s", rows[i]);
+		ck_assert_msg(choose(&net, NULL, 0, "new", rows[i], &choice, &err) == -1, "%s", rows[i]);
 		ck_assert_int_eq(err.code, EINVAL);
 	}
 }
@@ -158,9 +168,9 @@ START_TEST(entries_of_another_subnet)
 		{"c", "10.9.8.2", "52:54:00:00:00:03", 0}};
 	struct ledger_choice choice;
 
-	ck_assert_int_eq(ledger_choose(&net, entries, 2, "new", NULL, &choice, &err), 0);
-	ck_assert_str_eq(choice.ip, "10.9.8.2");
-	ck_assert_int_eq(ledger_choose(&net, entries, 3, "new", NULL, &choice, &err), -1);
+	ck_assert_int_eq(choose(&net, entries, 2, "new", NULL, &choice, &err), 0);
+	ck_assert_str_eq(choice.ips[IPV4], "10.9.8.2");
+	ck_assert_int_eq(choose(&net, entries, 3, "new", NULL, &choice, &err), -1);
 	ck_assert_int_eq(err.code, ENOSPC);
 }
 END_TEST
@@ -172,12 +182,12 @@ START_TEST(a_wanted_mac_of_another_subnet)
 	struct ledger_entry entries[] = {{"a", "192.168.1.2", "52:54:00:00:00:01", 5}, {"b", "10.9.8.2", "52:54:00:00:00:02", 7}};
 	struct ledger_choice choice;
 
-	ck_assert_int_eq(ledger_choose(&net, entries, 2, "new", "52:54:00:00:00:01", &choice, &err), 0);
-	ck_assert_str_eq(choice.ip, "10.9.8.2");
+	ck_assert_int_eq(choose(&net, entries, 2, "new", "52:54:00:00:00:01", &choice, &err), 0);
+	ck_assert_str_eq(choice.ips[IPV4], "10.9.8.2");
 	ck_assert_int_eq(choice.recycle[0], 0);
 	ck_assert_int_eq(choice.recycle[1], 1);
 	entries[1].released = 0;
-	ck_assert_int_eq(ledger_choose(&net, entries, 2, "new", "52:54:00:00:00:01", &choice, &err), -1);
+	ck_assert_int_eq(choose(&net, entries, 2, "new", "52:54:00:00:00:01", &choice, &err), -1);
 	ck_assert_int_eq(err.code, ENOSPC);
 }
 END_TEST
@@ -188,9 +198,9 @@ START_TEST(derived_macs_do_not_collide)
 	struct subnet net = subnet("10.9.8.0/24");
 	struct ledger_choice first, second;
 
-	ck_assert_int_eq(ledger_choose(&net, NULL, 0, "new", NULL, &first, &err), 0);
+	ck_assert_int_eq(choose(&net, NULL, 0, "new", NULL, &first, &err), 0);
 	struct ledger_entry entries[] = {{"other", "10.9.8.2", first.mac, 0}};
-	ck_assert_int_eq(ledger_choose(&net, entries, 1, "new", NULL, &second, &err), 0);
+	ck_assert_int_eq(choose(&net, entries, 1, "new", NULL, &second, &err), 0);
 	ck_assert_str_ne(first.mac, second.mac);
 	ck_assert(g_str_has_prefix(second.mac, "52:54:00:"));
 }
@@ -202,10 +212,10 @@ START_TEST(a_network_without_addresses)
 	struct ledger_entry entries[] = {{"other", "", "52:54:00:00:00:01", 0}};
 	struct ledger_choice choice;
 
-	ck_assert_int_eq(ledger_choose(NULL, entries, 1, "new", NULL, &choice, &err), 0);
-	ck_assert_str_eq(choice.ip, "");
+	ck_assert_int_eq(choose(NULL, entries, 1, "new", NULL, &choice, &err), 0);
+	ck_assert_str_eq(choice.ips[IPV4], "");
 	ck_assert(g_str_has_prefix(choice.mac, "52:54:00:"));
-	ck_assert_int_eq(ledger_choose(NULL, entries, 1, "new", "52:54:00:00:00:01", &choice, &err), -1);
+	ck_assert_int_eq(choose(NULL, entries, 1, "new", "52:54:00:00:00:01", &choice, &err), -1);
 	ck_assert_int_eq(err.code, EEXIST);
 }
 END_TEST
