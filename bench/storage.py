@@ -15,6 +15,7 @@ SIZE = 512 * MIB
 MANY = 100
 LANES = 8  # calls that solovirt-rbd works on at once (CLUSTER_LANES); the reference gets as many
 URL = "http://127.0.0.1:8080"
+WIRE = 100_000_000  # bytes a second of a network that is slower than any disk here
 
 CONFIG = """
 trash: 0s
@@ -213,7 +214,17 @@ def measure_one_import(bed, figures, target, image, rounds):
     for way in ways:
         if way != best:
             figures.add("import", "    the same", "s", ours, reference[way], way)
-    figures.add("import", "    the same", "s", ours, download, "curl -o /dev/null", "1.11x of disk")
+    figures.add("import", "    the same", "s", ours, download, "curl -o /dev/null")
+
+
+def measure_wire(bed, figures, target):
+    """Where the network is what takes the time: the import is the download."""
+    url = f"{URL}/disk.raw?wire={WIRE}"
+    ours, download = [], []
+    for _ in range(3):
+        ours.append(timed_volume(bed, "one", volume("one", f'{{http: {{url: "{url}"}}}}', target)))
+        download.append(shell(bed, f"curl -s -o /dev/null '{url}'"))
+    figures.add("import", f"raw of 512 MiB at {WIRE // 1_000_000} MB/s by HTTP to {target}", "s", ours, download, "curl -o /dev/null", "1.11x")
 
 
 def measure_memory(bed, figures):
@@ -240,6 +251,8 @@ def measure_import(bed, figures):
     prepare(bed)
     for target, image in BY_HAND:
         measure_one_import(bed, figures, target, image, 5)
+    for target in CLASSES:
+        measure_wire(bed, figures, target)
     measure_memory(bed, figures)
     measure_cached(bed, figures)
 
@@ -261,18 +274,26 @@ def each(command):
     return f"seq {MANY} | xargs -P {LANES} -I % {command}"
 
 
+def each_by_hand(bed, kind, command, before="true"):
+    """Seconds that before and MANY of the command take, which makes the image whose name it ends with; they are removed again."""
+    name = f"vms/by-hand-{kind}-%"
+    seconds = shell(bed, f"{before} && {each(f'{command} {name}')}")
+    shell(bed, each(f"rbd --id vms rm --no-progress {name}"))
+    return seconds
+
+
 def measure_clones(bed, figures, what, source, target, reference_of=None):
     """reference_of: path of the image that is cloned by hand, or None."""
     ours, reference = [], []
-    for turn in range(3):
+    for _ in range(3):
         texts = {f"c{i:03}.yaml": volume(f"c{i:03}", source, target) for i in range(MANY)}
         ours.append(many(bed, "DataVolume", b'"phase":"Succeeded"', texts))
         for name in texts:
             os.unlink(f"{bed.s}/spool/{name}")
         wait("their end", lambda: b'"name":"c0' not in bed.get_text(LISTS["PersistentVolumeClaim"]), 300, 0.1)
         if reference_of is not None:
-            reference.append(shell(bed, f"rbd --id vms snap create {reference_of}@by-hand && " +
-                                   each(f"rbd --id vms clone --rbd-default-clone-format 2 {reference_of}@by-hand vms/by-hand-{turn}-%")))
+            reference.append(each_by_hand(bed, "clone", f"rbd --id vms clone --rbd-default-clone-format 2 {reference_of}@by-hand",
+                                          f"rbd --id vms snap create {reference_of}@by-hand"))
             rbd(bed, "snap", "rm", "--no-progress", f"{reference_of}@by-hand")
     figures.add("clone", what, "s", ours, reference, f"rbd clone, {LANES} at once" if reference else "", "5 s")
 
@@ -294,10 +315,10 @@ def measure_clone(bed, figures):
 def measure_provision(bed, figures):
     prepare(bed)
     ours, reference = [], []
-    for turn in range(3):
+    for _ in range(3):
         ours.append(many(bed, "PersistentVolumeClaim", b'"phase":"Bound"', {f"p{i:03}.yaml": CLAIM.format(name=f"p{i:03}") for i in range(MANY)}))
         remove(bed, "PersistentVolumeClaim")
-        reference.append(shell(bed, each(f"rbd --id vms create --size 1G vms/by-hand-{turn}-%")))
+        reference.append(each_by_hand(bed, "create", "rbd --id vms create --size 1G"))
     figures.add("provision", f"{MANY} claims of 1 GiB at once, rbd", "s", ours, reference, f"rbd create, {LANES} at once")
 
 

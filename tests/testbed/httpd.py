@@ -6,11 +6,26 @@ RATE limits each answer to so many bytes a second, so that progress can be seen.
   ?status=N   that status instead   ?hang=N    N seconds of silence before the first byte of the body
   ?endless=1  in chunks, over and over, no ranges    ?escape=1  a redirect to a file of the host
   ?changing=1 another file with each answer          ?drip=1    a byte now and then behind the headers
-  ?bare=1     neither ETag nor Last-Modified
+  ?bare=1     neither ETag nor Last-Modified            ?wire=N     all that ask so share N bytes a second
 Every request is a line on stdout.
 """
-import email.utils, os, sys, time, urllib.parse
+import email.utils, os, sys, threading, time, urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Wire:
+    """One network for several answers."""
+
+    SLACK = 0.02  # seconds: a sleep that was too long is made up for, idle time is not
+
+    def __init__(self):
+        self.lock, self.free = threading.Lock(), 0
+
+    def carry(self, count, rate):
+        with self.lock:
+            self.free = max(self.free, time.monotonic() - self.SLACK) + count / rate
+            until = self.free
+        time.sleep(max(0, until - time.monotonic()))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -55,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
         if with_body:
             time.sleep(query.get("hang", 0))
             body.seek(first)
-            self.copy(body, last - first + 1, query.get("rate", RATE), query.get("cut"))
+            self.copy(body, last - first + 1, query.get("rate", RATE), query.get("cut"), query.get("wire"))
 
     def abuse(self, body, drips):
         self.close_connection = True
@@ -75,8 +90,8 @@ class Handler(BaseHTTPRequestHandler):
         first, last = spec.split("-")
         return int(first), min(int(last) if last else size - 1, size - 1)
 
-    def copy(self, body, count, rate, cut):
-        if not rate and not cut:  # as fast as it goes
+    def copy(self, body, count, rate, cut, wire):
+        if not rate and not cut and not wire:  # as fast as it goes
             self.wfile.flush()
             self.connection.sendfile(body, body.tell(), count)
             return
@@ -86,6 +101,8 @@ class Handler(BaseHTTPRequestHandler):
             if not data:
                 self.close_connection = True
                 return
+            if wire:
+                WIRE.carry(len(data), wire)
             self.wfile.write(data)
             sent += len(data)
             if rate:
@@ -95,7 +112,7 @@ class Handler(BaseHTTPRequestHandler):
         print(time.strftime("%H:%M:%S"), form % args, self.headers.get("Range", "") if hasattr(self, "headers") else "", flush=True)
 
 
-ROOT = sys.argv[1]
+ROOT, WIRE = sys.argv[1], Wire()
 ADDRESS, _, PORT = sys.argv[2].rpartition(":")
 RATE = int(sys.argv[3]) if len(sys.argv) > 3 else 0
 server = ThreadingHTTPServer((ADDRESS or "0.0.0.0", int(PORT)), Handler)
