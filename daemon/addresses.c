@@ -112,7 +112,7 @@ is_usable(const struct attachment *attachment, enum ip_family family, const char
 	enum ip_family its;
 	ip_number number;
 
-	return attachment->addressed && ip_parse(ip, &its, &number) && its == family && subnet_has(&attachment->subnet.families[family], number);
+	return attachment->addressed && number_parse(ip, &its, &number) && its == family && subnet_has(&attachment->subnet.families[family], number);
 }
 
 /* The entry is what is asked for, as far as something is. */

@@ -127,7 +127,7 @@ address_of(const struct choosing *c, int at, ip_number *number)
 	const char *text = c->family == IPV4 ? c->entries[at].ip : c->entries[at].ip6;
 	enum ip_family family;
 
-	return text != NULL && ip_parse(text, &family, number) && family == c->family && *number >= c->subnet->guests.first &&
+	return text != NULL && number_parse(text, &family, number) && family == c->family && *number >= c->subnet->guests.first &&
 	    *number <= c->subnet->guests.last;
 }
 
@@ -176,9 +176,9 @@ static ip_number
 next_range(const GArray *ranges, ip_number number)
 {
 	for (guint i = 0; i < ranges->len; i++)
-		if (g_array_index(ranges, struct ip_range, i).first > number)
-			return g_array_index(ranges, struct ip_range, i).first;
-	return g_array_index(ranges, struct ip_range, 0).first;
+		if (g_array_index(ranges, struct number_range, i).first > number)
+			return g_array_index(ranges, struct number_range, i).first;
+	return g_array_index(ranges, struct number_range, 0).first;
 }
 
 static ip_number
@@ -192,11 +192,11 @@ static ip_number
 next_given(const struct subnet_family *subnet, ip_number number)
 {
 	while (!subnet_gives(subnet, number)) {
-		const struct ip_range *hole = ip_ranges_find(subnet->excluded, number);
+		const struct number_range *hole = number_ranges_find(subnet->excluded, number);
 		if (subnet->only == NULL)
 			number = next_number(subnet, hole == NULL ? number : hole->last);
 		else
-			number = ip_ranges_find(subnet->only, number) == NULL ? next_range(subnet->only, number) : next_number(subnet, number);
+			number = number_ranges_find(subnet->only, number) == NULL ? next_range(subnet->only, number) : next_number(subnet, number);
 	}
 	return number;
 }
@@ -205,7 +205,7 @@ next_given(const struct subnet_family *subnet, ip_number number)
 static bool
 free_address(const struct choosing *c, GHashTable *taken, ip_number *found)
 {
-	const struct ip_range all = c->subnet->guests;
+	const struct number_range all = c->subnet->guests;
 	ip_number span = all.last - all.first + 1, number = all.first + hash(c->wish->owner, 0) % span;
 
 	if (subnet_guests(c->subnet) == 0)
@@ -224,10 +224,10 @@ free_address(const struct choosing *c, GHashTable *taken, ip_number *found)
 static int
 all_in_use(const struct choosing *c, struct error *err)
 {
-	g_autofree char *guests = ip_count_format(subnet_guests(c->subnet));
-	char network[IP_TEXT];
+	g_autofree char *guests = number_count_format(subnet_guests(c->subnet));
+	char network[NUMBER_TEXT];
 
-	ip_format(c->family, c->subnet->network, network);
+	number_format(c->family, c->subnet->network, network);
 	return error_set(err, ENOSPC, "all %s addresses of %s/%d%s are in use", guests, network, c->subnet->prefix,
 	    c->subnet->only != NULL ? " that it may have" : "");
 }
@@ -249,7 +249,7 @@ choose_any(const struct choosing *c, struct ledger_choice *choice, struct error 
 			return all_in_use(c, err);
 		recycle(choice, giver);
 	}
-	ip_format(c->family, number, choice->ips[c->family]);
+	number_format(c->family, number, choice->ips[c->family]);
 	return 0;
 }
 
@@ -260,7 +260,7 @@ choose_wanted(const struct choosing *c, const char *wanted, struct ledger_choice
 	enum ip_family family;
 	ip_number number, other;
 
-	if (!ip_parse(wanted, &family, &number) || family != c->family || !subnet_has(c->subnet, number))
+	if (!number_parse(wanted, &family, &number) || family != c->family || !subnet_has(c->subnet, number))
 		return error_set(err, EINVAL, "%s is no address that a guest of this subnet can have", wanted);
 	for (int i = 0; i < c->count; i++) {
 		if (!address_of(c, i, &other) || other != number)
@@ -269,7 +269,7 @@ choose_wanted(const struct choosing *c, const char *wanted, struct ledger_choice
 			return error_set(err, EEXIST, "address %s is in use by %s", wanted, c->entries[i].owner);
 		recycle(choice, i);
 	}
-	ip_format(c->family, number, choice->ips[c->family]);
+	number_format(c->family, number, choice->ips[c->family]);
 	return 0;
 }
 

@@ -1,1 +1,1 @@
-libsolovirt_a_SOURCES += net/ip.c net/ip.h net/ledger.c net/ledger.h net/subnet.c net/subnet.h
+libsolovirt_a_SOURCES += net/ledger.c net/ledger.h net/number.c net/number.h net/subnet.c net/subnet.h

@@ -15,17 +15,17 @@ static const char *const family_names[IP_FAMILIES] = { "IPv4", "IPv6" };
 /* Prefixes with one address are none for guests, and with two both are (RFC 3021); else the first and the last are nobody's: for
  * IPv6 the first is the routers' (RFC 4291, 2.6.1), and the last is left out as Kube-OVN does. */
 static int
-set_network(struct subnet_family *family, enum ip_family which, const char *cidr, const struct ip_range *range, struct error *err)
+set_network(struct subnet_family *family, enum ip_family which, const char *cidr, const struct number_range *range, struct error *err)
 {
 	ip_number rest = range->last - range->first;
-	int prefix = ip_bits(which);
+	int prefix = number_bits(which);
 
 	for (; rest > 0; rest >>= 1)
 		prefix--;
-	if (prefix == ip_bits(which) || strchr(cidr, '/') == NULL)
+	if (prefix == number_bits(which) || strchr(cidr, '/') == NULL)
 		return error_set(err, EINVAL, "\"%s\" is no subnet with room for guests, such as %s", cidr, which == IPV4 ? "10.6.0.0/24" : "fd00:6::/64");
 	*family = (struct subnet_family){ .present = true, .prefix = prefix, .network = range->first, .guests = *range };
-	if (prefix < ip_bits(which) - 1) {
+	if (prefix < number_bits(which) - 1) {
 		family->guests.first++;
 		family->guests.last--;
 	}
@@ -37,9 +37,9 @@ static int
 add_cidr(struct subnet *subnet, const char *cidr, struct error *err)
 {
 	enum ip_family family;
-	struct ip_range range;
+	struct number_range range;
 
-	if (!ip_range_parse(cidr, &family, &range))
+	if (!number_range_parse(cidr, &family, &range))
 		return error_set(err, EINVAL, "\"%s\" is no subnet such as 10.6.0.0/24 or fd00:6::/64", cidr);
 	if (subnet->families[family].present)
 		return error_set(err, EINVAL, "\"%s\" is a second subnet of %s: one of each family is possible", cidr, family_names[family]);
@@ -52,7 +52,7 @@ set_gateway(struct subnet *subnet, const char *text, struct error *err)
 	enum ip_family which;
 	ip_number number;
 
-	if (!ip_parse(text, &which, &number))
+	if (!number_parse(text, &which, &number))
 		return error_set(err, EINVAL, "gateway \"%s\" is no IP address", text);
 	struct subnet_family *family = &subnet->families[which];
 	if (!family->present || number < family->guests.first || number > family->guests.last)
@@ -66,9 +66,9 @@ static int
 add_range(struct subnet *subnet, const char *text, bool only, struct error *err)
 {
 	enum ip_family which;
-	struct ip_range range;
+	struct number_range range;
 
-	if (!ip_range_parse(text, &which, &range))
+	if (!number_range_parse(text, &which, &range))
 		return error_set(err, EINVAL, "\"%s\" is neither an address nor a range such as 10.6.0.1..10.6.0.9", text);
 	struct subnet_family *family = &subnet->families[which];
 	range.first = MAX(range.first, family->guests.first);
@@ -77,9 +77,9 @@ add_range(struct subnet *subnet, const char *text, bool only, struct error *err)
 		return only ? error_set(err, EINVAL, "%s is not within the subnet", text) : 0;
 	GArray **list = only ? &family->only : &family->excluded;
 	if (*list == NULL)
-		*list = g_array_new(FALSE, FALSE, sizeof(struct ip_range));
+		*list = g_array_new(FALSE, FALSE, sizeof(struct number_range));
 	g_array_append_val(*list, range);
-	ip_ranges_merge(*list);
+	number_ranges_merge(*list);
 	return 0;
 }
 
@@ -126,8 +126,8 @@ subnet_read(const char *cidr, const char *gateway, const char *const *excluded, 
 	    add_ranges(subnet, excluded, false, err) < 0)
 		return -1;
 	for (int f = 0; f < IP_FAMILIES; f++) {
-		char text[IP_TEXT];
-		ip_format(f, subnet->families[f].gateway, text);
+		char text[NUMBER_TEXT];
+		number_format(f, subnet->families[f].gateway, text);
 		if (subnet->families[f].present && add_range(subnet, text, false, err) < 0)
 			return -1;
 	}
@@ -165,7 +165,7 @@ bool
 subnet_gives(const struct subnet_family *family, ip_number number)
 {
 	return subnet_has(family, number) &&
-	    (family->only != NULL ? ip_ranges_find(family->only, number) != NULL : ip_ranges_find(family->excluded, number) == NULL);
+	    (family->only != NULL ? number_ranges_find(family->only, number) != NULL : number_ranges_find(family->excluded, number) == NULL);
 }
 
 ip_number
@@ -174,6 +174,6 @@ subnet_guests(const struct subnet_family *family)
 	if (!family->present)
 		return 0;
 	if (family->only != NULL)
-		return ip_ranges_count(family->only, &family->guests) - (ip_ranges_find(family->only, family->gateway) != NULL);
-	return family->guests.last - family->guests.first + 1 - ip_ranges_count(family->excluded, &family->guests);
+		return number_ranges_count(family->only, &family->guests) - (number_ranges_find(family->only, family->gateway) != NULL);
+	return family->guests.last - family->guests.first + 1 - number_ranges_count(family->excluded, &family->guests);
 }

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "net/ip.h"
+#include "net/number.h"
 
 struct error;
 
@@ -13,9 +13,9 @@ struct subnet_family {
 	bool present;
 	int prefix;
 	ip_number network, gateway;
-	struct ip_range guests; /* what they may have at all, the gateway among it or not */
-	GArray *excluded;       /* struct ip_range, merged: given only to who asks for it by name; NULL: none */
-	GArray *only;           /* struct ip_range, merged: nothing else is given to who asks for none; NULL: all */
+	struct number_range guests; /* what they may have at all, the gateway among it or not */
+	GArray *excluded;       /* struct number_range, merged: given only to who asks for it by name; NULL: none */
+	GArray *only;           /* struct number_range, merged: nothing else is given to who asks for none; NULL: all */
 };
 
 struct subnet {

@@ -205,7 +205,7 @@ is_for_guests(const struct subnet *subnet, const char *text)
 	enum ip_family family;
 	ip_number ip;
 
-	fuzz_check(ip_parse(text, &family, &ip) && family == IPV4);
+	fuzz_check(number_parse(text, &family, &ip) && family == IPV4);
 	return ip > f->network && ip != f->gateway && ip < f->network + ((ip_number)1 << (32 - f->prefix)) - 1;
 }
 

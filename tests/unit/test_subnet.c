@@ -44,14 +44,14 @@ START_TEST(what_is_read)
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		struct subnet subnet = subnet_of(rows[i].cidr, rows[i].gateway, NULL);
 		const struct subnet_family *f = &subnet.families[rows[i].family];
-		g_autofree char *guests = ip_count_format(subnet_guests(f));
-		char text[IP_TEXT];
+		g_autofree char *guests = number_count_format(subnet_guests(f));
+		char text[NUMBER_TEXT];
 		ck_assert(f->present);
-		ip_format(rows[i].family, f->guests.first, text);
+		number_format(rows[i].family, f->guests.first, text);
 		ck_assert_str_eq(text, rows[i].first);
-		ip_format(rows[i].family, f->guests.last, text);
+		number_format(rows[i].family, f->guests.last, text);
 		ck_assert_str_eq(text, rows[i].last);
-		ip_format(rows[i].family, f->gateway, text);
+		number_format(rows[i].family, f->gateway, text);
 		ck_assert_str_eq(text, rows[i].its_gateway);
 		ck_assert_str_eq(guests, rows[i].guests);
 		ck_assert(!subnet_has(f, f->gateway) && !subnet_gives(f, f->gateway));

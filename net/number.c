@@ -1,13 +1,13 @@
-/* Addresses of both families as numbers; see ip.h. */
+/* Addresses of both families as numbers; see number.h. */
 #include "config.h"
 
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "net/ip.h"
+#include "net/number.h"
 
 int
-ip_bits(enum ip_family family)
+number_bits(enum ip_family family)
 {
 	return family == IPV4 ? 32 : 128;
 }
@@ -19,7 +19,7 @@ af_of(enum ip_family family)
 }
 
 bool
-ip_parse(const char *text, enum ip_family *family, ip_number *number)
+number_parse(const char *text, enum ip_family *family, ip_number *number)
 {
 	uint8_t bytes[16];
 
@@ -27,39 +27,39 @@ ip_parse(const char *text, enum ip_family *family, ip_number *number)
 	if (inet_pton(af_of(*family), text, bytes) != 1)
 		return false;
 	*number = 0;
-	for (int i = 0; i < ip_bits(*family) / 8; i++)
+	for (int i = 0; i < number_bits(*family) / 8; i++)
 		*number = *number << 8 | bytes[i];
 	return true;
 }
 
 void
-ip_format(enum ip_family family, ip_number number, char text[IP_TEXT])
+number_format(enum ip_family family, ip_number number, char text[NUMBER_TEXT])
 {
 	uint8_t bytes[16];
 
-	for (int i = ip_bits(family) / 8; i-- > 0; number >>= 8)
+	for (int i = number_bits(family) / 8; i-- > 0; number >>= 8)
 		bytes[i] = (uint8_t)number;
-	inet_ntop(af_of(family), bytes, text, IP_TEXT);
+	inet_ntop(af_of(family), bytes, text, NUMBER_TEXT);
 }
 
 /* The last address of a prefix that begins with first. */
 static ip_number
 last_of(enum ip_family family, ip_number first, int prefix)
 {
-	int free_bits = ip_bits(family) - prefix;
+	int free_bits = number_bits(family) - prefix;
 
 	return free_bits >= 128 ? ~(ip_number)0 : first | (((ip_number)1 << free_bits) - 1);
 }
 
 static bool
-parse_prefix(const char *text, enum ip_family *family, struct ip_range *range, const char *slash)
+parse_prefix(const char *text, enum ip_family *family, struct number_range *range, const char *slash)
 {
 	g_autofree char *address = g_strndup(text, (gsize)(slash - text));
 	char *end;
 	long prefix = g_ascii_isdigit(slash[1]) ? strtol(slash + 1, &end, 10) : -1;
 	ip_number number;
 
-	if (prefix < 0 || *end != '\0' || !ip_parse(address, family, &number) || prefix > ip_bits(*family))
+	if (prefix < 0 || *end != '\0' || !number_parse(address, family, &number) || prefix > number_bits(*family))
 		return false;
 	range->last = last_of(*family, number, (int)prefix);
 	range->first = range->last - (last_of(*family, 0, (int)prefix));
@@ -67,7 +67,7 @@ parse_prefix(const char *text, enum ip_family *family, struct ip_range *range, c
 }
 
 bool
-ip_range_parse(const char *text, enum ip_family *family, struct ip_range *range)
+number_range_parse(const char *text, enum ip_family *family, struct number_range *range)
 {
 	const char *dots = strstr(text, ".."), *slash = strchr(text, '/');
 	enum ip_family other;
@@ -75,45 +75,45 @@ ip_range_parse(const char *text, enum ip_family *family, struct ip_range *range)
 	if (slash != NULL)
 		return parse_prefix(text, family, range, slash);
 	if (dots == NULL) {
-		if (!ip_parse(text, family, &range->first))
+		if (!number_parse(text, family, &range->first))
 			return false;
 		range->last = range->first;
 		return true;
 	}
 	g_autofree char *first = g_strndup(text, (gsize)(dots - text));
-	return ip_parse(first, family, &range->first) && ip_parse(dots + 2, &other, &range->last) && other == *family && range->first <= range->last;
+	return number_parse(first, family, &range->first) && number_parse(dots + 2, &other, &range->last) && other == *family && range->first <= range->last;
 }
 
 static int
 compare_ranges(gconstpointer left, gconstpointer right)
 {
-	const struct ip_range *a = left, *b = right;
+	const struct number_range *a = left, *b = right;
 
 	return a->first < b->first ? -1 : a->first > b->first;
 }
 
 void
-ip_ranges_merge(GArray *ranges)
+number_ranges_merge(GArray *ranges)
 {
 	guint kept = 0;
 
 	g_array_sort(ranges, compare_ranges);
 	for (guint i = 0; i < ranges->len; i++) {
-		struct ip_range *last = kept == 0 ? NULL : &g_array_index(ranges, struct ip_range, kept - 1);
-		struct ip_range range = g_array_index(ranges, struct ip_range, i);
+		struct number_range *last = kept == 0 ? NULL : &g_array_index(ranges, struct number_range, kept - 1);
+		struct number_range range = g_array_index(ranges, struct number_range, i);
 		if (last != NULL && (range.first <= last->last || range.first - last->last == 1))
 			last->last = MAX(last->last, range.last);
 		else
-			g_array_index(ranges, struct ip_range, kept++) = range;
+			g_array_index(ranges, struct number_range, kept++) = range;
 	}
 	g_array_set_size(ranges, kept);
 }
 
-const struct ip_range *
-ip_ranges_find(const GArray *ranges, ip_number number)
+const struct number_range *
+number_ranges_find(const GArray *ranges, ip_number number)
 {
 	for (guint i = 0; ranges != NULL && i < ranges->len; i++) {
-		const struct ip_range *range = &g_array_index(ranges, struct ip_range, i);
+		const struct number_range *range = &g_array_index(ranges, struct number_range, i);
 		if (number >= range->first && number <= range->last)
 			return range;
 	}
@@ -121,12 +121,12 @@ ip_ranges_find(const GArray *ranges, ip_number number)
 }
 
 ip_number
-ip_ranges_count(const GArray *ranges, const struct ip_range *within)
+number_ranges_count(const GArray *ranges, const struct number_range *within)
 {
 	ip_number count = 0;
 
 	for (guint i = 0; ranges != NULL && i < ranges->len; i++) {
-		const struct ip_range *range = &g_array_index(ranges, struct ip_range, i);
+		const struct number_range *range = &g_array_index(ranges, struct number_range, i);
 		ip_number first = MAX(range->first, within->first), last = MIN(range->last, within->last);
 		count += first <= last ? last - first + 1 : 0;
 	}
@@ -134,7 +134,7 @@ ip_ranges_count(const GArray *ranges, const struct ip_range *within)
 }
 
 char *
-ip_count_format(ip_number count)
+number_count_format(ip_number count)
 {
 	char text[40], *at = text + sizeof(text) - 1;
 
