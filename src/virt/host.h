@@ -46,7 +46,7 @@ struct host_verb {
 extern const struct host_verb host_info_verbs[], host_domain_verbs[], host_start_verbs[],
     host_cpus_verbs[], host_devices_verbs[], host_hotplug_verbs[], host_dump_verbs[], host_agent_verbs[],
     host_volume_verbs[], host_clone_verbs[], host_folder_verbs[], host_network_verbs[], host_console_verbs[], host_log_verbs[],
-    host_secret_verbs[];
+    host_secret_verbs[], host_vswitch_verbs[];
 
 /* --- host.c: connections, lanes, errors; any thread unless it says otherwise -------------------------------------- */
 
@@ -99,6 +99,15 @@ char *host_xml_attribute(const void *node, const char *name);
 char *host_fit(virConnectPtr connection, const char *xml, struct error *err);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
+
+/* --- host_child.c: programs of the host; any thread ----------------------------------------------------------------- */
+
+/* Runs argv[0], looked for where systems keep programs, with input (or nothing, NULL) to read, and waits for its end; past timeout_ms it
+ * is killed.  Its exit status, with what it wrote (*output) and the last line that it complained of (*complaint), both g_free(),
+ * either may be NULL; -1 with err: ENOENT it is not installed, ETIMEDOUT. */
+int host_child_run(const char *const *argv, const char *input, int timeout_ms, char **output, char **complaint, struct error *err);
+/* The same, where only status 0 will do: else -1 with EIO and what it complained of. */
+int host_child_do(const char *const *argv, const char *input, int timeout_ms, char **output, struct error *err);
 
 /* --- host_dhcp.c: addresses as files that the dnsmasq of a network watches; any thread ----------------------------- */
 

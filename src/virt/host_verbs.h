@@ -61,6 +61,14 @@
  *                     DHCP server would not take is left out (on remote hosts, where libvirt keeps the entries, also one
  *                     that another entry has)
  *  network-host-remove {"network","mac","ip"} -> {}   the entry that has both
+ *  bridge-ensure      {"bridge","interface"?,"vlans":[100]} -> {"datapath":"system"|"netdev","ready":bool,"mtu","mended"?,"why"?}   the bridge of a
+ *                     provider network in Open vSwitch, in user space where the kernel has no datapath, and its way out: a port with these
+ *                     VLANs and untagged frames.  One that others made is used and never changed: EACCES when interface is no port of it.
+ *                     An interface is refused that is not there (ENOENT), leads nowhere (EINVAL), belongs to something else or has
+ *                     addresses (EBUSY); a bridge by whose name there is another interface with EEXIST.  why: a sentence, when it is not ready
+ *  bridge-remove      {"bridge"} -> {}              gives its interface back; no error when it is gone or was made by others; EBUSY while anything
+ *                     else is plugged in.  These two, and all else that needs Open vSwitch: local hosts only, else EOPNOTSUPP;
+ *                     ENOENT when it is not installed, ENOTCONN when it does not run, ETIMEDOUT when it does not follow
  *  console            {"name","uid"} + a stream socket -> {}   answers when open; then copies both ways until either ends; 64 at a time, else
  *                     EBUSY; takes the console from whoever has it
  *  log-read           {"path","limit"} -> {"text"}   last bytes of a console log below /var/log/libvirt; not UTF-8 is replaced

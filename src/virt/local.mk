@@ -32,6 +32,7 @@ solovirt_host_SOURCES = \
 	src/virt/host.h \
 	src/virt/host_agent.c \
 	src/virt/host_bridge.c \
+	src/virt/host_child.c \
 	src/virt/host_clone.c \
 	src/virt/host_console.c \
 	src/virt/host_cpus.c \
@@ -47,7 +48,10 @@ solovirt_host_SOURCES = \
 	src/virt/host_log.c \
 	src/virt/host_main.c \
 	src/virt/host_network.c \
+	src/virt/host_ovs.c \
+	src/virt/host_ovs.h \
 	src/virt/host_secret.c \
 	src/virt/host_start.c \
 	src/virt/host_volume.c \
+	src/virt/host_vswitch.c \
 	src/virt/host_xml.c

@@ -2,20 +2,7 @@
 # NetworkAttachmentDefinition says.
 # shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
-VSWITCH=/run/openvswitch
-
-# What ovs-ctl does, without a service; in the host's namespaces.
-vswitch_up() {
-  host mkdir -p "$VSWITCH" "$S/vswitch"
-  host ovsdb-tool create "$S/vswitch/conf.db" /usr/share/openvswitch/vswitch.ovsschema
-  host ovsdb-server "$S/vswitch/conf.db" --remote=punix:$VSWITCH/db.sock --pidfile=$VSWITCH/ovsdb-server.pid --detach --no-chdir \
-    --log-file="$S/vswitch/ovsdb.log" -vconsole:off
-  host ovs-vsctl --no-wait init
-  vswitchd_up
-  host ovs-vsctl add-br br1 -- set bridge br1 datapath_type=netdev
-}
-vswitchd_up() { host ovs-vswitchd --pidfile=$VSWITCH/ovs-vswitchd.pid --detach --no-chdir --log-file="$S/vswitch/vswitchd.log" -vconsole:off; }
-vswitch_down() { local d; for d in ovs-vswitchd ovsdb-server; do host sh -c "[ ! -s $VSWITCH/$d.pid ] || kill \$(cat $VSWITCH/$d.pid)"; done; }
+vswitch() { host "$ROOT/tests/testbed/vswitch.sh" "$S/vswitch" "$1"; }
 
 # definition NAME CONFIG
 definition() {
@@ -38,7 +25,8 @@ port_of() { virsh_ domiflist "$(domain "$1")" | awk '/ bridge / {print $1}'; }
 card() { field "vmi/$1" ".status.interfaces[?(@.name==\"second\")].$2"; }
 
 setup() {
-  vswitch_up
+  vswitch up
+  host ovs-vsctl add-br br1 -- set bridge br1 datapath_type=netdev
   host ip link add lbr type bridge; host ip link set lbr up; host ip addr add 10.7.0.1/24 dev lbr
   probe in100 100 10.6.0.1
   probe in200 200 10.6.0.2
@@ -114,6 +102,6 @@ test_ports_go_with_their_machines() {
   local f; for f in other green; do lift $f.yaml; gone vm/$f; done
   same 'br1 in100 in200' "$(host ovs-vsctl --columns=name -f csv --no-headings list port | tr -d '"' | sort | xargs)"
   local n; for n in tagged plain none; do lift $n.yaml; done
-  vswitch_down
+  vswitch down
   host ip link del lbr
 }

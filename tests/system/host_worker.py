@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""host_worker.py PROGRAM GUEST.qcow2: drives solovirt-host against a real libvirtd, as the daemon would.
+"""host_worker.py PROGRAM GUEST.qcow2 [TEST...]: drives solovirt-host against a real libvirtd, as the daemon would.
 
-Every verb once and again, other uids, other people's domains, consoles, lost connections. Needs root; brings up a test
-bed of its own and takes it down. Example: tests/system/host_worker.py build/solovirt-host build/guest/guest.qcow2
+Every verb once and again, other uids, other people's domains, consoles, lost connections; or the tests that are named. Needs root;
+brings up a test bed of its own and takes it down. Example: tests/system/host_worker.py build/solovirt-host build/guest/guest.qcow2
 """
 import base64
 import errno as E
@@ -17,6 +17,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "testbed"))
 from worker import Refused, Worker as AnyWorker, refused, wait_for  # noqa: E402
+import host_vswitch  # noqa: E402
 
 URI = "qemu:///system"
 UID = "6f1c9c5e-0000-4000-8000-000000000001"
@@ -622,10 +623,10 @@ def in_test_bed(program, guest):
     here = os.path.dirname(os.path.abspath(__file__))
     with tempfile.TemporaryDirectory(prefix="hw", dir="/tmp") as directory:
         bed = [os.path.join(here, "../testbed/testbed.sh"), directory]
-        environment = {**os.environ, "P": "hw" + directory[-3:], "NET": "10.96.0", "IN_TEST_BED": "1"}
+        environment = {**os.environ, "P": "hw" + directory[-3:].replace("_", "x"), "NET": "10.96.0", "IN_TEST_BED": "1"}
         try:
             subprocess.run([*bed, "up", "1"], check=True, env=environment)
-            again = [sys.executable, os.path.abspath(__file__), program, guest]
+            again = [sys.executable, os.path.abspath(__file__), program, guest, *sys.argv[3:]]
             return subprocess.run([*bed, "in", "1", *again], env=environment).returncode
         finally:
             subprocess.run([*bed, "down"], env=environment)
@@ -638,8 +639,11 @@ def main():
     os.makedirs(os.path.dirname(LOG), exist_ok=True)  # Debian's package has it
     w = Worker(program)
     tests = ((test_host, ()), (test_logs, ()), (test_pool_and_volumes, (guest,)), (test_network, ()),
-             (test_foreign, ()), (test_what_is_kept, ()), (test_domain, ()))
+             (test_foreign, ()), (test_what_is_kept, ()), (test_domain, ()), *((test, ()) for test in host_vswitch.TESTS))
+    chosen = sys.argv[3:]
     for test, args in tests:
+        if chosen and test.__name__ not in chosen:
+            continue
         start = time.monotonic()
         print(test.__name__, flush=True)
         try:
@@ -651,7 +655,8 @@ def main():
         print(f"   ok {time.monotonic() - start:.1f} s {said or ''}", flush=True)
     assert w.end() == 0
     assert w.process.stderr.read() == ""
-    test_ends(program)
+    if not chosen or "test_ends" in chosen:
+        test_ends(program)
     print("all passed")
 
 

@@ -1,0 +1,364 @@
+/* What Open vSwitch's database says, and changes of it; see host_ovs.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "src/base/clock.h"
+#include "src/virt/host.h"
+#include "src/virt/host_ovs.h"
+
+#define VSCTL_TIMEOUT "--timeout=12"
+
+enum { TIMEOUT_MS = OVS_SECONDS * 1000, LOOK_MS = 100, BRIDGE_MS = 8000 };
+
+/* --- the database's way to write values ------------------------------------------------------------------------------ */
+
+/* Members of a set; one alone stands for itself. */
+static json_t *
+set_of(json_t *value)
+{
+	if (json_is_array(value) && g_strcmp0(json_string_value(json_array_get(value, 0)), "set") == 0)
+		return json_incref(json_array_get(value, 1));
+	return json_pack("[O]", value);
+}
+
+/* The only member of a set, borrowed from it, or NULL. */
+static json_t *
+one_of(json_t *value)
+{
+	if (json_is_array(value) && g_strcmp0(json_string_value(json_array_get(value, 0)), "set") == 0)
+		return json_array_get(json_array_get(value, 1), 0);
+	return value;
+}
+
+static char *
+string_of(json_t *value)
+{
+	return g_strdup(json_string_value(one_of(value)));
+}
+
+static int64_t
+number_of(json_t *value)
+{
+	json_t *one = one_of(value);
+
+	return json_is_integer(one) ? json_integer_value(one) : -1;
+}
+
+/* A value of ["map",[[key,value],...]], or NULL. */
+static char *
+map_get(json_t *map, const char *key)
+{
+	size_t i;
+	json_t *pair;
+
+	json_array_foreach (json_array_get(map, 1), i, pair)
+		if (g_strcmp0(json_string_value(json_array_get(pair, 0)), key) == 0)
+			return g_strdup(json_string_value(json_array_get(pair, 1)));
+	return NULL;
+}
+
+static bool
+is_ours(json_t *map)
+{
+	g_autofree char *vendor = map_get(map, "vendor");
+
+	return g_strcmp0(vendor, "solovirt") == 0;
+}
+
+/* The row with a uuid, ["uuid",...] in its first column, or NULL. */
+static json_t *
+find_row(json_t *table, json_t *uuid)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach (json_object_get(table, "data"), i, row)
+		if (json_equal(json_array_get(row, 0), uuid))
+			return row;
+	return NULL;
+}
+
+/* --- reading --------------------------------------------------------------------------------------------------------- */
+
+#define BRIDGE_COLUMNS "--columns=_uuid,name,external_ids,datapath_type,datapath_id,ports"
+#define PORT_COLUMNS "--columns=_uuid,name,external_ids,tag,trunks,interfaces"
+#define INTERFACE_COLUMNS "--columns=_uuid,name,external_ids,ofport,error"
+/* Places in those. */
+enum { UUID, NAME, IDS, BRIDGE_TYPE, BRIDGE_ID, BRIDGE_PORTS, PORT_TAG = IDS + 1, PORT_TRUNKS, PORT_INTERFACES,
+	INTERFACE_NUMBER = IDS + 1, INTERFACE_ERROR };
+
+static void
+bridge_free(void *pointer)
+{
+	struct ovs_bridge *bridge = pointer;
+
+	g_free(bridge->name);
+	g_free(bridge);
+}
+
+static void
+port_free(void *pointer)
+{
+	struct ovs_port *port = pointer;
+
+	g_free(port->name);
+	g_free(port->subnet);
+	g_free(port->mac);
+	g_free(port->vm);
+	g_free(port->error);
+	g_array_unref(port->trunks);
+	g_free(port);
+}
+
+void
+ovs_free(struct ovs *ovs)
+{
+	if (ovs == NULL)
+		return;
+	g_ptr_array_unref(ovs->ports);
+	g_ptr_array_unref(ovs->bridges);
+	g_free(ovs);
+}
+
+static gint
+compare_numbers(gconstpointer a, gconstpointer b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static GArray *
+read_trunks(json_t *value)
+{
+	GArray *trunks = g_array_new(FALSE, FALSE, sizeof(int64_t));
+	json_t *set = set_of(value), *one;
+	size_t i;
+
+	json_array_foreach (set, i, one) {
+		int64_t tag = json_integer_value(one);
+		g_array_append_val(trunks, tag);
+	}
+	json_decref(set);
+	g_array_sort(trunks, compare_numbers);
+	return trunks;
+}
+
+static void
+read_interface(struct ovs *ovs, const struct ovs_bridge *bridge, json_t *port, json_t *interface)
+{
+	struct ovs_port *read = g_new0(struct ovs_port, 1);
+	json_t *ids = json_array_get(interface, IDS);
+
+	*read = (struct ovs_port){
+		.name = string_of(json_array_get(interface, NAME)),
+		.bridge = bridge->name,
+		.ours = is_ours(json_array_get(port, IDS)),
+		.subnet = map_get(json_array_get(port, IDS), OVS_SUBNET),
+		.mac = map_get(ids, "attached-mac"),
+		.vm = map_get(ids, "vm-id"),
+		.error = string_of(json_array_get(interface, INTERFACE_ERROR)),
+		.number = number_of(json_array_get(interface, INTERFACE_NUMBER)),
+		.tag = number_of(json_array_get(port, PORT_TAG)),
+		.trunks = read_trunks(json_array_get(port, PORT_TRUNKS)),
+	};
+	g_ptr_array_add(ovs->ports, read);
+}
+
+static void
+read_bridge(struct ovs *ovs, json_t *row, json_t *ports, json_t *interfaces)
+{
+	struct ovs_bridge *bridge = g_new0(struct ovs_bridge, 1);
+	g_autofree char *type = string_of(json_array_get(row, BRIDGE_TYPE)), *id = string_of(json_array_get(row, BRIDGE_ID));
+	json_t *set = set_of(json_array_get(row, BRIDGE_PORTS)), *uuid;
+	size_t i;
+
+	bridge->name = string_of(json_array_get(row, NAME));
+	bridge->ours = is_ours(json_array_get(row, IDS));
+	bridge->netdev = g_strcmp0(type, "netdev") == 0;
+	bridge->works = id != NULL;
+	g_ptr_array_add(ovs->bridges, bridge);
+	json_array_foreach (set, i, uuid) {
+		json_t *port = find_row(ports, uuid), *within = set_of(json_array_get(port, PORT_INTERFACES)), *interface;
+		size_t j;
+
+		json_array_foreach (within, j, interface)
+			read_interface(ovs, bridge, port, find_row(interfaces, interface));
+		json_decref(within);
+	}
+	json_decref(set);
+}
+
+/* The error of a program that could not reach the database or its daemon. */
+static int
+explain(struct error *err)
+{
+	if (strstr(err->text, "database connection failed") != NULL)
+		return error_set(err, ENOTCONN, "Open vSwitch does not run on this host: start it (openvswitch-switch.service)");
+	if (err->code == ETIMEDOUT)
+		return error_wrap(err, "ovs-vswitchd does not follow, start it (openvswitch-switch.service): ");
+	if (err->code == ENOENT)
+		return error_wrap(err, "Open vSwitch is needed: ");
+	return error_wrap(err, "Open vSwitch: ");
+}
+
+/* One JSON text a line, for each of three commands. */
+static struct ovs *
+parse(const char *text, struct error *err)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", 4);
+	bool whole = g_strv_length(lines) >= 3;
+	json_t *tables[3] = { 0 };
+	struct ovs *ovs = NULL;
+	size_t i;
+	json_t *row;
+
+	for (i = 0; i < G_N_ELEMENTS(tables) && whole; i++)
+		whole = (tables[i] = json_loads(lines[i], 0, NULL)) != NULL;
+	if (whole) {
+		ovs = g_new0(struct ovs, 1);
+		ovs->bridges = g_ptr_array_new_with_free_func(bridge_free);
+		ovs->ports = g_ptr_array_new_with_free_func(port_free);
+		json_array_foreach (json_object_get(tables[0], "data"), i, row)
+			read_bridge(ovs, row, tables[1], tables[2]);
+	}
+	for (i = 0; i < G_N_ELEMENTS(tables); i++)
+		json_decref(tables[i]);
+	if (ovs == NULL)
+		error_set(err, EIO, "what ovs-vsctl tells of the database cannot be read");
+	return ovs;
+}
+
+struct ovs *
+ovs_read(struct error *err)
+{
+	static const char *const words[] = { "ovs-vsctl", VSCTL_TIMEOUT, "--format=json", "--", BRIDGE_COLUMNS, "list", "Bridge", "--",
+		PORT_COLUMNS, "list", "Port", "--", INTERFACE_COLUMNS, "list", "Interface", NULL };
+	g_autofree char *output = NULL;
+
+	if (host_child_do(words, NULL, TIMEOUT_MS, &output, err) < 0) {
+		explain(err);
+		return NULL;
+	}
+	return parse(output, err);
+}
+
+struct ovs_bridge *
+ovs_find_bridge(const struct ovs *ovs, const char *name)
+{
+	for (guint i = 0; i < ovs->bridges->len; i++) {
+		struct ovs_bridge *bridge = ovs->bridges->pdata[i];
+		if (g_strcmp0(bridge->name, name) == 0)
+			return bridge;
+	}
+	return NULL;
+}
+
+struct ovs_port *
+ovs_find_port(const struct ovs *ovs, const char *name)
+{
+	for (guint i = 0; i < ovs->ports->len; i++) {
+		struct ovs_port *port = ovs->ports->pdata[i];
+		if (g_strcmp0(port->name, name) == 0)
+			return port;
+	}
+	return NULL;
+}
+
+/* --- what may reach a command line ----------------------------------------------------------------------------------- */
+
+int
+ovs_check_local(struct error *err)
+{
+	if (host_is_local())
+		return 0;
+	return error_set(err, EOPNOTSUPP,
+	    "networks of Open vSwitch can be managed only where libvirt is on the same machine as solovirtd: make the bridge by hand");
+}
+
+int
+ovs_check_name(const char *what, const char *name, struct error *err)
+{
+	if (g_regex_match_simple("^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$", name, G_REGEX_DOLLAR_ENDONLY, 0))
+		return 0;
+	g_autofree char *shown = g_strescape(name, NULL);
+	return error_set(err, EINVAL, "%s \"%s\" is no name of a device: up to 15 letters, digits, dots, dashes and underscores", what,
+	    shown);
+}
+
+int
+ovs_check_vlan(int64_t vlan, struct error *err)
+{
+	if (vlan >= 0 && vlan <= OVS_VLAN_MOST)
+		return 0;
+	return error_set(err, EINVAL, "VLAN %" G_GINT64_FORMAT " is not between 0 and %d", vlan, OVS_VLAN_MOST);
+}
+
+/* --- changes --------------------------------------------------------------------------------------------------------- */
+
+GPtrArray *
+ovs_changes_new(void)
+{
+	return g_ptr_array_new_with_free_func(g_free);
+}
+
+void
+ovs_change(GPtrArray *changes, ...)
+{
+	const char *word;
+	va_list ap;
+
+	g_ptr_array_add(changes, g_strdup("--"));
+	va_start(ap, changes);
+	while ((word = va_arg(ap, const char *)) != NULL)
+		g_ptr_array_add(changes, g_strdup(word));
+	va_end(ap);
+}
+
+int
+ovs_commit(GPtrArray *changes, struct error *err)
+{
+	g_autoptr(GPtrArray) words = g_ptr_array_new();
+
+	if (changes->len == 0)
+		return 0;
+	g_ptr_array_add(words, (void *)(uintptr_t)"ovs-vsctl");
+	g_ptr_array_add(words, (void *)(uintptr_t)VSCTL_TIMEOUT);
+	for (guint i = 0; i < changes->len; i++)
+		g_ptr_array_add(words, changes->pdata[i]);
+	g_ptr_array_add(words, NULL);
+	if (host_child_do((const char *const *)words->pdata, NULL, TIMEOUT_MS, NULL, err) < 0)
+		return explain(err);
+	return 0;
+}
+
+/* --- flow tables ----------------------------------------------------------------------------------------------------- */
+
+/* A bridge that ovs-vswitchd has yet to make after its start. */
+static bool
+is_missing(const struct error *err)
+{
+	return strstr(err->text, "is not a bridge or a socket") != NULL || strstr(err->text, "failed to open socket") != NULL ||
+	    strstr(err->text, "failed to connect to socket") != NULL || strstr(err->text, "cannot connect to") != NULL ||
+	    strstr(err->text, "cannot read pidfile") != NULL;
+}
+
+int
+ovs_control(const char *const *words, const char *input, char **output, struct error *err)
+{
+	int64_t until = clock_monotonic_ms() + BRIDGE_MS;
+
+	for (;;) {
+		struct error why = { 0 };
+		if (host_child_do(words, input, TIMEOUT_MS, output, &why) == 0)
+			return 0;
+		if (!is_missing(&why) || clock_monotonic_ms() > until) {
+			error_set(err, is_missing(&why) ? ENOTCONN : why.code, "%s", why.text);
+			return error_wrap(err, "Open vSwitch: ");
+		}
+		g_usleep(LOOK_MS * 1000);
+	}
+}
