@@ -7,9 +7,11 @@
 
 #include "daemon/cluster.h"
 #include "daemon/host.h"
+#include "daemon/objects.h"
 #include "daemon/store.h"
 #include "daemon/volume.h"
 #include "src/base/error.h"
+#include "src/document/document.h"
 #include "src/document/path.h"
 
 /* --- local: pools of libvirt, each on its host ---------------------------------------------------------------------- */
@@ -237,6 +239,22 @@ volume_record(const struct volume_place *place)
 {
 	return json_pack("{s:s,s:s,s:s*,s:s*,s:s,s:s*}", "volume", place->name, place->driver == &drivers[1] ? "cluster" : "node", place->keeper,
 	    "pool", place->pool, "path", place->path, "format", place->format, "backing", place->backing);
+}
+
+int
+volume_note_snapshot(struct daemon *daemon, const struct object *object, const char *annotation, const struct volume_place *place,
+    const char *snapshot, struct error *err)
+{
+	json_t *record = volume_record(place), *patch;
+	int r;
+
+	json_object_set_new(record, "snapshot", json_string(snapshot));
+	g_autofree char *text = json_write(record);
+	patch = json_pack("{s:{s:{s:s}}}", "metadata", "annotations", annotation, text);
+	r = objects_patch(daemon, object, patch, err) == NULL ? -1 : 0;
+	json_decref(record);
+	json_decref(patch);
+	return r;
 }
 
 json_t *

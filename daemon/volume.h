@@ -71,6 +71,9 @@ bool volume_pool(struct daemon *daemon, const struct storage_class *class, struc
 /* The same from a record, which volume_record() made; borrows from it. */
 struct volume_place volume_place_read(const json_t *record);
 json_t *volume_record(const struct volume_place *place);
+/* Writes into an annotation of an object where a snapshot of a volume is going to be, before it is made: volume_record() and "snapshot". */
+int volume_note_snapshot(struct daemon *daemon, const struct object *object, const char *annotation, const struct volume_place *place,
+    const char *snapshot, struct error *err);
 /* Of a volume that a guest uses, as its domain says (claims of "uses" in host_verbs.h); borrows from it. */
 struct volume_place volume_place_of_use(const char *host, const json_t *used);
 /* The annotations that a claim gets for a volume that is there; new reference. */

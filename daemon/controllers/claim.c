@@ -499,6 +499,8 @@ choose_place(struct daemon *daemon, const struct object *object, const struct vo
 	struct error why = { 0 };
 	int r = driver->choose(daemon, object, class, near.driver == NULL ? NULL : &near, annotations, &why);
 
+	if (source->claim != NULL)
+		json_object_set_new(annotations, CLAIM_ORIGIN, json_string(source->origin));
 	patch = json_pack("{s:{s:o}}", "metadata", "annotations", annotations);
 	if (r == 0) {
 		r = objects_patch(daemon, object, patch, err) == NULL ? -1 : 0;
@@ -529,6 +531,37 @@ make(struct daemon *daemon, const struct object *object, const struct volume_pla
 	return job_call(daemon, object, place, "volume-clone", args, VOLUME_DEADLINE_COPY, on_made);
 }
 
+/* Nothing is left of the old source's clone: it begins from the beginning. */
+static void
+on_forgotten(void *arg, json_t *result, const struct error *error)
+{
+	struct volume_job *j = arg;
+	const struct object *object;
+	struct error err = { 0 };
+	json_t *patch;
+
+	if (error != NULL) {
+		on_made(arg, result, error);
+		return;
+	}
+	object = volume_job_end(j);
+	if (object != NULL) {
+		const struct volume_place place = volume_place(object->value);
+		patch = json_pack("{s:{s:{s:n,s:n,s:n,s:n}}}", "metadata", "annotations", place.driver->keeper, VOLUME_NAME, VOLUME_POOL, CLAIM_ORIGIN);
+		if (objects_patch(j->daemon, object, patch, &err) == NULL)
+			log_object(LOG_LEVEL_WARNING, "PersistentVolumeClaim", j->namespace, j->name, "%s", err.text);
+		json_decref(patch);
+	}
+	volume_job_free(j);
+}
+
+/* Another one has the name of the source since the place was chosen: what may have been made from the old one goes first. */
+static int
+forget_origin(struct daemon *daemon, const struct object *object, const struct volume_place *place)
+{
+	return claim_copy_settle(daemon, object) ? job_call(daemon, object, place, "volume-delete", json_object(), VOLUME_DEADLINE_ACTION, on_forgotten) : 0;
+}
+
 static int
 provision(struct daemon *daemon, const struct object *object, const struct volume_driver *driver, const struct storage_class *class,
     struct error *err)
@@ -548,7 +581,9 @@ provision(struct daemon *daemon, const struct object *object, const struct volum
 		return taken > 0 ? 0 : -1;
 	if (claim_source(daemon, object, class, &source, &why) != 0)
 		return put_pending(daemon, object, why.code == EAGAIN ? "WaitForSource" : "ProvisioningFailed", why.text, err);
+	bool other = source.claim != NULL && g_strcmp0(annotation(claim, CLAIM_ORIGIN), source.origin) != 0;
 	r = place.driver == NULL ? choose_place(daemon, object, driver, class, &source, err)
+	    : other              ? forget_origin(daemon, object, &place)
 	    : source.is_copied   ? claim_copy(daemon, object, &source, err)
 	                         : make(daemon, object, &place, class, &source);
 	claim_source_clear(&source);

@@ -14,6 +14,7 @@
 #define CLAIM_BASE "base"
 #define CLAIM_SEALING "solovirt.io/sealing"     /* bytes: an image of the cache that is imported and about to be protected */
 
+#define CLAIM_ORIGIN "solovirt.io/origin"       /* volume that it is made from, or VOLUME@SNAPSHOT: the name of the source may come to mean another */
 #define CLAIM_COPY "solovirt.io/copy"           /* volume_record() and "snapshot", made for a copy: it goes when the copy is there */
 #define CLAIM_PROGRESS "solovirt.io/progress"   /* how much of a copy is there, "42.50%" */
 
@@ -28,6 +29,7 @@ struct claim_source {
 	const char *snapshot;        /* of that, or NULL */
 	bool is_protected;           /* nobody ever writes to it again */
 	bool is_copied;              /* it is out of the driver's reach: see claim_copy.c */
+	char *origin;                /* as CLAIM_ORIGIN */
 	json_t *record;              /* that the place borrows from, or NULL; free with claim_source_clear() */
 };
 
@@ -36,6 +38,9 @@ struct claim_source {
 int claim_source(struct daemon *daemon, const struct object *object, const struct storage_class *class, struct claim_source *source,
     struct error *err);
 void claim_source_clear(struct claim_source *source);
+/* CLAIM_ORIGIN of what the claim's source names now; "": not known yet; NULL: it has no source, nothing of that name is there, or an image
+ * of the cache, which holds the same whenever it was fetched.  g_free(). */
+char *claim_origin_now(struct daemon *daemon, const struct object *claim);
 
 /* Binds a claim to a volume that is there; restored: it holds what an earlier claim's held.  *next: the claim as it is then, borrowed. */
 int claim_bind(struct daemon *daemon, const struct object *object, const struct volume_place *place, int64_t capacity, bool restored,

@@ -331,19 +331,11 @@ record_of(const struct object *object)
 
 /* Which snapshot is made for the copy is written down before it is made. */
 static int
-record_write(struct daemon *daemon, const struct object *object, const struct claim_source *source, struct error *err)
+note_snapshot(struct daemon *daemon, const struct object *object, const struct claim_source *source, struct error *err)
 {
-	g_autofree char *name = g_strconcat("copy-", object->uid, NULL), *text = NULL;
-	json_t *record = volume_record(&source->place), *patch;
-	int r;
+	g_autofree char *name = g_strconcat("copy-", object->uid, NULL);
 
-	json_object_set_new(record, "snapshot", json_string(name));
-	text = json_write(record);
-	json_decref(record);
-	patch = json_pack("{s:{s:{s:s}}}", "metadata", "annotations", CLAIM_COPY, text);
-	r = objects_patch(daemon, object, patch, err) == NULL ? -1 : 0;
-	json_decref(patch);
-	return r;
+	return volume_note_snapshot(daemon, object, CLAIM_COPY, &source->place, name, err);
 }
 
 /* Somebody may write to a source of which no snapshot is made. */
@@ -409,7 +401,7 @@ claim_copy(struct daemon *daemon, const struct object *object, const struct clai
 
 	if (!must_wait(daemon, object, source)) {
 		if (temporary && record == NULL)
-			r = record_write(daemon, object, source, err);
+			r = note_snapshot(daemon, object, source, err);
 		else if (!temporary && source->snapshot == NULL && is_in_use(daemon, object, source->claim, why, sizeof(why)))
 			r = claim_put_pending(daemon, object, "CloneSourceInUse", why, true, err);
 		else if (put_progress(daemon, object, CLAIM_COPY_SCHEDULED, "N/A", "the copy is about to begin", err) != 0)

@@ -14,6 +14,34 @@
 #include "src/document/document.h"
 #include "src/document/path.h"
 
+/* Names of volumes and snapshots come from the uids of what they were made for: nothing else ever has them, and one that was in the trash
+ * keeps its own. */
+static char *
+origin_of(const struct volume_place *place, const char *snapshot)
+{
+	return snapshot == NULL ? g_strdup(place->name) : g_strconcat(place->name, "@", snapshot, NULL);
+}
+
+static char *
+origin_of_claim(const struct claim *claim)
+{
+	const struct volume_place place = volume_place(claim);
+
+	return place.driver == NULL ? g_strdup("") : origin_of(&place, NULL);
+}
+
+static char *
+origin_of_snapshot(const struct volume_snapshot *snapshot)
+{
+	const char *text = schema_map_get(&snapshot->head.meta->annotations, VOLUME_SNAPSHOT);
+	json_t *record = text == NULL ? NULL : json_read(text, strlen(text), NULL);
+	const struct volume_place place = volume_place_read(record);
+	char *origin = record == NULL ? g_strdup("") : origin_of(&place, path_string(record, "snapshot"));
+
+	json_decref(record);
+	return origin;
+}
+
 static int
 check_size(int64_t wanted, int64_t size, const char *what, const char *name, struct error *err)
 {
@@ -91,12 +119,32 @@ claim_source(struct daemon *daemon, const struct object *object, const struct st
 		claim_source_clear(source);
 	else
 		source->is_copied = !volume_can_clone(class, &source->place);
+	if (rc == 0)
+		source->origin = origin_of(&source->place, source->snapshot);
 	return rc;
+}
+
+char *
+claim_origin_now(struct daemon *daemon, const struct object *object)
+{
+	const struct typed_reference *r = claim_data_source(((const struct claim *)object->value)->spec);
+	const char *namespace = r == NULL || r->namespace == NULL ? object->namespace : r->namespace;
+	const struct object *found;
+
+	if (r == NULL || strcmp(namespace, IMAGE_NAMESPACE) == 0)
+		return NULL;
+	if (typed_reference_is_snapshot(r)) {
+		found = store_get(daemon->store, KIND_SNAPSHOT, namespace, r->name);
+		return found == NULL ? NULL : origin_of_snapshot(found->value);
+	}
+	found = store_get(daemon->store, KIND_CLAIM, namespace, r->name);
+	return found == NULL ? NULL : origin_of_claim(found->value);
 }
 
 void
 claim_source_clear(struct claim_source *source)
 {
+	g_free(source->origin);
 	json_decref(source->record);
 	*source = (struct claim_source){ 0 };
 }

@@ -10,6 +10,7 @@
 #include "daemon/controllers/datavolume.h"
 #include "daemon/controllers/trash.h"
 #include "daemon/controllers/vmi_ceph.h"
+#include "daemon/objects.h"
 #include "src/api/datavolume.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
@@ -27,28 +28,36 @@ trash_key(const struct object *object)
 	return g_strdup_printf("%s/%s/%s", object->namespace, object->name, object->uid);
 }
 
+/* What a claim names as the source of its volume; "" nothing. */
+static char *
+named_source(const struct claim *claim)
+{
+	const struct typed_reference *from = claim_data_source(claim->spec);
+
+	return from == NULL ? g_strdup("") : g_strdup_printf("%s %s/%s", from->kind, from->namespace == NULL ? claim->head.meta->namespace
+	    : from->namespace, from->name);
+}
+
 /* What a claim's volume was made from, in one word; "" nothing.  Two claims of a name that differ in it want different data. */
 static char *
 source_of(const struct claim *claim)
 {
 	const char *filled = schema_map_get(&claim->head.meta->annotations, CLAIM_SOURCE);
-	const struct typed_reference *from = claim_data_source(claim->spec);
 
-	if (filled != NULL || from == NULL)
-		return g_strdup(filled == NULL ? "" : filled);
-	return g_strdup_printf("%s %s/%s", from->kind, from->namespace == NULL ? claim->head.meta->namespace : from->namespace, from->name);
+	return filled != NULL ? g_strdup(filled) : named_source(claim);
 }
 
 int
 trash_put(struct daemon *daemon, const struct object *object, struct error *err)
 {
 	const struct claim *claim = object->value;
-	g_autofree char *key = trash_key(object), *source = source_of(claim), *text = NULL;
+	g_autofree char *key = trash_key(object), *source = source_of(claim), *named = named_source(claim), *text = NULL;
 	const struct typed_reference *from = claim_data_source(claim->spec);
 	const struct volume_place place = volume_place(claim);
-	json_t *entry = volume_record(&place), *more = json_pack("{s:I,s:s,s:s,s:I}", "capacity",
+	json_t *entry = volume_record(&place), *more = json_pack("{s:I,s:s,s:s,s:s,s:s*,s:I}", "capacity",
 	    (json_int_t)(claim->status->capacity == NULL ? 0 : claim->status->capacity->storage), "class",
-	    claim->spec->storage_class_name, "source", source, "since", (json_int_t)daemon_steady(daemon));
+	    claim->spec->storage_class_name, "source", source, "named", named, "origin", schema_map_get(&claim->head.meta->annotations, CLAIM_ORIGIN),
+	    "since", (json_int_t)daemon_steady(daemon));
 
 	json_object_update_missing(entry, more);
 	if (from != NULL && g_strcmp0(from->namespace, IMAGE_NAMESPACE) == 0)
@@ -63,10 +72,28 @@ trash_put(struct daemon *daemon, const struct object *object, struct error *err)
 
 struct trash_search {
 	const char *prefix, *source, *class;
+	const char *named, *origin; /* origin: claim_origin_now() */
 	int64_t capacity;
 	char *key, *value;
 	int64_t since;
 };
+
+/* Another volume may have taken the name of what it was made from.  One that is gone is the same, as far as anybody can tell. */
+static bool
+is_of_origin(const struct trash_search *s, const json_t *entry)
+{
+	const char *origin = path_string(entry, "origin");
+
+	return origin == NULL || s->origin == NULL || g_strcmp0(path_string(entry, "named"), s->named) != 0 || strcmp(origin, s->origin) == 0;
+}
+
+static bool
+is_wanted(const struct trash_search *s, const json_t *entry)
+{
+	return !json_is_true(json_object_get(entry, "purging")) && g_strcmp0(path_string(entry, "source"), s->source) == 0 &&
+	    g_strcmp0(path_string(entry, "class"), s->class) == 0 && json_integer_value(json_object_get(entry, "capacity")) <= s->capacity &&
+	    is_of_origin(s, entry);
+}
 
 static void
 trash_match(void *arg, const char *key, const char *value)
@@ -77,8 +104,7 @@ trash_match(void *arg, const char *key, const char *value)
 	if (!g_str_has_prefix(key, s->prefix) || (entry = json_read(value, strlen(value), NULL)) == NULL)
 		return;
 	int64_t since = json_integer_value(json_object_get(entry, "since"));
-	if (!json_is_true(json_object_get(entry, "purging")) && g_strcmp0(path_string(entry, "source"), s->source) == 0 && g_strcmp0(path_string(entry, "class"), s->class) == 0 &&
-	    json_integer_value(json_object_get(entry, "capacity")) <= s->capacity && since >= s->since) {
+	if (is_wanted(s, entry) && since >= s->since) {
 		g_free(s->key);
 		g_free(s->value);
 		s->key = g_strdup(key);
@@ -88,13 +114,25 @@ trash_match(void *arg, const char *key, const char *value)
 	json_decref(entry);
 }
 
+/* Its volume is what it was: also what that was made from. */
+static const struct object *
+keep_origin(struct daemon *daemon, const struct object *object, const json_t *entry, struct error *err)
+{
+	json_t *patch = json_pack("{s:{s:{s:s?}}}", "metadata", "annotations", CLAIM_ORIGIN, path_string(entry, "origin"));
+	const struct object *next = objects_patch(daemon, object, patch, err);
+
+	json_decref(patch);
+	return next;
+}
+
 int
 trash_take(struct daemon *daemon, const struct object *object, struct error *err)
 {
 	const struct claim *claim = object->value;
 	g_autofree char *prefix = g_strdup_printf("%s/%s/", object->namespace, object->name), *source = source_of(claim);
-	struct trash_search s = { .prefix = prefix, .source = source, .class = claim->spec->storage_class_name,
-		.capacity = claim_request(claim->spec) };
+	g_autofree char *named = named_source(claim), *origin = claim_origin_now(daemon, object);
+	struct trash_search s = { .prefix = prefix, .source = source, .class = claim->spec->storage_class_name, .named = named,
+		.origin = origin, .capacity = claim_request(claim->spec) };
 	const struct object *next = NULL;
 	json_t *entry;
 	int r;
@@ -104,7 +142,8 @@ trash_take(struct daemon *daemon, const struct object *object, struct error *err
 		return 0;
 	entry = json_read(s.value, strlen(s.value), NULL);
 	const struct volume_place place = volume_place_read(entry);
-	r = claim_bind(daemon, object, &place, json_integer_value(json_object_get(entry, "capacity")), true, &next, err);
+	object = keep_origin(daemon, object, entry, err);
+	r = object == NULL ? -1 : claim_bind(daemon, object, &place, json_integer_value(json_object_get(entry, "capacity")), true, &next, err);
 	if (r == 0)
 		r = store_record_set(daemon->store, TRASH, s.key, NULL, err);
 	if (r == 0)

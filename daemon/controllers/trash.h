@@ -1,6 +1,6 @@
 /*
  * The trash: volumes with data whose claim is gone, kept for a while as records of the store.  They stay where they are; a claim of
- * the same name, class, size and source takes one back.
+ * the same name, class, size and source takes one back.  A source that was replaced by another of its name is not the same.
  */
 #ifndef SOLOVIRT_DAEMON_CONTROLLERS_TRASH_H
 #define SOLOVIRT_DAEMON_CONTROLLERS_TRASH_H

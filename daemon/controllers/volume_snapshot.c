@@ -198,20 +198,12 @@ job_call(struct daemon *daemon, const struct object *object, const json_t *recor
 /* --- the controller ------------------------------------------------------------------------------------------------ */
 
 static int
-record_write(struct daemon *daemon, const struct object *object, const struct claim *claim, struct error *err)
+note_place(struct daemon *daemon, const struct object *object, const struct claim *claim, struct error *err)
 {
 	const struct volume_place place = volume_place(claim);
-	json_t *record = volume_record(&place), *patch;
-	g_autofree char *name = g_strconcat("snapshot-", object->uid, NULL), *text = NULL;
-	int r;
+	g_autofree char *name = g_strconcat("snapshot-", object->uid, NULL);
 
-	json_object_set_new(record, "snapshot", json_string(name));
-	text = json_write(record);
-	json_decref(record);
-	patch = json_pack("{s:{s:{s:s}}}", "metadata", "annotations", VOLUME_SNAPSHOT, text);
-	r = objects_patch(daemon, object, patch, err) == NULL ? -1 : 0;
-	json_decref(patch);
-	return r;
+	return volume_note_snapshot(daemon, object, VOLUME_SNAPSHOT, &place, name, err);
 }
 
 /* The class that is named must exist and be of the claim's driver; its message otherwise. */
@@ -260,7 +252,7 @@ take(struct daemon *daemon, const struct object *object, struct error *err)
 		error_set(&why, EAGAIN, "PersistentVolumeClaim %s is not filled yet: see DataVolume %s", name, name);
 	if (why.code != 0 || check_class(daemon, object, claim, &why) != 0)
 		return put_error(daemon, object, why.text, err);
-	return record_write(daemon, object, claim, err);
+	return note_place(daemon, object, claim, err);
 }
 
 /* A claim that is going to be made of it, or NULL; the snapshot is looked at again when it changes. */

@@ -77,6 +77,29 @@ test_a_claim_of_another_source_gets_no_old_disk() {
   sv delete pvc/a pvc/b
 }
 
+# A claim that took the name of the source is another source, unless it has the source's own volume back.
+test_a_source_that_was_replaced_is_another_one() {
+  copy r | sv apply -f -
+  bound r
+  host bash -c "echo old 1<>'$(volume_of r)'"
+  copy rc r | sv apply -f -
+  bound rc
+  local file; file=$(volume_of rc)
+  sv delete pvc/rc pvc/r
+  copy r | sv apply -f -
+  copy rc r | sv apply -f -
+  bound rc
+  same "$file" "$(volume_of rc)"
+  sv delete pvc/rc pvc/r
+  copy r | sed 's/4Mi/3Mi/' | sv apply -f -
+  bound r
+  host bash -c "echo new 1<>'$(volume_of r)'"
+  copy rc r | sv apply -f -
+  bound rc
+  same new "$(host head -n 1 "$(volume_of rc)" | tr -d '\0')"
+  sv delete pvc/rc pvc/r
+}
+
 test_trash_ends_when_its_time_is_over() {
   lift t.yaml; gone vm/t; gone dv/t-data
   daemon_stop
