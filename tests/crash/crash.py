@@ -12,7 +12,7 @@ Most of a point is waiting: three beds keep two cores busy.
            with or without the worker   recovery: again while it starts   all (default)
   --scenario storage: volumes on Ceph instead of machines; storage.py says what that is, its kinds of kills are there
 """
-import argparse, contextlib, glob, json, os, random, shutil, signal, subprocess, sys, tempfile, threading, time, traceback
+import argparse, contextlib, glob, json, os, random, re, shutil, signal, subprocess, sys, tempfile, threading, time, traceback
 
 import bed
 import model
@@ -28,6 +28,7 @@ ENOUGH = 1000      # points in which everything comes up
 DEATHS = 1         # of libvirtd by itself on a host, each of which costs a round that is run again
 PROGRESS = 30      # seconds between two lines of it
 LAST_WORDS = 0.3   # seconds for a call to come after the changes
+WAITS = 6          # of what points waited for, told at the end
 MORE = 3           # times that more is changed, when it did not come
 # Calls at which it may end, and how many of them a few changes, or a start, cost.
 OFTEN = {"write": 12, "pwrite": 120, "fdatasync": 12, "sendmsg": 15, "rename": 6, "open": 6, "any": 200}
@@ -57,20 +58,54 @@ def kill_of(point, rng, kinds, all_turns=TURNS, all_reach=REACH):
     return chosen, call, n, rng.choice(["before", "after"] + ["half"] * (call.rpartition(" ")[2] in ("write", "pwrite", "any")))
 
 
-class World:
-    """What is wanted, and the changes that the workload makes to it."""
+class Users:
+    """Who makes changes; told: what they did since the last look."""
 
-    def __init__(self, daemon, seed, trash, image):
+    bugs = ()   # codes of answers that no request of theirs may get
+
+    def __init__(self, daemon, trash, image):
         self.daemon, self.trash, self.image = daemon, trash, image
-        self.files, self.api = {}, {}
-        self.uids, self.numbers, self.renewed, self.marks, self.addresses = {}, {}, {}, {}, {}
         self.told, self.changes, self.free = [], {}, []
-
-    def things(self):
-        return [*self.files.values(), *self.api.values()]
 
     def tell(self, text):
         self.told.append(text)
+
+    def ask(self, *request):
+        """True: done.  False: refused, or nobody was there.  None: nobody knows."""
+        try:
+            code, answer = self.daemon.ask(*request)
+        except ConnectionRefusedError:
+            return False
+        except Died:
+            return None
+        self.tell(f"  {request[0]} {request[1]}: {code}")
+        if code in self.bugs:
+            raise Failure([f"{request}: {answer}"])
+        return code < 300
+
+    def work(self, rng):
+        """One to four changes.  What needs the daemon is left out once it is dead; files change on."""
+        for _ in range(rng.choice([1, 1, 2, 2, 3, 4])):
+            if not self.free:
+                return
+            name, change = rng.choice(self.free)
+            self.free = [f for f in self.free if f[0] != name]
+            self.tell(f"{change.__name__} {name}")
+            self.changes[change.__name__] = self.changes.get(change.__name__, 0) + 1
+            change(name, random.Random(rng.random()))
+            time.sleep(rng.choice([0, 0, 0.02, 0.1, 0.3]) * rng.random())
+
+
+class World(Users):
+    """What is wanted, and the changes that the workload makes to it."""
+
+    def __init__(self, daemon, trash, image):
+        super().__init__(daemon, trash, image)
+        self.files, self.api = {}, {}
+        self.uids, self.numbers, self.renewed, self.marks, self.addresses = {}, {}, {}, {}, {}
+
+    def things(self):
+        return [*self.files.values(), *self.api.values()]
 
     # ------------------------------------------------------------------ files
 
@@ -114,17 +149,6 @@ class World:
             self.renewed[key] = how if how == "may" or key[0] != "VirtualMachineInstance" or key in self.uids else "may"
 
     # ------------------------------------------------------------------ the API
-
-    def ask(self, *request):
-        """True: done.  False: refused, or nobody was there.  None: nobody knows."""
-        try:
-            code, answer = self.daemon.ask(*request)
-        except ConnectionRefusedError:
-            return False
-        except Died:
-            return None
-        self.tell(f"  {request[0]} {request[1]}: {code}")
-        return code < 300
 
     def verb(self, name, verb):
         thing = self.files.get(name) or self.api[name]
@@ -226,18 +250,6 @@ class World:
         self.free = list(self.choices())
         self.free += [f for f in self.free if "vm" in f[0] or "inst" in f[0]]      # most can go wrong there
 
-    def work(self, rng):
-        """One to four changes.  What needs the daemon is left out once it is dead; files change on."""
-        for _ in range(rng.choice([1, 1, 2, 2, 3, 4])):
-            if not self.free:
-                return
-            name, change = rng.choice(self.free)
-            self.free = [f for f in self.free if f[0] != name]
-            self.tell(f"{change.__name__} {name}")
-            self.changes[change.__name__] = self.changes.get(change.__name__, 0) + 1
-            change(name, random.Random(rng.random()))
-            time.sleep(rng.choice([0, 0, 0.02, 0.1, 0.3]) * rng.random())
-
 
 class Failure(Exception):
     pass
@@ -251,7 +263,7 @@ class Driver:
         self.options = options
         self.daemon = bed.Daemon(options.build, options.killat, f"{options.dir}/s")
         self.image = open(f"{options.dir}/images/small.raw", "rb").read()
-        self.reached, self.changes, self.starts = {}, {}, 0
+        self.reached, self.changes, self.waits, self.starts = {}, {}, {}, 0
         self.deaths = 0
 
     def mend_libvirtd(self):
@@ -275,7 +287,7 @@ class Driver:
 
     def quiet(self, world):
         """Waits until all agrees.  A slow machine may take its time, as long as something changes."""
-        begin = changed = time.monotonic()
+        begin = changed = seen = time.monotonic()
         pause, last = 0.02, None
         while True:
             if not self.daemon.alive():
@@ -285,12 +297,20 @@ class Driver:
             if not problems:
                 break
             changed = changed if problems == last else now
+            self.waited(re.sub(r"[\w.:/-]*\d[\w.:/-]*", "#", str(problems[0]))[:100], now - seen)
+            seen = now
             if now > changed + self.deadline * PATIENCE or now > begin + LONGEST * PATIENCE:
                 raise Failure([*problems, f"({now - begin:.0f} s after the start, the same for {now - changed:.0f} s)"])
             last = problems
             time.sleep(pause)
             pause = min(pause * 1.2, 0.15)
+        self.waited("(the look that found nothing)", now - seen)
         self.agreed(look)
+        self.waited("(what is in volumes)", time.monotonic() - now)
+
+    def waited(self, words, seconds):
+        """Where the time of a run goes: what was wrong, without names and numbers, or what was done."""
+        self.waits[words] = self.waits.get(words, 0) + seconds
 
     def agreed(self, look):
         look.accept()
@@ -305,12 +325,14 @@ class Driver:
         kind, call, n, when = kill_of(point, rng, self.options.kills, self.turns, self.reach)
         moment = rng.random() * rng.choice([0.2, 0.6, 1.5])
         world.told = [f"kill: {kind} {moment:.3f}" if kind.endswith("random") else f"kill: {kind} {call} {n} {when}"]
+        begin = time.monotonic()
         world.begin_point()
         {"random": self.crash_at_random, "worker-random": self.crash_at_random, "recovery": self.crash_twice}.get(
             kind, self.crash_at_call)(world, rng, kind, moment, (call, n, when))
         if self.again:
             self.daemon.arm()
             self.daemon.start()
+        self.waited("(changes, until the end comes)", time.monotonic() - begin)
 
     def crash_at_random(self, world, rng, kind, moment, order):
         timer = self.kill_later(moment)
@@ -383,7 +405,7 @@ class Driver:
         self.events = bed.EventLog(f"{self.options.dir}/events.{number}")
         self.daemon.arm()
         self.daemon.start()
-        world = World(self.daemon, self.options.seed, trash, self.image)
+        world = World(self.daemon, trash, self.image)
         world.told = ["begin of the round"]
         return world
 
@@ -452,7 +474,8 @@ class Driver:
             failures += good < 0
             if failures and not o.go_on or os.path.exists(f"{o.dir}/stop"):
                 break
-        account = {"points": total, "failures": failures, "changes": self.changes, "reached": self.reached, "starts": self.starts}
+        account = {"points": total, "failures": failures, "changes": self.changes, "reached": self.reached, "waits": self.waits,
+                   "starts": self.starts}
         print("RESULT", json.dumps(account), flush=True)
         return failures
 
@@ -550,7 +573,7 @@ class Account:
             for other in beds:
                 open(f"{other.dir}/stop", "w").close()
         with self.lock:     # one that did not come to its own end has failed
-            self.results.append(result or {"points": 0, "failures": 1, "changes": {}, "reached": {}, "starts": 0})
+            self.results.append(result or {"points": 0, "failures": 1, "changes": {}, "reached": {}, "waits": {}, "starts": 0})
 
     def point(self):
         self.points += 1
@@ -583,6 +606,8 @@ class Account:
         changes, reached = self.sum("changes"), self.sum("reached")
         print("crash: changes:", ", ".join(f"{name} {n}" for name, (n,) in changes.items()), f"; libvirt started {starts} domains")
         print("crash: ended at (reached, of):", ", ".join(f"{name} {n}/{m}" for name, (m, n) in reached.items()))
+        waits = sorted(((seconds, what) for what, (seconds,) in self.sum("waits").items()), reverse=True)[:WAITS]
+        print("crash: waited longest for (seconds):", "; ".join(f"{seconds:.0f} {what}" for seconds, what in waits))
         for what in self.missing(changes, reached) if points >= ENOUGH else ():
             print("crash: in so many points there was no", what)
             failures += 1

@@ -108,31 +108,17 @@ class Content:
         return f"at {at} it has {bytes(data[at:at + 24])!r}, not {bytes(wanted[at:at + 24])!r}"
 
 
-class World:
+class World(crash.Users):
     """What the users asked for, and the changes that they make."""
 
+    bugs = 400, 422
+
     def __init__(self, daemon, trash, image, digests):
-        self.daemon, self.trash, self.image, self.digests = daemon, trash, image, digests
-        self.things, self.told, self.changes, self.free, self.settled = {}, [], {}, [], set()
+        super().__init__(daemon, trash, image)
+        self.digests, self.things, self.settled = digests, {}, set()
         self.content, self.kept = {}, {}    # volume, uid of a snapshot -> Content
         self.ids = {}                       # id of an image -> volume
         self.volumes = {}                   # claim -> names of the volumes that it had, the newest last
-
-    def tell(self, text):
-        self.told.append(text)
-
-    def ask(self, *request):
-        """True: done.  False: refused, or nobody was there.  None: nobody knows."""
-        try:
-            code, answer = self.daemon.ask(*request)
-        except ConnectionRefusedError:
-            return False
-        except Died:
-            return None
-        self.tell(f"  {request[0]} {request[1]}: {code}")
-        if code == 400 or code == 422:
-            raise Failure([f"{request}: {answer}"])
-        return code < 300
 
     def claims(self):
         """Things with a claim that was bound and filled when it was looked at last."""
@@ -188,8 +174,6 @@ class World:
 
     def begin_point(self):
         self.free = list(self.choices())
-
-    work = crash.World.work
 
     def close(self):
         """Asks for the deletion of everything; True when there is nothing more to be asked."""
