@@ -11,7 +11,9 @@
 static char *
 path_of(const struct checking *c, const char *field)
 {
-	return *field == '\0' ? g_strdup(c->path) : g_strconcat(c->path, *field == '[' ? "" : ".", field, NULL);
+	if (*field == '\0' || *c->path == '\0')
+		return g_strdup(*field == '\0' ? c->path : field);
+	return g_strconcat(c->path, *field == '[' ? "" : ".", field, NULL);
 }
 
 static void tell(const struct checking *c, enum severity severity, enum cause cause, const char *field, const char *place,

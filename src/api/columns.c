@@ -5,13 +5,19 @@
 #include <string.h>
 
 #include "src/api/core.h"
+#include "src/api/ip_address.h"
+#include "src/api/ip_pool.h"
 #include "src/api/kinds.h"
 #include "src/api/migration.h"
 #include "src/api/network_attachment.h"
 #include "src/api/persistent_volume.h"
+#include "src/api/provider_network.h"
 #include "src/api/replicaset.h"
 #include "src/api/revision.h"
 #include "src/api/snapshot.h"
+#include "src/api/subnet.h"
+#include "src/api/vip.h"
+#include "src/api/vlan.h"
 #include "src/api/vm.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
@@ -313,3 +319,74 @@ CELL(snapshot_driver_cell, struct volume_snapshot_class, put(out, o->driver))
 CELL(snapshot_policy_cell, struct volume_snapshot_class, put(out, reclaim_policy_words[o->deletion_policy]))
 const struct column volume_snapshot_class_columns[] = { { "Driver", "string", "", false, snapshot_driver_cell },
 	{ "DeletionPolicy", "string", "", false, snapshot_policy_cell }, AGE, { 0 } };
+
+/* Source: kube-ovn, the printed columns of its CRDs; those that only its overlay has are left out. */
+static void
+put_number(GString *out, int64_t number)
+{
+	g_string_append_printf(out, "%" G_GINT64_FORMAT, number);
+}
+
+static void
+put_list(GString *out, char **items)
+{
+	g_autofree char *text = items == NULL || items[0] == NULL ? NULL : g_strjoinv(",", items);
+
+	put(out, text);
+}
+CELL(provider_network_interface_cell, struct provider_network, put(out, o->spec->default_interface))
+CELL(provider_network_ready_cell, struct provider_network, put(out, o->status->ready ? "true" : "false"))
+const struct column provider_network_columns[] = { { "DefaultInterface", "string", "", false, provider_network_interface_cell },
+	{ "Ready", "boolean", "", false, provider_network_ready_cell }, { 0 } };
+
+CELL(vlan_id_cell, struct vlan, put_number(out, o->spec->id))
+CELL(vlan_provider_cell, struct vlan, put(out, o->spec->provider))
+CELL(vlan_conflict_cell, struct vlan, put(out, o->status->conflict ? "true" : "false"))
+const struct column vlan_columns[] = { { "ID", "string", "", false, vlan_id_cell }, { "Provider", "string", "", false, vlan_provider_cell },
+	{ "Conflict", "boolean", "", false, vlan_conflict_cell }, { 0 } };
+
+CELL(subnet_provider_cell, struct subnet_object, put(out, o->spec->provider))
+CELL(subnet_vlan_cell, struct subnet_object, put(out, o->spec->vlan))
+CELL(subnet_protocol_cell, struct subnet_object, put(out, subnet_protocol_words[subnet_protocol(o->spec)]))
+CELL(subnet_block_cell, struct subnet_object, put(out, o->spec->cidr_block))
+CELL(subnet_gateway_cell, struct subnet_object, put(out, o->spec->gateway))
+CELL(subnet_v4_used_cell, struct subnet_object, put_number(out, o->status->v4_using))
+CELL(subnet_v4_available_cell, struct subnet_object, put_number(out, o->status->v4_available))
+CELL(subnet_v6_used_cell, struct subnet_object, put_number(out, o->status->v6_using))
+CELL(subnet_v6_available_cell, struct subnet_object, put_number(out, o->status->v6_available))
+CELL(subnet_exclude_cell, struct subnet_object, put_list(out, o->spec->exclude_ips))
+CELL(subnet_dhcp_cell, struct subnet_object, put(out, o->spec->enable_dhcp ? "true" : "false"))
+const struct column subnet_columns[] = { { "Provider", "string", "", false, subnet_provider_cell },
+	{ "Vlan", "string", "", false, subnet_vlan_cell }, { "Protocol", "string", "", false, subnet_protocol_cell },
+	{ "CIDR", "string", "", false, subnet_block_cell }, { "V4Used", "number", "", false, subnet_v4_used_cell },
+	{ "V4Available", "number", "", false, subnet_v4_available_cell }, { "V6Used", "number", "", false, subnet_v6_used_cell },
+	{ "V6Available", "number", "", false, subnet_v6_available_cell }, { "ExcludeIPs", "string", "", false, subnet_exclude_cell },
+	{ "Gateway", "string", "", true, subnet_gateway_cell }, { "DHCP", "boolean", "", true, subnet_dhcp_cell }, { 0 } };
+
+CELL(ip_v4_cell, struct ip_address, put(out, o->spec->v4))
+CELL(ip_v6_cell, struct ip_address, put(out, o->spec->v6))
+CELL(ip_mac_cell, struct ip_address, put(out, o->spec->mac))
+CELL(ip_node_cell, struct ip_address, put(out, o->spec->node_name))
+CELL(ip_subnet_cell, struct ip_address, put(out, o->spec->subnet))
+const struct column ip_address_columns[] = { { "V4IP", "string", "", false, ip_v4_cell }, { "V6IP", "string", "", false, ip_v6_cell },
+	{ "Mac", "string", "", false, ip_mac_cell }, { "Node", "string", "", false, ip_node_cell }, { "Subnet", "string", "", false, ip_subnet_cell }, { 0 } };
+
+CELL(vip_namespace_cell, struct vip, put(out, o->spec->namespace))
+CELL(vip_v4_cell, struct vip, put(out, o->status->v4))
+CELL(vip_v6_cell, struct vip, put(out, o->status->v6))
+CELL(vip_mac_cell, struct vip, put(out, o->status->mac))
+CELL(vip_subnet_cell, struct vip, put(out, o->spec->subnet))
+CELL(vip_type_cell, struct vip, put(out, o->status->type))
+const struct column vip_columns[] = { { "Namespace", "string", "", false, vip_namespace_cell }, { "V4IP", "string", "", false, vip_v4_cell },
+	{ "V6IP", "string", "", false, vip_v6_cell }, { "Mac", "string", "", false, vip_mac_cell },
+	{ "Subnet", "string", "", false, vip_subnet_cell }, { "Type", "string", "", false, vip_type_cell }, { 0 } };
+
+CELL(pool_subnet_cell, struct ip_pool, put(out, o->spec->subnet))
+CELL(pool_ips_cell, struct ip_pool, put_list(out, o->spec->ips))
+CELL(pool_v4_used_cell, struct ip_pool, put_number(out, o->status->v4_using))
+CELL(pool_v4_available_cell, struct ip_pool, put_number(out, o->status->v4_available))
+CELL(pool_v6_used_cell, struct ip_pool, put_number(out, o->status->v6_using))
+CELL(pool_v6_available_cell, struct ip_pool, put_number(out, o->status->v6_available))
+const struct column ip_pool_columns[] = { { "Subnet", "string", "", false, pool_subnet_cell }, { "IPs", "string", "", false, pool_ips_cell },
+	{ "V4Used", "number", "", false, pool_v4_used_cell }, { "V4Available", "number", "", false, pool_v4_available_cell },
+	{ "V6Used", "number", "", false, pool_v6_used_cell }, { "V6Available", "number", "", false, pool_v6_available_cell }, { 0 } };

@@ -9,15 +9,22 @@
 #include "src/api/data_import_cron.h"
 #include "src/api/data_source.h"
 #include "src/api/instancetype.h"
+#include "src/api/ip_address.h"
+#include "src/api/ip_pool.h"
 #include "src/api/kinds.h"
 #include "src/api/migration.h"
 #include "src/api/network_attachment.h"
 #include "src/api/persistent_volume.h"
 #include "src/api/preset.h"
+#include "src/api/provider_network.h"
 #include "src/api/replicaset.h"
 #include "src/api/revision.h"
+#include "src/api/security_group.h"
 #include "src/api/snapshot.h"
 #include "src/api/storage_profile.h"
+#include "src/api/subnet.h"
+#include "src/api/vip.h"
+#include "src/api/vlan.h"
 #include "src/api/vm.h"
 #include "src/base/error.h"
 #include "src/document/document.h"
@@ -25,6 +32,7 @@
 
 #define KUBEVIRT "kubevirt.io"
 #define CDI "cdi.kubevirt.io"
+#define KUBE_OVN "kubeovn.io"
 #define INSTANCETYPE "instancetype.kubevirt.io"
 
 const struct kind kinds[KIND_COUNT] = {
@@ -132,6 +140,33 @@ const struct kind kinds[KIND_COUNT] = {
 	    .plural = "network-attachment-definitions", .singular = "network-attachment-definition",
 	    .short_names = { "net-attach-def", "nad" }, .namespaced = true, .schema = &network_attachment_schema,
 	    .columns = network_attachment_columns, .doc = "A network beside the default one." },
+	[KIND_PROVIDER_NETWORK] = { .group = KUBE_OVN, .version = "v1", .name = "ProviderNetwork", .plural = "provider-networks",
+	    .singular = "provider-network", .short_names = { "pn" }, .schema = &provider_network_schema, .has_status = true,
+	    .status_schema = &provider_network_status_schema,
+	    .columns = provider_network_columns, .doc = "A wire outside, and the network cards by which hosts reach it." },
+	[KIND_VLAN] = { .group = KUBE_OVN, .version = "v1", .name = "Vlan", .plural = "vlans",
+	    .singular = "vlan", .schema = &vlan_schema, .has_status = true,
+	    .status_schema = &vlan_status_schema,
+	    .columns = vlan_columns, .doc = "A tag on the wire of a ProviderNetwork." },
+	[KIND_SUBNET] = { .group = KUBE_OVN, .version = "v1", .name = "Subnet", .plural = "subnets",
+	    .singular = "subnet", .schema = &subnet_schema, .has_status = true,
+	    .status_schema = &subnet_status_schema,
+	    .columns = subnet_columns, .check_change = subnet_check_change, .doc = "Addresses of guests." },
+	[KIND_IP] = { .group = KUBE_OVN, .version = "v1", .name = "IP", .plural = "ips",
+	    .singular = "ip", .schema = &ip_address_schema,
+	    .columns = ip_address_columns, .doc = "Who has which address of a Subnet." },
+	[KIND_VIP] = { .group = KUBE_OVN, .version = "v1", .name = "Vip", .plural = "vips",
+	    .singular = "vip", .schema = &vip_schema, .has_status = true,
+	    .status_schema = &vip_status_schema,
+	    .columns = vip_columns, .doc = "An address that several machines may use." },
+	[KIND_IP_POOL] = { .group = KUBE_OVN, .version = "v1", .name = "IPPool", .plural = "ippools",
+	    .singular = "ippool", .schema = &ip_pool_schema, .has_status = true,
+	    .status_schema = &ip_pool_status_schema,
+	    .columns = ip_pool_columns, .doc = "Addresses of a Subnet for those who ask." },
+	[KIND_SECURITY_GROUP] = { .group = KUBE_OVN, .version = "v1", .name = "SecurityGroup", .plural = "security-groups",
+	    .singular = "security-group", .short_names = { "sg" }, .schema = &security_group_schema, .has_status = true,
+	    .status_schema = &security_group_status_schema,
+	    .columns = age_columns, .doc = "With whom its members may talk." },
 };
 
 enum kind_id

@@ -11,7 +11,7 @@ enum kind_id { KIND_VM, KIND_VMI, KIND_DATA_VOLUME, KIND_CLAIM, KIND_STORAGE_CLA
 	KIND_EVENT, KIND_INSTANCETYPE, KIND_CLUSTER_INSTANCETYPE, KIND_PREFERENCE, KIND_CLUSTER_PREFERENCE, KIND_PRESET,
 	KIND_CONTROLLER_REVISION, KIND_REPLICA_SET, KIND_POOL, KIND_MIGRATION, KIND_MIGRATION_POLICY, KIND_PRIORITY_CLASS,
 	KIND_VOLUME, KIND_STORAGE_PROFILE, KIND_SNAPSHOT, KIND_SNAPSHOT_CONTENT, KIND_SNAPSHOT_CLASS, KIND_DATA_SOURCE, KIND_DATA_IMPORT_CRON,
-	KIND_NETWORK_ATTACHMENT, KIND_COUNT };
+	KIND_NETWORK_ATTACHMENT, KIND_PROVIDER_NETWORK, KIND_VLAN, KIND_SUBNET, KIND_IP, KIND_VIP, KIND_IP_POOL, KIND_SECURITY_GROUP, KIND_COUNT };
 
 /* A column of "get".  The cell is appended to out; nothing appended shows as <none>. */
 struct column {
@@ -71,7 +71,8 @@ void uuid_of_name(const char *namespace, const char *name, char uuid[37]);
 extern const struct column vm_columns[], vmi_columns[], data_volume_columns[], claim_columns[], storage_class_columns[],
     secret_columns[], config_map_columns[], node_columns[], event_columns[], age_columns[], controller_revision_columns[],
     replica_columns[], migration_columns[], priority_class_columns[], persistent_volume_columns[], volume_snapshot_columns[], volume_snapshot_content_columns[],
-    volume_snapshot_class_columns[], network_attachment_columns[];
+    volume_snapshot_class_columns[], network_attachment_columns[], provider_network_columns[],
+    vlan_columns[], subnet_columns[], ip_address_columns[], vip_columns[], ip_pool_columns[];
 void vm_prepare(json_t *tree);
 void vmi_prepare(json_t *tree);
 void migration_prepare(json_t *tree);
@@ -83,6 +84,8 @@ void vm_check_change(const void *old, const void *new, const struct document *do
 void vmi_check_change(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics);
 void claim_check_change(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics);
 void secret_check_change(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics);
+/* Addresses are neither added to a Subnet that has none nor taken from one that has some. */
+void subnet_check_change(const void *old, const void *new, const struct document *document, struct diagnostics *diagnostics);
 void config_map_check_change(const void *old, const void *new, const struct document *document,
     struct diagnostics *diagnostics);
 

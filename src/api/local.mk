@@ -9,4 +9,6 @@ libsolovirt_a_SOURCES += src/api/check.c src/api/check.h src/api/check_cpu.c src
 	src/api/migration.c src/api/migration.h src/api/names.c src/api/placement.c \
 	src/api/persistent_volume.c src/api/persistent_volume.h src/api/placement.h src/api/preference.c src/api/prepare.c src/api/preset.c src/api/preset.h src/api/probes.c \
 	src/api/network_attachment.c src/api/network_attachment.h src/api/replicaset.c src/api/replicaset.h src/api/revision.c src/api/revision.h src/api/rows.h src/api/snapshot.c src/api/snapshot.h src/api/storage_class.c src/api/storage_class.h src/api/storage_profile.c src/api/storage_profile.h src/api/vm.c \
-	src/api/vm.h src/api/vmi.c src/api/vmi.h src/api/volume_source.c src/api/volume_source.h src/api/volumes.c
+	src/api/vm.h src/api/vmi.c src/api/vmi.h src/api/volume_source.c src/api/volume_source.h src/api/volumes.c \
+	src/api/dhcp_options.c src/api/dhcp_options.h src/api/ip_address.c src/api/ip_address.h src/api/ip_pool.c src/api/ip_pool.h src/api/provider_network.c src/api/provider_network.h \
+	src/api/security_group.c src/api/security_group.h src/api/subnet.c src/api/subnet.h src/api/vip.c src/api/vip.h src/api/vlan.c src/api/vlan.h

@@ -57,6 +57,10 @@ int check_label_value(const char *text, struct error *err);
 int check_base64(const char *text, struct error *err); /* never quotes the text: it may be a secret */
 int check_config_key(const char *text, struct error *err); /* data keys: [-._a-zA-Z0-9]+ */
 int check_mac(const char *text, struct error *err);
+/* Fields that Kube-OVN writes empty when there is nothing to say. */
+int check_mac_or_nothing(const char *text, struct error *err);
+int check_ipv4_or_nothing(const char *text, struct error *err);
+int check_ipv6_or_nothing(const char *text, struct error *err);
 int check_uuid(const char *text, struct error *err);
 int check_absolute_path(const char *text, struct error *err);
 int check_pci_address(const char *text, struct error *err);

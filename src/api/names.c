@@ -9,6 +9,7 @@
 
 #include "src/api/meta.h"
 #include "src/base/error.h"
+#include "src/base/ip.h"
 
 static bool
 is_lower_alnum(char c)
@@ -129,6 +130,36 @@ check_mac(const char *text, struct error *err)
 	for (size_t i = 0; good && i < length; i++)
 		good = i % group == group - 1 ? text[i] == text[group - 1] && strchr(":-.", text[i]) != NULL : g_ascii_isxdigit(text[i]);
 	return good ? 0 : error_set(err, EINVAL, "\"%.40s\" is not a MAC address such as 52:54:00:12:34:56", text);
+}
+
+int
+check_mac_or_nothing(const char *text, struct error *err)
+{
+	return *text == '\0' ? 0 : check_mac(text, err);
+}
+
+static int
+check_ip_version(const char *text, int version, struct error *err)
+{
+	struct ip ip;
+
+	if (*text == '\0')
+		return 0;
+	if (ip_parse(text, &ip, err) != 0)
+		return -1;
+	return ip_version(&ip) == version ? 0 : error_set(err, EINVAL, "\"%s\" is not an address of IPv%d", text, version);
+}
+
+int
+check_ipv4_or_nothing(const char *text, struct error *err)
+{
+	return check_ip_version(text, 4, err);
+}
+
+int
+check_ipv6_or_nothing(const char *text, struct error *err)
+{
+	return check_ip_version(text, 6, err);
 }
 
 int

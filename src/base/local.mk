@@ -6,6 +6,7 @@ libsolovirt_a_SOURCES += \
 	src/base/cron.c src/base/cron.h \
 	src/base/error.c src/base/error.h \
 	src/base/frame.h \
+	src/base/ip.c src/base/ip.h \
 	src/base/log.c src/base/log.h \
 	src/base/quantity.c src/base/quantity.h \
 	src/base/service.c src/base/service.h \

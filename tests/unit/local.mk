@@ -28,6 +28,7 @@ unit_programs = \
 	tests/unit/test_image_cache \
 	tests/unit/test_import \
 	tests/unit/test_inventory \
+	tests/unit/test_ip \
 	tests/unit/test_kvm_probe \
 	tests/unit/test_kinds \
 	tests/unit/test_layers \
@@ -37,6 +38,7 @@ unit_programs = \
 	tests/unit/test_migratable \
 	tests/unit/test_patch \
 	tests/unit/test_multipart \
+	tests/unit/test_network_kinds \
 	tests/unit/test_objects \
 	tests/unit/test_verb_volumes \
 	tests/unit/test_path \

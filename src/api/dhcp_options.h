@@ -1,0 +1,35 @@
+/* DHCP options and router advertisements as a Subnet writes them: OVN's "name=value,name={a,b}". */
+#ifndef SOLOVIRT_API_DHCP_OPTIONS_H
+#define SOLOVIRT_API_DHCP_OPTIONS_H
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct error;
+
+struct dhcp_option {
+	const char *name; /* as OVN calls it: "dns_server" */
+	int number;       /* of the option in the protocol; 0: it is none, such as lease_time, which is a lease's own */
+	char *value;      /* members of a list joined by ","; checked; owned */
+};
+
+/*
+ * Reads options of DHCPv4 (version 4) or DHCPv6 (6) into a new array of struct dhcp_option, in the order of the text; NULL text is empty.
+ * Names of options that mean nothing here are added to ignored (const char *), which may be NULL.  EINVAL names the option and
+ * says what would be right.  The caller g_array_unref()s.
+ */
+GArray *dhcp_options_parse(int version, const char *text, GPtrArray *ignored, struct error *err);
+/* The value of an option by its name, or NULL; borrowed. */
+const char *dhcp_options_find(const GArray *options, const char *name);
+
+/* spec.ipv6RAConfigs; what is not said is Kube-OVN's default. */
+struct ra_configs {
+	enum { RA_DHCPV6_STATEFUL, RA_DHCPV6_STATELESS, RA_SLAAC } address_mode;
+	unsigned max_interval, min_interval; /* seconds */
+	bool send_periodic;
+	unsigned mtu; /* 0: not told */
+};
+/* EINVAL names what is wrong and says what would be right; *configs is written on success only. */
+int ra_configs_parse(const char *text, struct ra_configs *configs, GPtrArray *ignored, struct error *err);
+
+#endif
