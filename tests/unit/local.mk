@@ -22,6 +22,7 @@ unit_programs = \
 	tests/unit/test_domain_xml \
 	tests/unit/test_errors \
 	tests/unit/test_expand \
+	tests/unit/test_flows \
 	tests/unit/test_grant \
 	tests/unit/test_http \
 	tests/unit/test_image \
