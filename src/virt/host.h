@@ -46,7 +46,7 @@ struct host_verb {
 extern const struct host_verb host_info_verbs[], host_domain_verbs[], host_start_verbs[],
     host_cpus_verbs[], host_devices_verbs[], host_hotplug_verbs[], host_dump_verbs[], host_agent_verbs[],
     host_volume_verbs[], host_clone_verbs[], host_folder_verbs[], host_network_verbs[], host_console_verbs[], host_log_verbs[],
-    host_secret_verbs[], host_vswitch_verbs[];
+    host_secret_verbs[], host_vswitch_verbs[], host_subnet_verbs[];
 
 /* --- host.c: connections, lanes, errors; any thread unless it says otherwise -------------------------------------- */
 
@@ -129,6 +129,24 @@ bool host_dhcp_is_served(const char *network);
 /* Tells a "dhcp" loss when the dnsmasq that serves the network now ends; once, however often it is called.  Only where libvirt is on
  * this machine. */
 void host_dhcp_watch(const char *network);
+
+/* EINVAL for what is no MAC address. */
+int host_dhcp_check_mac(const char *mac, struct error *err);
+/* In a line of dnsmasq a number is a time and some words are orders; a guest called so goes without a name. */
+bool host_dhcp_is_safe_name(const char *name);
+/* Writes a file by a name that dnsmasq does not look at, then renames it: it never sees half a line.  0 or -1. */
+int host_dhcp_write(const char *path, const char *line, struct error *err);
+
+/* --- host_dnsmasq.c: processes of dnsmasq by their pid files; any thread -------------------------------------------- */
+
+/* The process, or -1 when it has ended. */
+pid_t host_dnsmasq_find(const char *pid_file);
+/* Makes it read its files anew and forget what they do not say any more. */
+void host_dnsmasq_reload(const char *pid_file);
+/* Ends it and waits for its end; no error when it has ended.  0 or -1. */
+int host_dnsmasq_stop(const char *pid_file, struct error *err);
+/* Tells a loss of that noun (static) and name when the process that there is now ends; once, however often it is called. */
+void host_dnsmasq_watch(const char *pid_file, const char *noun, const char *name);
 
 /* --- host_bridge.c -------------------------------------------------------------------------------------------------- */
 

@@ -13,11 +13,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "src/virt/host.h"
@@ -25,7 +23,7 @@
 #define LIBVIRT_DNSMASQ "/var/lib/libvirt/dnsmasq"
 #define LIBVIRT_NETWORK_PIDS "/run/libvirt/network"
 
-/* Two lanes must not look for the same address, nor begin to await the same server, at a time. */
+/* Two lanes must not look for the same address at a time. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 char *
@@ -50,119 +48,57 @@ host_dhcp_prepare(const char *directory, struct error *err)
 
 /* --- dnsmasq ------------------------------------------------------------------------------------------------------ */
 
-/* A pid file may outlive its process: the name must fit, too.  One that nobody has waited for yet (Z) has ended. */
-static bool
-is_dnsmasq(const char *pid)
+static char *
+pid_file(const char *network)
 {
-	g_autofree char *path = g_strdup_printf("/proc/%s/stat", pid), *start = g_strdup_printf("%s (dnsmasq) ", pid), *stat = NULL;
-
-	return g_file_get_contents(path, &stat, NULL, NULL) && g_str_has_prefix(stat, start) && strchr("ZX", stat[strlen(start)]) == NULL;
-}
-
-/* The process that serves a network, or -1. */
-static pid_t
-server_of(const char *network)
-{
-	g_autofree char *path = g_strdup_printf("%s/%s.pid", LIBVIRT_NETWORK_PIDS, network), *pid = NULL;
-	guint64 number;
-
-	if (g_file_get_contents(path, &pid, NULL, NULL) && g_ascii_string_to_unsigned(g_strstrip(pid), 10, 2, G_MAXINT, &number, NULL) &&
-	    is_dnsmasq(pid))
-		return (pid_t)number;
-	return -1;
+	return g_strdup_printf("%s/%s.pid", LIBVIRT_NETWORK_PIDS, network);
 }
 
 bool
 host_dhcp_is_served(const char *network)
 {
-	return server_of(network) > 0;
+	g_autofree char *path = pid_file(network);
+
+	return host_dnsmasq_find(path) > 0;
 }
 
 void
 host_dhcp_reload(const char *network)
 {
-	pid_t pid = server_of(network);
+	g_autofree char *path = pid_file(network);
 
-	if (pid > 0)
-		kill(pid, SIGHUP);
-}
-
-/* A server whose end is awaited. */
-struct server {
-	char *network;
-	pid_t pid;
-};
-
-static pid_t watched; /* the newest; under lock */
-
-static void
-server_free(void *pointer)
-{
-	struct server *server = pointer;
-
-	g_free(server->network);
-	g_free(server);
-}
-
-static void
-on_end(int watch, int fd, int events, void *opaque)
-{
-	const struct server *server = opaque;
-
-	(void)events;
-	host_events_loss("dhcp", server->network);
-	pthread_mutex_lock(&lock);
-	if (watched == server->pid)
-		watched = 0;
-	pthread_mutex_unlock(&lock);
-	virEventRemoveHandle(watch); /* frees the server, later */
-	close(fd);
-}
-
-/* Its number may be another process's once it has ended: only what still serves when it is held is awaited. */
-static void
-watch_server(const char *network, pid_t pid)
-{
-	int fd = pid < 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
-	struct server *server;
-
-	if (fd < 0 || server_of(network) != pid) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	server = g_new(struct server, 1);
-	*server = (struct server){ g_strdup(network), pid };
-	if (virEventAddHandle(fd, VIR_EVENT_HANDLE_READABLE, on_end, server, server_free) < 0) {
-		server_free(server);
-		close(fd);
-		return;
-	}
-	watched = pid;
+	host_dnsmasq_reload(path);
 }
 
 void
 host_dhcp_watch(const char *network)
 {
-	pid_t pid = server_of(network);
+	g_autofree char *path = pid_file(network);
 
-	pthread_mutex_lock(&lock);
-	if (pid != watched)
-		watch_server(network, pid);
-	pthread_mutex_unlock(&lock);
+	host_dnsmasq_watch(path, "dhcp", network);
 }
 
 /* --- one entry ---------------------------------------------------------------------------------------------------- */
+
+int
+host_dhcp_check_mac(const char *mac, struct error *err)
+{
+	static const char pattern[] = "^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$";
+
+	if (g_regex_match_simple(pattern, mac, G_REGEX_DOLLAR_ENDONLY, 0))
+		return 0;
+	g_autofree char *shown = g_strescape(mac, NULL);
+	return error_set(err, EINVAL, "\"%s\" is not the address of an interface", shown);
+}
 
 /* They become the name of a file. */
 static int
 check(const char *mac, const char *ip, struct error *err)
 {
-	static const char pattern[] = "^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$";
 	struct in_addr address;
 
-	if (!g_regex_match_simple(pattern, mac, 0, 0))
-		return error_set(err, EINVAL, "\"%s\" is not the address of an interface", mac);
+	if (host_dhcp_check_mac(mac, err) < 0)
+		return -1;
 	if (inet_pton(AF_INET, ip, &address) != 1)
 		return error_set(err, EINVAL, "\"%s\" is not an IPv4 address", ip);
 	return 0;
@@ -176,9 +112,8 @@ file_name(const char *mac, const char *ip)
 	return g_strdup_printf("%s_%s", lower, ip);
 }
 
-/* In a line of dnsmasq a number is a time and some words are orders; a guest called so goes without a name. */
-static bool
-is_safe_name(const char *name)
+bool
+host_dhcp_is_safe_name(const char *name)
 {
 	return name != NULL && g_ascii_isalpha(name[0]) && strcmp(name, "ignore") != 0 && strcmp(name, "infinite") != 0 &&
 	    strpbrk(name, ",:# \n") == NULL;
@@ -189,12 +124,11 @@ line_new(const char *mac, const char *ip, const char *name)
 {
 	g_autofree char *lower = g_ascii_strdown(mac, -1);
 
-	return g_strdup_printf("%s,%s%s%s\n", lower, ip, is_safe_name(name) ? "," : "", is_safe_name(name) ? name : "");
+	return g_strdup_printf("%s,%s%s%s\n", lower, ip, host_dhcp_is_safe_name(name) ? "," : "", host_dhcp_is_safe_name(name) ? name : "");
 }
 
-/* By a name that dnsmasq does not look at, then a rename: it never sees half a line. */
-static int
-write_line(const char *path, const char *line, struct error *err)
+int
+host_dhcp_write(const char *path, const char *line, struct error *err)
 {
 	g_autofree char *folder = g_path_get_dirname(path), *name = g_path_get_basename(path);
 	g_autofree char *temporary = g_strdup_printf("%s/.%s", folder, name);
@@ -262,7 +196,7 @@ set(const char *directory, const char *network, const char *path, const char *li
 	int removed = remove_rivals(directory, name, err);
 	bool same = g_file_get_contents(path, &old, NULL, NULL) && strcmp(old, line) == 0;
 
-	if (removed < 0 || host_dhcp_prepare(directory, err) < 0 || (!same && write_line(path, line, err) < 0))
+	if (removed < 0 || host_dhcp_prepare(directory, err) < 0 || (!same && host_dhcp_write(path, line, err) < 0))
 		return -1;
 	if (removed > 0)
 		host_dhcp_reload(network);

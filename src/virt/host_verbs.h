@@ -69,11 +69,22 @@
  *  bridge-remove      {"bridge"} -> {}              gives its interface back; no error when it is gone or was made by others; EBUSY while anything
  *                     else is plugged in.  These two, and all else that needs Open vSwitch: local hosts only, else EOPNOTSUPP;
  *                     ENOENT when it is not installed, ENOTCONN when it does not run, ETIMEDOUT when it does not follow
+ *  subnet-serve       {"subnet","bridge","vlan","mtu"?,"address":"10.6.0.2/24"?,"address6"?,"gateway"?,"leaseSeconds","options"?:[[NAME,VALUE]],"ra"?:bool,
+ *                     "domain"?,"hosts"?:[HOST]} -> {"mended"}   a port of the bridge in that VLAN with the addresses, of which one is needed, and a
+ *                     DHCP server (dnsmasq) on it that outlives us; it has exactly these hosts then.  NAME: dnsmasq's name of an option or
+ *                     its number, option6:NAME for DHCPv6; what it does not take: EINVAL, and one that runs is left alone.  Strangers get no
+ *                     answer.  Guests are told of no DNS server unless an option says so; names of hosts resolve at address, with and
+ *                     without domain, all others only when dns-server names address: then as this host does.  ra: announces the prefix and
+ *                     that addresses come by DHCPv6; never a router.  ENOENT: no such bridge
+ *  subnet-unserve     {"subnet"} -> {}              all of it is gone
+ *  subnet-host-set    {"subnet"} + HOST -> {}       replaces entries with the same mac, ip or ip6; ENOENT when it is not served
+ *  subnet-host-remove {"subnet","mac"} -> {}        no error when there is none
  *  console            {"name","uid"} + a stream socket -> {}   answers when open; then copies both ways until either ends; 64 at a time, else
  *                     EBUSY; takes the console from whoever has it
  *  log-read           {"path","limit"} -> {"text"}   last bytes of a console log below /var/log/libvirt; not UTF-8 is replaced
  *  log-remove         {"path"} -> {}
  *
+ *  HOST "mac","ip"?,"ip6"?,"name"?: a guest's addresses, one is needed, and its name, e.g. "web.default"; one that is no name of DNS is left out
  *  DOMAIN {"name","uuid","uid","namespace","vmi","state","reason","id","epoch","uses":{"pool","claims":[{"name","path","capacity"}],
  *         "interfaces":[{"name","network","mac","ip"}],"cpus":[{"id","node"}],"devices":[{"name","bus","address"}]}}: uses as the metadata says it, all words; state and reason are libvirt's words in lower case:
  *         state running|blocked|paused|shutdown|shutoff|crashed|pmsuspended; reason e.g. booted|user|ioerror|destroyed|shutdown|crashed|failed
@@ -84,6 +95,7 @@
  *          agent  {"name","uid","connected":bool}
  *          network, pool  {"name"}   it was stopped or undefined
  *          dhcp   {"name"}   the DHCP server of a network ended, where libvirt is local; network-ensure starts it
+ *          subnet {"name"}   its DHCP server ended; subnet-serve starts it
  *          An answer with DOMAIN is never older than an event told before it.
  *  The worker ends when its connection is lost: the daemon starts another one, which lists everything again.
  */

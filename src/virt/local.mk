@@ -38,6 +38,7 @@ solovirt_host_SOURCES = \
 	src/virt/host_cpus.c \
 	src/virt/host_devices.c \
 	src/virt/host_dhcp.c \
+	src/virt/host_dnsmasq.c \
 	src/virt/host_domain.c \
 	src/virt/host_dump.c \
 	src/virt/host_events.c \
@@ -52,6 +53,10 @@ solovirt_host_SOURCES = \
 	src/virt/host_ovs.h \
 	src/virt/host_secret.c \
 	src/virt/host_start.c \
+	src/virt/host_subnet.c \
+	src/virt/host_subnet.h \
+	src/virt/host_subnet_entries.c \
+	src/virt/host_subnet_server.c \
 	src/virt/host_volume.c \
 	src/virt/host_vswitch.c \
 	src/virt/host_xml.c

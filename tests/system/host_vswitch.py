@@ -1,7 +1,10 @@
 """What solovirt-host does with Open vSwitch, on a real one in user space: tests for host_worker.py, in its order."""
 import errno as E
+import json
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 
 from worker import refused, wait_for
@@ -91,4 +94,141 @@ def test_bridges(w):
         run("ip", "link", "del", device)
 
 
-TESTS = (test_bridges,)
+class Guest:
+    """A machine as the network sees it: a namespace whose eth0 has a MAC and a port of the bridge."""
+
+    def __init__(self, name, mac, bridge="br-a", tag=100):
+        self.name, self.mac = name, mac
+        self.process = subprocess.Popen(["unshare", "-n", "sleep", "600"])
+        own = lambda: os.readlink(f"/proc/{self.process.pid}/ns/net") != os.readlink("/proc/self/ns/net")
+        wait_for("a namespace", 10, own)
+        run("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "address", mac, "netns", str(self.process.pid))
+        # with a datapath in user space the host's own stack sees the guest's frames, too, and would answer for the port that serves
+        with open(f"/proc/sys/net/ipv4/conf/{name}/arp_ignore", "w") as f:
+            f.write("8")
+        run("ovs-vsctl", "add-port", bridge, name, f"tag={tag}")
+        run("ip", "link", "set", name, "up")
+        self.do("ethtool", "-K", "eth0", "tx", "off")  # the datapath in user space takes checksums for finished
+        self.do("ip", "link", "set", "lo", "up"), self.do("ip", "link", "set", "eth0", "up")
+
+    def do(self, *words, **more):
+        return run("nsenter", "-t", str(self.process.pid), "-n", *words, **more)
+
+    def packets(self, *words, **more):
+        return self.do(sys.executable, os.path.join(BED, "packets.py"), *words, **more)
+
+    def dhcp(self, tries=4):
+        """What a DHCP server says, as busybox tells its script; {} when nobody answers."""
+        script = os.path.join(STATE, "script")
+        if not os.path.exists(script):
+            with open(script, "w") as f:
+                f.write('#!/bin/sh\n[ "$1" != bound ] || env\n')
+            os.chmod(script, 0o755)
+        told = self.do("busybox", "udhcpc", "-n", "-q", "-f", "-i", "eth0", "-s", script, "-t", str(tries), "-T", "1", "-O", "mtu", check=False)
+        return dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+
+    def end(self):
+        run("ovs-vsctl", "--if-exists", "del-port", self.name)
+        self.process.kill()
+        self.process.wait()
+
+
+def served(subnet):
+    """The pid of a subnet's DHCP server and its port."""
+    port = run("ovs-vsctl", "--bare", "--columns=name", "find", "port", f"external_ids:solovirt-subnet={subnet}")
+    return int(open(f"/run/solovirt/subnets/{port}/dnsmasq.pid").read()), port
+
+
+def alive(pid):
+    return os.path.exists(f"/proc/{pid}/exe")
+
+
+def test_subnets(w):
+    """Guests get their addresses from a server of our own, strangers get nothing."""
+    a, b, c = "52:54:00:00:08:01", "52:54:00:00:08:02", "52:54:00:00:08:03"
+    w.call("bridge-ensure", bridge="br-a", vlans=[100])
+    net = {"subnet": "net1", "bridge": "br-a", "vlan": 100, "mtu": 1400, "address": "10.6.0.2/24", "address6": "fd00:6::2/64",
+           "gateway": "10.6.0.1", "leaseSeconds": 3600, "ra": True, "domain": "vms.example",
+           "options": [["ntp-server", "10.6.0.7"], ["dns-server", "10.6.0.2"]]}
+    one = {"mac": a, "ip": "10.6.0.10", "ip6": "fd00:6::10", "name": "web.default"}
+    serve = lambda hosts=(one,), **more: w.call("subnet-serve", {**net, **more}, hosts=list(hosts))
+    for wrong in ({"address": "10.6.0.2"}, {"address": "x/24"}, {"address6": "fd00::2"}, {"gateway": "fd00::1"}, {"mtu": 1}, {"vlan": 4095},
+                  {"leaseSeconds": 1}, {"subnet": "../x"}, {"subnet": "a b"}, {"domain": "a\nport=0"}, {"options": [["x\ny", "z"]]},
+                  {"options": [["ntp-server", "a\nb"]]}, {"options": [["ntp-server"]]}, {"options": [["ntp-server", "1#2"]]},
+                  {"hosts": [{"mac": "x", "ip": "10.6.0.4"}]}, {"hosts": [{"mac": a}]}, {"hosts": [{"mac": a, "ip": "10.6.0.4,x"}]}):
+        refused(E.EINVAL, w.call, "subnet-serve", {**net, **wrong})
+    refused(E.ENOENT, serve, bridge="br-b")
+    print("  ", refused(E.EINVAL, serve, options=[["no-such-option", "1"]]))
+    refused(E.ENOENT, w.call, "subnet-host-set", subnet="net2", mac=a, ip="10.6.0.10", name="x")
+    assert w.call("subnet-host-remove", subnet="net2", mac=a) == {} and w.call("subnet-unserve", subnet="net2") == {}
+    w.call("subnet-unserve", subnet="net1")
+    assert serve() == {}
+    pid, port = served("net1")
+    assert serve() == {} and served("net1") == (pid, port) and column("port", port, "tag") == "100"
+    assert open(f"/proc/sys/net/ipv6/conf/{port}/accept_ra").read().strip() == "0"
+    blue, other, stranger = Guest("blue", a), Guest("other", b), Guest("stranger", c)
+    lease = blue.dhcp()
+    assert (lease["ip"], lease["mask"], lease["router"], lease["mtu"], lease["lease"]) == ("10.6.0.10", "24", "10.6.0.1", "1400", "3600"), lease
+    assert (lease["dns"], lease["ntpsrv"], lease["domain"], lease["hostname"]) == ("10.6.0.2", "10.6.0.7", "vms.example", "web"), lease
+    assert stranger.dhcp(tries=1) == {}
+    blue.do("ip", "addr", "add", "10.6.0.10/24", "dev", "eth0")
+    for name in ("web.default", "web.default.vms.example"):
+        assert "10.6.0.10" in blue.do("busybox", "nslookup", name, "10.6.0.2", check=False), name
+    # IPv6: announced, by a host that is no router; the address itself comes by DHCP
+    announced = json.loads(blue.packets("announced", "eth0"))
+    assert announced["managed"] and announced["lifetime"] == 0 and announced["prefixes"] == ["fd00:6::/64"], announced
+    assert json.loads(blue.packets("dhcp6", "eth0")) == ["fd00:6::10"]
+    assert json.loads(stranger.packets("dhcp6", "eth0", "1")) == []
+    # entries come and go while it runs
+    host = {"subnet": "net1"}
+    for _ in range(2):
+        w.call("subnet-host-set", host, mac=b, ip="10.6.0.11", name="other.default")
+    assert other.dhcp()["ip"] == "10.6.0.11"
+    w.call("subnet-host-set", host, mac=b, ip="10.6.0.12", name="other.default")
+    assert other.dhcp()["ip"] == "10.6.0.12" and served("net1") == (pid, port)
+    for _ in range(2):
+        w.call("subnet-host-remove", host, mac=b)
+    assert other.dhcp(tries=1) == {} and served("net1") == (pid, port)
+    # an address whose lease another one has still
+    w.call("subnet-host-set", host, mac=c, ip="10.6.0.12", name="heir.default")
+    assert stranger.dhcp()["ip"] == "10.6.0.12"
+    w.call("subnet-host-set", host, mac=b, ip="10.6.0.12", name="ignore")
+    assert other.dhcp()["ip"] == "10.6.0.12" and stranger.dhcp(tries=1) == {}
+    pid, port = served("net1")
+    for wrong in ({"mac": "../x", "ip": "10.6.0.4"}, {"mac": b}, {"mac": b, "ip": "fd00::1"}, {"mac": b, "ip6": "10.6.0.1"}):
+        refused(E.EINVAL, w.call, "subnet-host-set", host, **wrong)
+    # exactly those that are asked for
+    assert serve() == {} and served("net1") == (pid, port)
+    assert os.listdir(f"/run/solovirt/subnets/{port}/hosts") == [a]
+    assert other.dhcp(tries=1) == {}
+    # what does not hold leaves what runs alone
+    refused(E.EINVAL, serve, options=[["no-such-option", "1"]])
+    assert alive(pid) and blue.dhcp()["ip"] == "10.6.0.10"
+    # killed, and served again
+    w.events.clear()
+    os.kill(pid, signal.SIGKILL)
+    assert w.event(name="net1")["event"] == "subnet"
+    told = serve()
+    assert "did not run" in told["mended"] and serve() == {}, told
+    assert blue.dhcp()["ip"] == "10.6.0.10"
+    run("ip", "addr", "flush", "dev", port)
+    assert "addresses" in serve()["mended"] and serve() == {}
+    run("ovs-vsctl", "del-port", port)
+    assert "port" in serve()["mended"] and serve() == {}
+    assert blue.dhcp()["ip"] == "10.6.0.10"
+    # another VLAN
+    serve(vlan=200)
+    assert column("port", port, "tag") == "200" and blue.dhcp(tries=1) == {}
+    run("ovs-vsctl", "set", "port", "blue", "tag=200")
+    assert blue.dhcp()["ip"] == "10.6.0.10"
+    refused(E.EBUSY, w.call, "bridge-remove", bridge="br-a")
+    pid, port = served("net1")
+    for _ in range(2):
+        assert w.call("subnet-unserve", subnet="net1") == {}
+    assert not alive(pid) and port not in ports("br-a") and not os.path.exists(f"/run/solovirt/subnets/{port}")
+    for guest in (blue, other, stranger):
+        guest.end()
+    w.call("bridge-remove", bridge="br-a")
+
+
+TESTS = (test_bridges, test_subnets)

@@ -1,0 +1,296 @@
+/* Who gets which address in a subnet, as files that its dnsmasq watches; see host_subnet.h. */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "src/virt/host.h"
+#include "src/virt/host_subnet.h"
+
+static const char *const folders[] = { "hosts", "names", "gone" };
+
+static char *
+place(const char *directory, const char *folder, const char *name)
+{
+	return g_strdup_printf("%s/%s/%s", directory, folder, name);
+}
+
+int
+subnet_prepare(const char *directory, struct error *err)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+		g_autofree char *path = g_build_filename(directory, folders[i], NULL);
+		/* dnsmasq is not root. */
+		if (g_mkdir_with_parents(path, 0755) != 0 || chmod(directory, 0755) != 0 || chmod(path, 0755) != 0)
+			return error_errno(err, "cannot make %s", path);
+	}
+	return 0;
+}
+
+static bool
+is_address(int family, const char *text)
+{
+	char binary[sizeof(struct in6_addr)];
+
+	return text == NULL || inet_pton(family, text, binary) == 1;
+}
+
+int
+subnet_entry_check(struct subnet_entry *entry, struct error *err)
+{
+	const char **all[] = { &entry->ip, &entry->ip6, &entry->name };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
+		if (*all[i] != NULL && **all[i] == '\0')
+			*all[i] = NULL;
+	if (host_dhcp_check_mac(entry->mac, err) < 0)
+		return -1;
+	if (entry->ip == NULL && entry->ip6 == NULL)
+		return error_set(err, EINVAL, "%s has no address: ip or ip6 is needed", entry->mac);
+	if (!is_address(AF_INET, entry->ip))
+		return error_set(err, EINVAL, "the ip of %s is not an IPv4 address", entry->mac);
+	if (!is_address(AF_INET6, entry->ip6))
+		return error_set(err, EINVAL, "the ip6 of %s is not an IPv6 address", entry->mac);
+	return 0;
+}
+
+/* --- lines ----------------------------------------------------------------------------------------------------------- */
+
+static bool
+is_domain_name(const char *name)
+{
+	return name != NULL && g_regex_match_simple("^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$", name, G_REGEX_DOLLAR_ENDONLY, 0);
+}
+
+static char *
+host_line(const struct subnet_entry *entry)
+{
+	g_autofree char *mac = g_ascii_strdown(entry->mac, -1), *label = entry->name == NULL ? NULL : g_strdup(entry->name);
+	GString *line = g_string_new(mac);
+
+	if (entry->ip != NULL)
+		g_string_append_printf(line, ",%s", entry->ip);
+	if (entry->ip6 != NULL)
+		g_string_append_printf(line, ",[%s]", entry->ip6);
+	if (is_domain_name(label) && host_dhcp_is_safe_name(strtok_r(label, ".", &(char *){ NULL })))
+		g_string_append_printf(line, ",%s", label);
+	g_string_append_c(line, '\n');
+	return g_string_free(line, FALSE);
+}
+
+/* For DNS: empty when there is no name. */
+static char *
+name_lines(const struct subnet_entry *entry, const char *domain)
+{
+	const char *const addresses[] = { entry->ip, entry->ip6 };
+	GString *lines = g_string_new(NULL);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(addresses) && is_domain_name(entry->name); i++) {
+		if (addresses[i] == NULL)
+			continue;
+		g_string_append_printf(lines, "%s %s", addresses[i], entry->name);
+		if (domain != NULL)
+			g_string_append_printf(lines, " %s.%s", entry->name, domain);
+		g_string_append_c(lines, '\n');
+	}
+	return g_string_free(lines, FALSE);
+}
+
+/* The addresses of a line, "" for none. */
+static void
+read_line(const char *path, char ip[INET_ADDRSTRLEN], char ip6[INET6_ADDRSTRLEN])
+{
+	g_autofree char *line = NULL;
+
+	*ip = *ip6 = '\0';
+	if (!g_file_get_contents(path, &line, NULL, NULL))
+		return;
+	g_auto(GStrv) parts = g_strsplit(g_strchomp(line), ",", -1);
+	for (char **part = parts; *part != NULL; part++) {
+		size_t length = strlen(*part);
+		if (**part == '[' && length > 2)
+			g_strlcpy(ip6, *part + 1, MIN(length - 1, INET6_ADDRSTRLEN));
+		else if (is_address(AF_INET, *part))
+			g_strlcpy(ip, *part, INET_ADDRSTRLEN);
+	}
+}
+
+/* --- changes --------------------------------------------------------------------------------------------------------- */
+
+static GPtrArray *
+names_in(const char *directory, const char *folder)
+{
+	g_autofree char *path = g_build_filename(directory, folder, NULL);
+	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+	DIR *dir = opendir(path);
+
+	for (const struct dirent *item; dir != NULL && (item = readdir(dir)) != NULL;)
+		if (strcmp(item->d_name, ".") != 0 && strcmp(item->d_name, "..") != 0)
+			g_ptr_array_add(names, g_strdup(item->d_name));
+	if (dir != NULL)
+		closedir(dir);
+	return names;
+}
+
+static void
+raise_news(enum subnet_news *news, enum subnet_news to)
+{
+	*news = MAX(*news, to);
+}
+
+/* Notes that somebody had an address. */
+static int
+note_gone(const char *directory, const char *address, const char *mac, struct error *err)
+{
+	g_autofree char *path = place(directory, "gone", address);
+
+	return *address == '\0' ? 0 : host_dhcp_write(path, mac, err);
+}
+
+/* An address that another one had since the server's start is refused by that for as long as a lease is. */
+static void
+look_gone(const char *directory, const char *address, const char *mac, enum subnet_news *news)
+{
+	g_autofree char *path = address == NULL ? NULL : place(directory, "gone", address), *had = NULL;
+
+	if (path != NULL && g_file_get_contents(path, &had, NULL, NULL) && strcmp(had, mac) != 0)
+		raise_news(news, SUBNET_RESTART);
+}
+
+/* By the name of its file. */
+static int
+drop(const char *directory, const char *mac, enum subnet_news *news, struct error *err)
+{
+	g_autofree char *host = place(directory, "hosts", mac), *name = place(directory, "names", mac);
+	char ip[INET_ADDRSTRLEN], ip6[INET6_ADDRSTRLEN];
+
+	read_line(host, ip, ip6);
+	if (note_gone(directory, ip, mac, err) < 0 || note_gone(directory, ip6, mac, err) < 0)
+		return -1;
+	if ((unlink(host) != 0 && errno != ENOENT) || (unlink(name) != 0 && errno != ENOENT))
+		return error_errno(err, "cannot remove %s", host);
+	raise_news(news, SUBNET_RELOAD);
+	return 0;
+}
+
+/* Others that have an address of it. */
+static int
+drop_rivals(const char *directory, const struct subnet_entry *entry, const char *mac, enum subnet_news *news, struct error *err)
+{
+	g_autoptr(GPtrArray) names = names_in(directory, "hosts");
+
+	for (guint i = 0; i < names->len; i++) {
+		g_autofree char *path = place(directory, "hosts", names->pdata[i]);
+		char ip[INET_ADDRSTRLEN], ip6[INET6_ADDRSTRLEN];
+
+		if (strcmp(names->pdata[i], mac) == 0)
+			continue;
+		read_line(path, ip, ip6);
+		if ((g_strcmp0(ip, entry->ip) == 0 || g_strcmp0(ip6, entry->ip6) == 0) && drop(directory, names->pdata[i], news, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A file that says this already is left alone. */
+static int
+write_changed(const char *path, const char *text, struct error *err)
+{
+	g_autofree char *old = NULL;
+
+	if (g_file_get_contents(path, &old, NULL, NULL) && strcmp(old, text) == 0)
+		return 0;
+	return host_dhcp_write(path, text, err);
+}
+
+int
+subnet_entry_set(const char *directory, const char *domain, const struct subnet_entry *entry, enum subnet_news *news, struct error *err)
+{
+	g_autofree char *mac = g_ascii_strdown(entry->mac, -1), *host = place(directory, "hosts", mac), *name = place(directory, "names", mac);
+	g_autofree char *line = host_line(entry), *lines = name_lines(entry, domain);
+	char ip[INET_ADDRSTRLEN], ip6[INET6_ADDRSTRLEN];
+
+	if (drop_rivals(directory, entry, mac, news, err) < 0)
+		return -1;
+	look_gone(directory, entry->ip, mac, news);
+	look_gone(directory, entry->ip6, mac, news);
+	read_line(host, ip, ip6);
+	if ((g_strcmp0(ip, entry->ip) != 0 && note_gone(directory, ip, mac, err) < 0) ||
+	    (g_strcmp0(ip6, entry->ip6) != 0 && note_gone(directory, ip6, mac, err) < 0))
+		return -1;
+	return write_changed(host, line, err) < 0 || write_changed(name, lines, err) < 0 ? -1 : 0;
+}
+
+int
+subnet_entry_remove(const char *directory, const char *mac, enum subnet_news *news, struct error *err)
+{
+	g_autofree char *lower = g_ascii_strdown(mac, -1), *path = place(directory, "hosts", lower);
+
+	return access(path, F_OK) == 0 ? drop(directory, lower, news, err) : 0;
+}
+
+int
+subnet_entries_sync(const char *directory, const char *domain, json_t *hosts, enum subnet_news *news, struct error *err)
+{
+	g_autoptr(GHashTable) wanted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GPtrArray) names = names_in(directory, "hosts");
+	struct subnet_entry entry;
+	size_t i;
+	json_t *host;
+
+	json_array_foreach (hosts, i, host)
+		g_hash_table_add(wanted, g_ascii_strdown(json_string_value(json_object_get(host, "mac")), -1));
+	for (guint j = 0; j < names->len; j++)
+		if (!g_hash_table_contains(wanted, names->pdata[j]) && drop(directory, names->pdata[j], news, err) < 0)
+			return -1;
+	json_array_foreach (hosts, i, host) {
+		entry = (struct subnet_entry){ 0 };
+		if (service_args(host, err, "{s:s,s?:s,s?:s,s?:s}", "mac", &entry.mac, "ip", &entry.ip, "ip6", &entry.ip6, "name",
+		        &entry.name) < 0 ||
+		    subnet_entry_check(&entry, err) < 0 || subnet_entry_set(directory, domain, &entry, news, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+empty(const char *directory, const char *folder, struct error *err)
+{
+	g_autoptr(GPtrArray) names = names_in(directory, folder);
+
+	for (guint i = 0; i < names->len; i++) {
+		g_autofree char *path = place(directory, folder, names->pdata[i]);
+		if (unlink(path) != 0 && errno != ENOENT)
+			return error_errno(err, "cannot remove %s", path);
+	}
+	return 0;
+}
+
+void
+subnet_forget_gone(const char *directory)
+{
+	struct error ignored = { 0 };
+
+	empty(directory, "gone", &ignored);
+}
+
+int
+subnet_remove_files(const char *directory, struct error *err)
+{
+	g_autoptr(GPtrArray) names = NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+		g_autofree char *path = g_build_filename(directory, folders[i], NULL);
+		if (empty(directory, folders[i], err) < 0 || (rmdir(path) != 0 && errno != ENOENT))
+			return error_errno(err, "cannot remove %s", path);
+	}
+	names = names_in(directory, ".");
+	for (guint i = 0; i < names->len; i++) {
+		g_autofree char *path = g_build_filename(directory, names->pdata[i], NULL);
+		unlink(path);
+	}
+	return rmdir(directory) == 0 || errno == ENOENT ? 0 : error_errno(err, "cannot remove %s", directory);
+}
