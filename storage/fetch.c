@@ -58,6 +58,9 @@ on_header(char *data, size_t size, size_t count, void *arg)
 		g_strlcpy(response->modified, value, FETCH_VALIDATOR);
 	} else if (header_value(line, "Content-Type", value)) {
 		g_strlcpy(response->type, value, FETCH_VALIDATOR);
+	} else if (header_value(line, "Location", value)) {
+		g_autofree char *scheme = g_uri_parse_scheme(value);
+		g_strlcpy(response->scheme, scheme == NULL ? "" : scheme, sizeof(response->scheme));
 	}
 	response->header_bytes += size * count;
 	return response->header_bytes > HEADERS_MOST ? 0 : size * count;
@@ -217,12 +220,15 @@ judge_next(struct fetch_link *link, long status)
 {
 	const struct fetch *fetch = link->fetch;
 
+	if (status == 416 || !is_same_file(link)) /* 416: it has become shorter */
+		return refuse(link, ESTALE, "the file was replaced while it was downloaded, after %" PRId64 " bytes", link->at);
 	if (status != 206 && !fetch->ranges)
 		return refuse(link, EIO,
 		    "the connection broke after %" PRId64 " bytes and the server does not resume, or the file was replaced meanwhile",
 		    link->at);
-	if (status != 206 || !is_same_file(link))
-		return refuse(link, EIO, "the file was replaced while it was downloaded, after %" PRId64 " bytes", link->at);
+	if (status != 206)
+		return refuse(link, EIO, "the server, which had sent parts of the file before, answered a request for a part with HTTP status "
+		    "%ld and all of it, after %" PRId64 " bytes: let it, and what caches for it, serve ranges always or never", status, link->at);
 	if (link->response.from != link->at)
 		return refuse(link, EIO, "the connection broke after %" PRId64 " bytes and the server resumed elsewhere", link->at);
 	return 0;
@@ -325,6 +331,12 @@ explain(const struct fetch_link *link, CURLcode code, struct error *err)
 
 	if (link->response.header_bytes > HEADERS_MOST)
 		return error_set(err, EINVAL, "the server sent more than %d KiB of headers", HEADERS_MOST >> 10);
+	if (code == CURLE_UNSUPPORTED_PROTOCOL && link->response.scheme[0] != '\0')
+		return error_set(err, number, "the server redirects to a URL of the protocol %s, which is not followed: only http and https are. "
+		    "Name a URL where the image itself lies", link->response.scheme);
+	if (code == CURLE_TOO_MANY_REDIRECTS)
+		return error_set(err, number, "the server redirects more than %d times, in a circle perhaps. Name a URL where the image itself lies",
+		    REDIRECTS_MOST);
 	if (code == CURLE_OPERATION_TIMEDOUT && link->fetch->begun)
 		return error_set(err, number, "the download stalled after %" PRId64 " bytes: next to nothing came for %ld s",
 		    link->at, link->fetch->request->stall_seconds);
@@ -453,7 +465,9 @@ end_of(struct fetch_link *link, CURLcode code, struct error *err)
 		error_set(err, EIO, "the server ended after %" PRId64 " bytes", link->at);
 		return FETCH_AGAIN;
 	}
-	if (code == CURLE_OK)
+	/* All that was asked for has come, whatever else a Content-Length promised. */
+	bool complete = link->to >= 0 && link->fetch->ranges && link->at == link->to && link->at > link->started;
+	if (code == CURLE_OK || complete)
 		return FETCH_DONE;
 	explain(link, code, err);
 	link->crowded = link->fetch->begun && link->at == link->started;
@@ -506,8 +520,9 @@ may_resume(const struct fetch_link *link, struct error *err)
 
 	if (link->at == 0 || fetch_validator(fetch) != NULL || fetch->request->verified)
 		return true;
-	error_set(err, EIO, "the connection broke after %" PRId64 " bytes and nothing in the server's answer (ETag, Last-Modified) tells "
-	    "whether the rest would be of the same file", link->at);
+	g_autofree char *why = g_strdup(err->text);
+	error_set(err, err->code, "%s; nothing in the server's answer (ETag, Last-Modified) tells whether the rest would be of the same file: "
+	    "all of it is needed at once", why);
 	return false;
 }
 

@@ -48,7 +48,7 @@ void fetch_free(struct fetch *fetch);
 /*
  * Downloads, once for a fetch.  A connection that breaks is resumed where it broke, a few times; parts of different files are
  * never put together: each answer must show the validator of the first.  0: complete; 1: sink has enough; -1 EINVAL for a URL
- * that will never do, ESTALE when the file is not that of request->validator; EIO, ETIMEDOUT, ECONNREFUSED,
+ * that will never do, ESTALE when the file is not that of request->validator, or is replaced meanwhile; EIO, ETIMEDOUT, ECONNREFUSED,
  * EHOSTUNREACH: try later.  Texts hold neither credentials nor the query of the URL.
  */
 int fetch_stream(struct fetch *fetch, fetch_sink *sink, void *arg, struct error *err);

@@ -20,6 +20,7 @@ struct fetch_response {
 	bool judged;
 	size_t header_bytes;
 	char etag[FETCH_VALIDATOR], modified[FETCH_VALIDATOR], type[FETCH_VALIDATOR];
+	char scheme[16]; /* of the URL that it redirects to, when that is a whole one; else "" */
 	int64_t from, of; /* Content-Range; -1: none */
 };
 

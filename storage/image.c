@@ -189,7 +189,7 @@ check_features(const uint8_t *head, uint64_t features, struct error *err)
 		return error_set(err, EINVAL, "the qcow2 image is encrypted");
 	if (features & FEATURE_DATA_FILE)
 		return error_set(err, EINVAL,
-		    "the qcow2 image has an external data file; only images that stand alone can be imported");
+		    "the qcow2 image has an external data file; only images that stand alone can be imported (qemu-img convert makes one)");
 	if (features & FEATURE_CORRUPT)
 		return error_set(err, EINVAL, "the qcow2 image is marked as corrupt (qemu-img check -r may repair it)");
 	if (features & ~(uint64_t)FEATURES_KNOWN)
@@ -212,7 +212,7 @@ check_extensions(const uint8_t *head, size_t length, uint32_t at, unsigned clust
 		if (type == EXTENSION_DATA_FILE)
 			return error_set(err, EINVAL,
 			    "the qcow2 image names an external data file; only images that stand alone can be "
-			    "imported");
+			    "imported (qemu-img convert makes one)");
 		if (type == EXTENSION_ENCRYPTION)
 			return error_set(err, EINVAL, "the qcow2 image is encrypted");
 		if (size > end - at - 8)
@@ -252,7 +252,7 @@ check_sizes(const uint8_t *head, int64_t limit, struct image_qcow2 *image, struc
 		return error_set(err, EINVAL, "the qcow2 image has a virtual size of 0");
 	if (size > INT64_MAX - ((uint64_t)1 << 40))
 		return error_set(
-		    err, EINVAL, "the qcow2 image claims a virtual size of %" PRIu64 " bytes, which cannot be", size);
+		    err, EINVAL, "the qcow2 image claims a virtual size of %" PRIu64 " bytes, which cannot be: it is damaged", size);
 	if ((int64_t)size > limit)
 		return image_too_large((int64_t)size, limit, err);
 	l2_entries = ((uint64_t)1 << image->cluster_bits) / (image->extended ? 16 : 8);

@@ -38,7 +38,8 @@
  *          what the source has now, without reading the image; the members are those of import
  *          -> {"digest"?:"sha256:...", of what a registry's name means, "validator"?: a strong ETag or Last-Modified, "length"?:BYTES}
  *  Errors: code EINVAL: the image will never do (hostile, too large, wrong checksum, not an image): do not retry;
- *          ESTALE: it was replaced since "resume" or "validator" was told: begin anew, with a fresh target and without resume;
+ *          ESTALE: it was replaced since "resume" or "validator" was told, or while it was read: begin anew, with a fresh target and
+ *          without resume;
  *          ENOENT, EACCES: a registry has no such image, or does not show it with these credentials;
  *          ENOSPC: the storage is full; EIO, ETIMEDOUT, ECONNREFUSED ...: try again later.  Text says what and why, without secrets.
  *  events: progress {"phase":"download"|"upload"|"copy"|"convert"|"verify","done":BYTES,"total":BYTES or 0,"rate":BYTES a second,

@@ -34,14 +34,21 @@
 #include "src/document/path.h"
 #include "storage/volume_verbs.h"
 
-#define RESUME "resume" /* bucket of records: uid of a DataVolume -> {"claim":UID,"resume":{...}}; without resume: begun */
+#define RESUME "resume" /* bucket of records: uid of a DataVolume -> {"claim":UID,"resume":{...},"changes":N}; without resume: begun */
 
-enum { PROGRESS_MS = 1000, AGAIN_FIRST_MS = 2000, AGAIN_MOST_MS = 60000, QUEUE_FULL_MS = 1000 };
+enum {
+	PROGRESS_MS = 1000, QUEUE_FULL_MS = 1000,
+	AGAIN_FIRST_MS = 2000, AGAIN_MOST_MS = 60000,
+	CHANGED_FIRST_MS = 500,  /* a file that was replaced is there: another try is worth it at once */
+	CHANGES_MOST = 5,        /* so often it may have been replaced meanwhile, before that is told and tried ... */
+	CHANGING_MS = 10 * 60000 /* ... rarely */
+};
 
 struct filling {
 	struct daemon *daemon;
 	char *namespace, *name, *uid, *claim; /* claim: uid of the one that is filled */
 	json_t *resume;                       /* where an earlier import had come to, or NULL */
+	int64_t changes;                      /* how often the source was replaced while it was downloaded */
 	int socket;                           /* our end of a volume that is served; -1 */
 	struct fill_upload upload;            /* done NULL: it is none */
 	bool cancelled;                       /* an upload that broke off before its worker was there */
@@ -99,8 +106,10 @@ static void
 record_set(struct filling *f, const json_t *resume)
 {
 	json_t *record = json_pack("{s:s,s:O*}", "claim", f->claim, "resume", resume);
-	g_autofree char *text = json_write(record);
 
+	if (f->changes > 0)
+		json_object_set_new(record, "changes", json_integer(f->changes));
+	g_autofree char *text = json_write(record);
 	json_decref(record);
 	store_record_set(f->daemon->store, RESUME, f->uid, text, NULL);
 }
@@ -111,15 +120,16 @@ record_forget(struct filling *f)
 	store_record_set(f->daemon->store, RESUME, f->uid, NULL, NULL);
 }
 
-/* Whether the claim's volume was begun to be filled; *resume: where that may go on, or NULL. */
+/* Whether the claim's volume was begun to be filled; f->resume: where that may go on, or NULL. */
 static bool
-record_get(struct filling *f, json_t **resume)
+record_get(struct filling *f)
 {
 	const char *text = store_record_get(f->daemon->store, RESUME, f->uid);
 	json_t *record = text == NULL ? NULL : json_read(text, strlen(text), NULL);
 	bool begun = record != NULL && g_strcmp0(path_string(record, "claim"), f->claim) == 0;
 
-	*resume = begun ? json_incref(json_object_get(record, "resume")) : NULL;
+	f->resume = begun ? json_incref(json_object_get(record, "resume")) : NULL;
+	f->changes = begun ? json_integer_value(json_object_get(record, "changes")) : 0;
 	json_decref(record);
 	return begun;
 }
@@ -167,20 +177,38 @@ upload_failed(struct daemon *daemon, const struct object *object, const struct e
 	schema_free(&data_volume_status_schema, status);
 }
 
+/* Another try: soon, later, or rarely. */
+static void
+pace(const struct filling *f, const struct object *object, const struct error *error, bool changing)
+{
+	if (changing)
+		controllers_pace_set(f->daemon, object, CHANGING_MS);
+	else
+		controllers_pace_fail(f->daemon, object, error->code == ESTALE ? CHANGED_FIRST_MS : AGAIN_FIRST_MS, AGAIN_MOST_MS);
+}
+
 /* An image that will never do is told for good; anything else is tried again. */
 static void
-fill_failed(struct daemon *daemon, const struct object *object, const struct error *error)
+fill_failed(const struct filling *f, const struct object *object, const struct error *error)
 {
+	struct daemon *daemon = f->daemon;
 	struct data_volume_status *status = objects_status_copy(object);
 	bool for_good = error->code == EINVAL || (error->code == ESTALE && validator_of(object) != NULL);
+	bool changing = error->code == ESTALE && !for_good && f->changes >= CHANGES_MOST;
+	struct error why = *error;
+
+	if (changing)
+		error_set(&why, ESTALE, "the source keeps changing: it was replaced %lld times while it was downloaded, and is tried again every %d minutes. "
+		    "Let the URL name an image that stays as it is, with the same ETag on all servers of that name. The last time: %s",
+		    (long long)f->changes, CHANGING_MS / 60000, error->text);
 
 	status->phase = for_good ? DATA_VOLUME_FAILED : DATA_VOLUME_IMPORT_SCHEDULED;
 	status->restart_count += for_good ? 0 : 1;
 	g_free(status->progress);
 	status->progress = g_strdup("N/A");
-	data_volume_conditions(daemon, status, true, false, "Error", error->text);
-	daemon_event(daemon, object, "Warning", for_good ? "ImportFailed" : "ImportRetry", "%s", error->text);
-	controllers_pace_fail(daemon, object, AGAIN_FIRST_MS, AGAIN_MOST_MS);
+	data_volume_conditions(daemon, status, true, false, changing ? "SourceKeepsChanging" : "Error", why.text);
+	daemon_event(daemon, object, "Warning", for_good ? "ImportFailed" : changing ? "SourceKeepsChanging" : "ImportRetry", "%s", why.text);
+	pace(f, object, error, changing);
 	objects_set_status(daemon, object, status, NULL);
 	schema_free(&data_volume_status_schema, status);
 }
@@ -241,10 +269,11 @@ on_imported(void *arg, json_t *result, const struct error *error)
 	const struct object *object = filling_object(f), *claim = filling_claim(f);
 	struct error err = { 0 };
 
+	f->changes += error != NULL && error->code == ESTALE;
 	if (object != NULL && error != NULL && f->upload.done != NULL)
 		upload_failed(f->daemon, object, error);
 	else if (object != NULL && error != NULL && error->code != ECANCELED)
-		fill_failed(f->daemon, object, error);
+		fill_failed(f, object, error);
 	if (object != NULL)
 		controllers_requeue(f->daemon, object, 1000);
 	if (error == NULL && (object == NULL || claim == NULL))
@@ -278,6 +307,7 @@ fill_args(struct daemon *daemon, const struct object *object, int64_t capacity, 
 	if (args == NULL)
 		return NULL;
 	json_object_set_new(args, "capacity", json_integer(capacity));
+	json_object_set_new(args, "stallSeconds", json_integer((daemon->config->images->stall_timeout + 999) / 1000));
 	if (validator != NULL)
 		json_object_set_new(args, "validator", json_string(validator));
 	if (dv->spec->content_type == CONTENT_ARCHIVE)
@@ -299,7 +329,7 @@ steps_failed(struct filling *f, const struct error *error)
 	else if (object != NULL && error->code == EAGAIN)
 		controllers_pace_set(f->daemon, object, QUEUE_FULL_MS);
 	else if (object != NULL && error->code != EHOSTDOWN && error->code != ECANCELED)
-		fill_failed(f->daemon, object, error);
+		fill_failed(f, object, error);
 	else if (object != NULL)
 		controllers_await_capacity(f->daemon, object);
 	if (object != NULL)
@@ -475,7 +505,7 @@ static void
 begin_steps(struct filling *f, const struct object *object, const struct volume_place *place)
 {
 	const struct data_volume *dv = object->value;
-	bool recorded = record_get(f, &f->resume);
+	bool recorded = record_get(f);
 	bool begun = recorded || dv->status->restart_count > 0 || dv->status->phase == DATA_VOLUME_IMPORT_IN_PROGRESS;
 
 	if (!recorded)

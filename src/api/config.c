@@ -61,6 +61,7 @@ static const struct schema_field images_rows[] = {
 	{ STRING("directory", struct config_images, directory), .dflt = "/var/lib/solovirt/images", .check = check_absolute_path, .doc = "Where they lie, each as an OCI layout: quay.io/containerdisks/debian:12 is the manifest named 12 in the layout DIRECTORY/quay.io/containerdisks/debian." },
 	{ QUANTITY("cacheSize", struct config_images, cache_size), .dflt = "50Gi", .doc = "How much the image cache (namespace solovirt-images) may hold: beyond it images that no disk rests on are removed, the one that was not used for longest first." },
 	{ BOOL("probe", struct config_images, probe), .dflt = "true", .doc = "Ask servers and registries what they have, so that the image cache keeps images without a checksum, too; false: such an image is fetched for each disk." },
+	{ DURATION("stallTimeout", struct config_images, stall_timeout), .dflt = "1m", .min = 1000, .max = 3600000, .doc = "How long a server may send less than 1 KiB a second before its connection counts as broken; then it is resumed or made anew." },
 	{ 0 },
 };
 static SCHEMA(images_schema, struct config_images, "Images", "Container images with disks.", images_rows, .nullable = true);

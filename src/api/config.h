@@ -24,6 +24,7 @@ struct config_images {
 	char *directory;
 	int64_t cache_size; /* bytes */
 	bool probe;         /* sources are asked what they have */
+	int64_t stall_timeout; /* ms: so long a server may send next to nothing */
 };
 struct config_network {
 	char *name, *bridge, *cidr;

@@ -171,7 +171,7 @@ static const struct schema_field data_volume_status_rows[] = {
 	{ STRING("progress", struct data_volume_status, progress), .doc = "How much is done, in percent." },
 	{ INT("restartCount", struct data_volume_status, restart_count), .doc = "How often the import began anew." },
 	{ QUANTITY("used", struct data_volume_status, used), .doc = "What the volume really took when an import or a guest that wrote to it ended last." },
-	{ LIST("conditions", struct data_volume_status, conditions, &condition_schema), .doc = "Aspects of its state." },
+	{ LIST("conditions", struct data_volume_status, conditions, &condition_schema), .doc = "Aspects of its state: Bound, Running and Ready. Running has the reason SourceKeepsChanging when the source was replaced during five downloads: it is then tried again every ten minutes." },
 	{ 0 },
 };
 SCHEMA(data_volume_status_schema, struct data_volume_status, "DataVolumeStatus", "What is known of a DataVolume.", data_volume_status_rows);

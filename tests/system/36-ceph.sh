@@ -1,7 +1,9 @@
 # Disks in Ceph: filled over the network, cloned, used, grown and removed, through kills of the daemon and outages of the cluster.
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154
 
-CEPH=1
+CEPH=1 STALL=2s
+# shellcheck source=tests/system/hostile.sh
+. "$HERE/hostile.sh"
 
 # the image cluster as its administrator sees it
 rbd_() { testbed in hub rbd -p vms "$@"; }
@@ -107,6 +109,9 @@ EOX
 hash_of() { testbed in hub rbd export "$1" - 2>/dev/null | sha256sum; }
 # says CLAIM WORDS: why it is not bound
 says() { await "${3:-30}" "message pvc/$1 Provisioning | grep -q '$2'"; }
+
+everything() { rbd_ ls; rbd_ trash ls --all; }
+test_hostile_images_and_servers() { hostile csi-rbd-sc everything; }
 
 test_an_image_over_http_becomes_an_rbd_image() {
   volume one "$(plain guest.qcow2)" | drop one.yaml

@@ -1,6 +1,10 @@
 # Images of every kind come in; what is broken, too large or hostile stays out, with a reason an operator understands.
 # shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
+STALL=2s
+# shellcheck source=tests/system/hostile.sh
+. "$HERE/hostile.sh"
+
 sum_of() { awk -v f="$1" '$2 == f {print $1}' "$GUEST/images/SHA256SUMS"; }
 
 # good IMAGE: it becomes a volume with the very bytes of the guest's disk
@@ -36,43 +40,12 @@ test_vhdx() { other guest.vhdx vhdx; }
 # given: what comes, without the spool
 given() { cat >"$WORK/given.yaml"; sv apply -f "$WORK/given.yaml"; }
 
-# bad NAME IMAGE WORDS [SIZE] [MORE]: it does not become a volume; the reason holds WORDS; nothing stays in the pool
-bad() {
-  local name=bad-$1 image=$2 words=$3
-  dv "$name" "$image" "${4:-300Mi}" "${5:-}" | drop "$name.yaml"
-  await 60 "sv get dv/$name -o yaml | grep -qiE '$words' || sv describe dv/$name | grep -qiE '$words'"
-  refute "[ \"\$(field dv/$name .status.phase)\" = Succeeded ]"
-  lift "$name.yaml"; gone "dv/$name"
-  await 10 '[ -z "$(pool_files)" ]'
-}
-test_truncated_qcow2() { bad t-qcow2 truncated-guest.qcow2 'truncated|corrupt|beyond|end of file|too short|damaged'; }
-test_truncated_gz() { bad t-gz truncated-guest.raw.gz 'truncated|ended|end of|incomplete'; }
-test_truncated_xz() { bad t-xz truncated-guest.raw.xz 'truncated|ended|end of|incomplete'; }
-test_truncated_zst() { bad t-zst truncated-guest.raw.zst 'truncated|ended|end of|incomplete'; }
-test_larger_than_requested() { bad small guest.raw '(65|64|68157440).*(16|16777216)|larger|too small|exceeds' 16Mi; }
-test_one_pebibyte() { bad huge huge.qcow2 'larger|exceeds|too (big|large)|PiB|1125899906842624'; }
-test_virtual_size_overflow() { bad overflow overflow.qcow2 'larger|exceeds|too (big|large)|invalid|size'; }
-test_wild_tables() { bad wild wild-l1.qcow2 'corrupt|invalid|beyond|L1|table|where none can be'; }
-test_backing_file() { bad backing backing.qcow2 'backing'; }
-test_external_data_file() { bad datafile datafile.qcow2 'data.file|external'; }
-test_gzip_bomb() {
-  bad bomb bomb.raw.gz 'larger|exceeds|too (big|large)|more (bytes )?than'
-  # nor did it fill the disk on its way
-  expect '[ "$(host du -sm "$S/pool" | cut -f1)" -lt 400 ]'
-}
-test_vmdk_descriptor_reads_no_file_of_the_host() {
-  dv vmdk descriptor.vmdk | drop vmdk.yaml
-  await 60 'sv get dv/vmdk -o "jsonpath={.status.phase}" | grep -qE "Succeeded|Failed" || sv describe dv/vmdk | grep -qiE "format|unsupported|vmdk"'
-  refute 'host grep -rqa "root:x:0:0" "$S/pool"'
-  lift vmdk.yaml; gone dv/vmdk
-}
-test_wrong_checksum() { bad sum guest.raw 'checksum|sha256' 300Mi '      checksum: "sha256:0000000000000000000000000000000000000000000000000000000000000000"'; }
+test_hostile_images_and_servers() { hostile local pool_files; }
 test_right_checksum() {
   dv sum2 guest.raw.gz 300Mi "      checksum: \"sha256:$(sum_of guest.raw.gz)\"" | drop sum2.yaml
   imported sum2; lift sum2.yaml; gone dv/sum2; gone pvc/sum2
   sv image prune; await 20 '[ -z "$(sv image -o name)" ]'
 }
-test_not_found() { bad nf nosuch.raw '404|not found'; }
 test_server_that_is_not_there() {
   dv refused x | sed 's/:8080/:9/' | drop refused.yaml
   await 30 'sv describe dv/refused | grep -qiE "refused|connect"'

@@ -33,6 +33,7 @@ defaults() {
   CEPH=                     # 1: a Ceph cluster "lab" in the hub, with the pool vms
   PERMITTED=                # permittedHostDevices, as YAML
   PROBE=false               # true: images without a checksum are kept, too
+  STALL=1m                  # so long a server may send next to nothing
   RESERVED_CPUS=            # that no machine gets for itself, e.g. 0
   STATE_TMPFS=              # size of a small file system for state and pool, e.g. 64m
   S=$WORK/s                 # everything of the scenario's daemon
@@ -65,6 +66,7 @@ pool:
 images:
   directory: $S/images
   probe: $PROBE
+  stallTimeout: $STALL
 network:
   name: solovirt
   cidr: 192.168.77.0/24

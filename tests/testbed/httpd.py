@@ -4,9 +4,11 @@
 RATE limits each answer to so many bytes a second, so that progress can be seen. A query changes an answer:
   ?rate=N     its own rate          ?cut=N     the connection breaks after N bytes
   ?status=N   that status instead   ?hang=N    N seconds of silence before the first byte of the body
-  ?endless=1  in chunks, over and over, no ranges    ?escape=1  a redirect to a file of the host
+  ?endless=1  in chunks, over and over, no ranges    ?escape=N  a redirect: 1 to a file of the host, 2 to ftp, 3 to itself
   ?changing=1 another file with each answer          ?drip=1    a byte now and then behind the headers
   ?bare=1     neither ETag nor Last-Modified            ?wire=N     all that ask so share N bytes a second
+  ?more=N     the length says that N bytes more come ?headers=N  N KiB of headers more
+  ?plain=1    all of it, whatever is asked for       ?whole=1    that, but for what begins at 0
 Every request is a line on stdout.
 """
 import email.utils, os, sys, threading, time, urllib.parse
@@ -50,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
             query["status"] = 302
         if "status" in query:
             self.send_response(query["status"])
-            self.send_header("Location", "file:///etc/passwd")
+            self.send_header("Location", {2: "ftp://127.0.0.1/etc/passwd", 3: self.path}.get(query.get("escape"), "file:///etc/passwd"))
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
@@ -58,15 +60,21 @@ class Handler(BaseHTTPRequestHandler):
             self.abuse(body, "drip" in query)
             return
         first, last = self.range(info.st_size)
-        self.send_response(206 if self.headers.get("Range") else 200)
-        if self.headers.get("Range"):
+        ranged = self.headers.get("Range") and not query.get("plain") and not (query.get("whole") and first > 0)
+        if not ranged:
+            first, last = 0, info.st_size - 1
+        self.send_response(206 if ranged else 200)
+        for i in range(query.get("headers", 0)):
+            self.send_header(f"X-{i}", "x" * 1024)
+        if ranged:
             self.send_header("Content-Range", f"bytes {first}-{last}/{info.st_size}")
         self.send_header("Accept-Ranges", "bytes")
         if not query.get("bare"):
             self.send_header("ETag", f'"{info.st_mtime_ns:x}-{time.monotonic_ns() if "changing" in query else info.st_size:x}"')
             self.send_header("Last-Modified", email.utils.formatdate(info.st_mtime, usegmt=True))
-        self.send_header("Content-Length", str(last - first + 1))
+        self.send_header("Content-Length", str(last - first + 1 + query.get("more", 0)))
         self.end_headers()
+        self.close_connection = self.close_connection or "more" in query
         if with_body:
             time.sleep(query.get("hang", 0))
             body.seek(first)
@@ -77,9 +85,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        data = b"x" if drips else body.read()
         try:
             while True:
+                data = b"x" if drips else body.read(1 << 18) or (body.seek(0), body.read(1 << 18))[1]
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
                 time.sleep(0.2 if drips else 0)
         except OSError:

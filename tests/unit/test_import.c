@@ -122,6 +122,37 @@ serve_changing_ranges(const struct asked *asked)
 	say_part(asked, asked->times < 3 ? "\"a\"" : "\"b\"", G_MAXSIZE);
 }
 
+/* Parts at first, then all of it, whatever is asked for. */
+static void
+serve_whole(const struct asked *asked)
+{
+	if (asked->times < 2)
+		serve_ranges(asked);
+	else
+		say_file(asked, false, "\"a\"", G_MAXSIZE);
+}
+
+/* It has become shorter than what is asked for. */
+static void
+serve_shorter(const struct asked *asked)
+{
+	if (asked->times < 2)
+		serve_ranges(asked);
+	else
+		say_line(asked->fd, "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */1000\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+}
+
+/* What was asked for, of which the length says that it is more. */
+static void
+serve_boasting_ranges(const struct asked *asked)
+{
+	gsize to = MIN(asked->to, asked->length);
+
+	say_line(asked->fd, "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes %zu-%zu/%zu\r\nETag: \"a\"\r\nContent-Length: %zu\r\n"
+	    "Connection: close\r\n\r\n", asked->from, to - 1, asked->length, to - asked->from + 1000);
+	say(asked->fd, asked->body + asked->from, to - asked->from);
+}
+
 /* Too many at a time, now and then. */
 static void
 serve_busy_ranges(const struct asked *asked)
@@ -388,7 +419,8 @@ static struct behaviour {
 	{"/headers/", serve_endless_headers, 0}, {"/s3/", serve_s3, 0},
 	{"/dripping/", serve_dripping, 0}, {"/endless/", serve_endless, 0},
 	{"/boasting/", serve_boasting, 0}, {"/lying/", serve_lying, 0},
-	{"/gopher/", serve_gopher, 0},
+	{"/gopher/", serve_gopher, 0},     {"/whole/", serve_whole, 0},
+	{"/shorter/", serve_shorter, 0},   {"/more/", serve_boasting_ranges, 0},
 };
 
 static void
@@ -806,6 +838,8 @@ static const struct {
 	{"/long/disk.qcow2", "qcow2", ""},
 	{"/nameless/disk.raw", "raw", ""},
 	{"/nameless/disk.qcow2", "qcow2", ""},
+	{"/more/disk.raw", "raw", ""},
+	{"/more/disk.qcow2", "qcow2", ""},
 };
 
 START_TEST(imports)
@@ -1204,15 +1238,15 @@ static const struct {
 	{"/ranges/disk.raw", 4 * MIB, EINVAL, "virtual image size 8389120 "},
 	{"/ranges/empty", 9 * MIB, EINVAL, "empty"},
 	{"/ranges/bomb.gz", 9 * MIB, EINVAL, "A larger PVC is required"},
-	{"/replaced/disk.raw", 9 * MIB, EIO, "was replaced while it was downloaded"},
-	{"/replaced/disk.qcow2", 9 * MIB, EIO, "was replaced while it was downloaded"},
+	{"/replaced/disk.raw", 9 * MIB, ESTALE, "was replaced while it was downloaded"},
+	{"/replaced/disk.qcow2", 9 * MIB, ESTALE, "was replaced while it was downloaded"},
 	{"/html/disk.raw", 9 * MIB, EINVAL, "web page"},
 	{"/headers/disk.raw", 9 * MIB, EINVAL, "headers"},
 	{"/plain/page.html", 9 * MIB, EINVAL, "web page"},
 	{"/plain/empty", 9 * MIB, EINVAL, "empty"},
-	{"/escape/disk.raw", 9 * MIB, EINVAL, "rotocol"},
-	{"/gopher/disk.raw", 9 * MIB, EINVAL, "rotocol"},
-	{"/loop/disk.raw", 9 * MIB, EIO, "redirects"},
+	{"/escape/disk.raw", 9 * MIB, EINVAL, "redirects to a URL of the protocol file, which is not followed"},
+	{"/gopher/disk.raw", 9 * MIB, EINVAL, "redirects to a URL of the protocol gopher, which is not followed"},
+	{"/loop/disk.raw", 9 * MIB, EIO, "redirects more than 10 times"},
 	{"/endless/disk.raw", 9 * MIB, EINVAL, "A larger PVC is required"},
 	{"/endless/disk.qcow2", 9 * MIB, EINVAL, "more bytes than any"},
 	{"/endless/nothing.gz", 9 * MIB, EINVAL, "sends more bytes than any image"},
@@ -1222,7 +1256,9 @@ static const struct {
 	{"/status/503", 9 * MIB, EIO, "HTTP status 503"},
 	{"/private/disk.raw", 9 * MIB, EIO, "HTTP status 401"},
 	{"/once/disk.raw", 9 * MIB, EIO, "does not resume"},
-	{"/changing/disk.raw", 9 * MIB, EIO, "replaced"},
+	{"/changing/disk.raw", 9 * MIB, ESTALE, "replaced"},
+	{"/shorter/disk.raw", 9 * MIB, ESTALE, "was replaced while it was downloaded"},
+	{"/whole/disk.raw", 9 * MIB, EIO, "HTTP status 200 and all of it"},
 	{"/stalling/disk.raw", 9 * MIB, ETIMEDOUT, "stalled after"},
 	{"/dripping/disk.raw", 9 * MIB, ETIMEDOUT, "stalled after"},
 };
