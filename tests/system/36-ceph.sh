@@ -315,6 +315,39 @@ test_an_image_that_somebody_deleted_is_told() {
   lift lost.yaml; gone dv/lost
 }
 
+# Each cluster has its worker, its key and its secret in libvirt: a guest runs in one, what is copied there came from the other, and the
+# outage of one is not the other's.
+on_second() { volume "$@" | sed 's/csi-rbd-sc/csi-rbd-second/'; }
+second_rbd() { testbed in hub rbd --cluster second -p vms "$@"; }
+second_is_empty() { local left; left=$(second_rbd ls; second_rbd trash ls --all); echo "$left"; [ -z "$left" ]; }
+test_two_clusters_at_once() {
+  local size; size=$(stat -c %s "$GUEST/images/guest.raw")
+  second ceph
+  sed 's/csi-rbd-sc/csi-rbd-second/; s/clusterID: lab/clusterID: second/' "$S/spool/class.yaml" | drop second.yaml
+  on_second moved '{pvc: {name: first}}' | drop moved.yaml
+  filled moved
+  expect 'second_rbd ls | grep -qx "$(basename "$(image_of moved)")"'
+  refute 'rbd_ ls | grep -qx "$(basename "$(image_of moved)")"'
+  expect '{ testbed in hub rbd --cluster second export "$(image_of moved)" - 2>/dev/null || :; } | head -c "$size" | cmp - "$GUEST/images/guest.raw"'
+  machine c6 moved | sed "s/GracePeriodSeconds: 10/GracePeriodSeconds: 0/" | drop c6.yaml
+  running c6
+  expect 'virsh_ dumpxml default_c6 | grep -q "host name=.10.98.0.253. port=.6789."'
+  second ceph-stop
+  volume here '{blank: {}}' 64Mi | drop here.yaml
+  on_second there '{blank: {}}' 64Mi | drop there.yaml
+  filled here 30
+  lift here.yaml; gone dv/here
+  refute '[ "$(field dv/there .status.phase)" = Succeeded ]'
+  second ceph-start
+  filled there 90
+  same Running "$(phase c6)"
+  lift c6.yaml; gone vm/c6
+  lift there.yaml; lift moved.yaml; gone dv/there; gone dv/moved
+  await 60 second_is_empty
+  lift second.yaml; gone storageclass/csi-rbd-second
+  second ceph-stop
+}
+
 test_all_of_it_goes() {
   lift c1.yaml; gone vm/c1
   lift one.yaml; gone dv/one; gone pvc/one

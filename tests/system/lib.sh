@@ -21,6 +21,7 @@ NS=default
 testbed() { "$ROOT/tests/testbed/testbed.sh" "$WORK" "$@"; }
 host() { nsenter -t "$(cat "$WORK/${P}1/init.pid")" -m -u -n -p "$@"; }
 dhcp_entries() { host ls /var/lib/libvirt/dnsmasq/solovirt.solovirt || echo 'there is no such directory'; }
+second() { CLUSTER=second testbed "$@"; }    # the other Ceph cluster: second ceph makes it
 virsh_() { host virsh -q -c qemu:///system "$@"; }
 http() { echo "http://10.98.0.254:8080/$1"; }
 
@@ -30,7 +31,7 @@ http() { echo "http://10.98.0.254:8080/$1"; }
 defaults() {
   KVM=0 EMULATION=auto TRASH=0s CPU_OVERCOMMIT=10 MEMORY_OVERCOMMIT=1
   SCAN=2s SETTLE=100ms DELETE_DELAY=1s HOLD_COUNT=3 HOLD_PERCENT=20
-  CEPH=                     # 1: a Ceph cluster "lab" in the hub, with the pool vms
+  CEPH=                     # 1: a Ceph cluster "lab" in the hub, with the pool vms; "second" is configured, too: see second()
   PERMITTED=                # permittedHostDevices, as YAML
   PROBE=false               # true: images without a checksum are kept, too
   STALL=1m                  # so long a server may send next to nothing
@@ -75,7 +76,11 @@ $PERMITTED
 ${CEPH:+ceph:
   - clusterID: lab
     monitors: [10.98.0.254:6789]
-    user: vms}
+    user: vms
+  - clusterID: second
+    monitors: [10.98.0.253:6789]
+    user: vms
+    keyring: /etc/ceph/second.client.vms.keyring}
 EOC
 }
 

@@ -8,6 +8,7 @@
 #   ceph            a Ceph cluster of one monitor and one OSD in the hub: pool "vms", /etc/ceph in the hub and in all
 #                   hosts with the keys of client.admin and client.vms (which has what an installation would give it)
 #   ceph-stop [mon|osd|mgr]... | ceph-start [...]   end with kill -9, start again; without a word: all of it
+#                   with CLUSTER=NAME these are about another cluster beside it, whose files in /etc/ceph begin with NAME (rbd --cluster NAME)
 #
 # A host is a PID, mount, network and UTS namespace with its own hostname, /run, /dev, /etc/libvirt and
 # /var/{lib,log,cache}/libvirt, running virtlogd and libvirtd. Its eth0 (NET.I/24) hangs on a bridge in the
@@ -152,7 +153,7 @@ ceph_conf() {
   cat <<EOC
 [global]
 fsid = $(cat /proc/sys/kernel/random/uuid)
-mon_host = $NET.254
+mon_host = $CEPH_ADDRESS
 auth_cluster_required = cephx
 auth_service_required = cephx
 auth_client_required = cephx
@@ -187,7 +188,7 @@ bluestore_cache_size = 67108864
 log_file =
 admin_socket =
 [client.admin]
-keyring = $CEPH_ETC/ceph.client.admin.keyring
+keyring = $CEPH_ETC/$CLUSTER.client.admin.keyring
 EOC
 }
 
@@ -195,23 +196,23 @@ key() { ceph-authtool -C "$1" --gen-key -n "$2" "${@:3}" >/dev/null; }
 
 # The monitor's first map and everybody's keys; nothing runs yet.
 ceph_make() {
-  local admin=$CEPH_ETC/ceph.client.admin.keyring all=$CEPH_DIR/mon.keyring one
+  local admin=$CEPH_ETC/$CLUSTER.client.admin.keyring all=$CEPH_DIR/mon.keyring one
   rm -rf "$CEPH_DIR"; mkdir -p "$CEPH_ETC" "$CEPH_DIR"/{mon,osd,mgr,log,run}
-  ceph_conf >"$CEPH_ETC/ceph.conf"
+  ceph_conf >"$CEPH_ETC/$CLUSTER.conf"
   key "$admin" client.admin --cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *'
   key "$CEPH_DIR/mgr/keyring" mgr.a --cap mon 'allow profile mgr' --cap osd 'allow *'
   key "$CEPH_DIR/osd/keyring" osd.0 --cap mon 'allow profile osd' --cap mgr 'allow profile osd' --cap osd 'allow *'
   key "$all" mon. --cap mon 'allow *'
   for one in "$admin" "$CEPH_DIR"/{mgr,osd}/keyring; do ceph-authtool "$all" --import-keyring "$one" >/dev/null; done
-  monmaptool --create --fsid "$(awk '/^fsid/ {print $3}' "$CEPH_ETC/ceph.conf")" \
-    --addv a "[v2:$NET.254:3300,v1:$NET.254:6789]" "$CEPH_DIR/monmap" >/dev/null
-  enter "$HUB" ceph-mon --mkfs -i a --monmap "$CEPH_DIR/monmap" --keyring "$all"
+  monmaptool --create --fsid "$(awk '/^fsid/ {print $3}' "$CEPH_ETC/$CLUSTER.conf")" \
+    --addv a "[v2:$CEPH_ADDRESS:3300,v1:$CEPH_ADDRESS:6789]" "$CEPH_DIR/monmap" >/dev/null
+  enter "$HUB" ceph-mon --cluster "$CLUSTER" --mkfs -i a --monmap "$CEPH_DIR/monmap" --keyring "$all"
   touch "$CEPH_DIR/made"
 }
 
 ceph_pid() { enter "$HUB" cat "$CEPH_DIR/run/$1.pid" 2>/dev/null; }
 ceph_runs() { local p; p=$(ceph_pid "$1") && enter "$HUB" kill -0 "$p" 2>/dev/null; }
-ceph_launch() { ceph_runs "$1" || enter "$HUB" "ceph-${1%.*}" -i "${1#*.}" >>"$CEPH_DIR/log/start" 2>&1; }
+ceph_launch() { ceph_runs "$1" || enter "$HUB" "ceph-${1%.*}" --cluster "$CLUSTER" -i "${1#*.}" >>"$CEPH_DIR/log/start" 2>&1; }
 ceph_names() { local w; for w in "${@:-mon mgr osd}"; do for w in $w; do case $w in osd) echo osd.0 ;; *) echo "$w.a" ;; esac; done; done; }
 
 ceph_start() { local n; for n in $(ceph_names "$@"); do ceph_launch "$n"; done; }
@@ -226,22 +227,26 @@ ceph_stop() {
 }
 
 ceph_up() {
+  ip -n "$HUB" addr replace "$CEPH_ADDRESS/24" dev br0
   [ -e "$CEPH_DIR/made" ] || ceph_make
   ceph_start mon
   # shellcheck disable=SC2016
   [ -e "$CEPH_DIR/osd/made" ] || enter "$HUB" bash -euc '
     uuid=$(cat /proc/sys/kernel/random/uuid)
-    ceph osd new "$uuid" >/dev/null
-    ceph-osd -i 0 --mkfs --osd-uuid "$uuid" >/dev/null 2>&1
-    touch "$1/osd/made"' - "$CEPH_DIR"
+    ceph --cluster "$2" osd new "$uuid" >/dev/null
+    ceph-osd --cluster "$2" -i 0 --mkfs --osd-uuid "$uuid" >/dev/null 2>&1
+    touch "$1/osd/made"' - "$CEPH_DIR" "$CLUSTER"
   ceph_start
   enter "$HUB" bash -euc '
-    ceph osd pool ls | grep -qx vms || { ceph osd pool create vms 8 >/dev/null 2>&1; rbd pool init vms; }
-    ceph auth get-or-create client.vms mon "profile rbd" osd "profile rbd pool=vms" mgr "profile rbd pool=vms" \
-      >/etc/ceph/ceph.client.vms.keyring'
+    ceph --cluster "$1" osd pool ls | grep -qx vms ||
+      { ceph --cluster "$1" osd pool create vms 8 >/dev/null 2>&1; rbd --cluster "$1" pool init vms; }
+    ceph --cluster "$1" auth get-or-create client.vms mon "profile rbd" osd "profile rbd pool=vms" mgr "profile rbd pool=vms" \
+      >"/etc/ceph/$1.client.vms.keyring"' - "$CLUSTER"
 }
 
-CEPH_DIR=$DIR/ceph CEPH_ETC=$DIR/etc-ceph
+CLUSTER=${CLUSTER:-ceph} CEPH_ETC=$DIR/etc-ceph
+CEPH_DIR=$DIR/$CLUSTER CEPH_ADDRESS=$NET.254
+[ "$CLUSTER" = ceph ] || CEPH_ADDRESS=$NET.253
 
 case $CMD in
 up)
