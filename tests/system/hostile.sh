@@ -29,6 +29,7 @@ to-itself      | guest.raw?escape=3         | again | redirects more than 10 tim
 headers        | guest.raw?headers=300      | never | sent more than 256 KiB of headers | 80Mi
 endless-raw    | guest.raw?endless=1        | never | is larger than the reported available storage 83886080 .* A larger PVC is required | 80Mi
 endless-qcow2  | guest.qcow2?endless=1      | never | sends more bytes than any image for the available storage of 80MiB needs. A larger PVC is required | 80Mi
+endless-gz     | nothing.raw.gz?endless=1   | never | sends more bytes than any image for the available storage of 80MiB needs. A larger PVC is required | 80Mi
 changing       | guest.raw?changing=1       | again | SourceKeepsChanging .*was replaced 5 times while it was downloaded, and is tried again every 10 minutes. Let the URL name an image that stays | 80Mi
 drip           | guest.raw?drip=1           | again | the download stalled after [0-9]+ bytes: next to nothing came for 2 s | 80Mi
 more           | guest.raw?plain=1&more=99  | again | the connection broke after 68157440 bytes and the server does not resume | 80Mi
