@@ -462,7 +462,7 @@ static const struct {
 	{ CLASS("provisioner: rbd.csi.ceph.com, parameters: {clusterID: a, pool: b, imageFeatures: fast-diff, stripeUnit: '4096', objectSize: '5', thickProvision: 'true', encrypted: 'true'}"),
 	  "parameters.imageFeatures: fast-diff needs object-map: add it\nparameters.stripeUnit: needs stripeCount: write both or none\n"
 	  "parameters.objectSize: \"5\" is not a power of two from 4096 to 33554432 bytes\n"
-	  "parameters.encrypted: is not supported: images are not encrypted here; remove it, or write \"false\"\n"
+	  "parameters.encrypted: is not supported: librbd of Ceph 16 loses the LUKS header of a clone that is flattened while a guest uses it, and what was never written is not zeros there; remove it, or write \"false\", and encrypt in the guest or beneath the OSDs\n"
 	  "parameters.thickProvision: is not supported: ceph-csi gave it up; use a DataVolume with preallocation: true" },
 	{ CLASS("provisioner: rbd.csi.ceph.com, parameters: {clusterID: a, pool: b, imageFeatures: layerin}"),
 	  "parameters.imageFeatures: \"layerin\" is not one of layering, exclusive-lock, object-map, fast-diff, deep-flatten, journaling; did you mean layering?" },
