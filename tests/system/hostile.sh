@@ -80,7 +80,7 @@ hostile() {
   refute 'sv events -A -o json | grep -q "root:x:0:0"'
   host pkill -f footprint.py; wait "$most"
   cat "$WORK/footprint"
-  expect 'jq -e ".processes >= 25 and .memory < 134217728 and .disk < 167772160" "$WORK/footprint"'
+  expect 'jq -e ".processes >= 5 and .memory < 67108864 and .disk < 167772160" "$WORK/footprint"'
   sv delete dv --all >/dev/null
   await 30 '[ -z "$(sv get dv,pvc -o name; sv image -o name)" ]'
   await 30 "same '$before' \"\$($leftovers | sort)\""
