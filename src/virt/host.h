@@ -46,7 +46,7 @@ struct host_verb {
 extern const struct host_verb host_info_verbs[], host_domain_verbs[], host_start_verbs[],
     host_cpus_verbs[], host_devices_verbs[], host_hotplug_verbs[], host_dump_verbs[], host_agent_verbs[],
     host_volume_verbs[], host_clone_verbs[], host_folder_verbs[], host_network_verbs[], host_console_verbs[], host_log_verbs[],
-    host_secret_verbs[], host_vswitch_verbs[], host_subnet_verbs[];
+    host_secret_verbs[], host_vswitch_verbs[], host_subnet_verbs[], host_guard_verbs[];
 
 /* --- host.c: connections, lanes, errors; any thread unless it says otherwise -------------------------------------- */
 
@@ -206,7 +206,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virStorageVol, virStorageVolFree)
 
 /* Registers for events on a connection of its own and starts the teller.  Takes the connection.  Once. */
 int host_events_start(virConnectPtr connection, struct error *err);
-/* Has the teller tell that what an event's noun and a name say is gone; noun is static.  Any thread. */
+/* Has the teller tell that what an event's noun and a name say is gone; noun is static, name may be NULL.  Any thread. */
 void host_events_loss(const char *noun, const char *name);
 
 /* How long the guest's agent may take for an answer: by default libvirt waits for ever, and a guest could hold our lanes. */

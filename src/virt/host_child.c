@@ -127,14 +127,15 @@ await(pid_t pid, int timeout_ms, int *status)
 	return rc <= 0;
 }
 
-/* The last line of what it complained of: the first ones are often notes. */
+/* The last line of what it complained of: the first ones are often notes, and behind the sentence of another process ovs-appctl only
+ * says that there was one. */
 static char *
 last_line(const char *text)
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 
 	for (guint i = g_strv_length(lines); i > 0; i--)
-		if (*g_strstrip(lines[i - 1]) != '\0')
+		if (*g_strstrip(lines[i - 1]) != '\0' && (i == 1 || !g_str_has_suffix(lines[i - 1], "server returned an error")))
 			return g_strdelimit(g_utf8_make_valid(lines[i - 1], -1), "\t\r", ' ');
 	return g_strdup("");
 }

@@ -172,7 +172,7 @@ static void
 tell(GHashTable *known, const struct event *event)
 {
 	if (event->type == EVENT_LOSS)
-		service_tell(event->noun, json_pack("{s:s}", "name", event->name));
+		service_tell(event->noun, json_pack("{s:s*}", "name", event->name));
 	else
 		tell_domain(known, event);
 }

@@ -12,6 +12,7 @@
 
 #include "src/base/clock.h"
 #include "src/virt/host.h"
+#include "src/virt/host_guard.h"
 
 /* virConnectOpen() knows no deadline: a mute socket would hold it for ever. */
 enum { OPEN_SECONDS = 20 };
@@ -89,6 +90,8 @@ start_libvirt(const char *uri)
 	if (connection == NULL || host_events_start(connection, &err) < 0)
 		service_die("%s", err.text);
 	host_keep_alive(connection);
+	if (host_is_local())
+		guard_watch();
 	patience_end();
 }
 

@@ -9,12 +9,14 @@
 #include <string.h>
 
 #include "src/virt/host.h"
+#include "src/virt/host_guard.h"
 
 enum { STARTING_MS = 60000, STARTING_LOOK_MS = 50 };
 
 struct start {
 	const char *xml, *name, *uid;
 	int paused;
+	json_t *guards; /* of its ports; NULL or empty: none */
 	int64_t epoch; /* in the XML */
 	char store[64]; /* in the XML, or "" */
 };
@@ -119,6 +121,32 @@ answer(struct host_call *call, virDomainPtr domain, struct error *err)
 	return result;
 }
 
+/* It does not run a moment without its guards. */
+static int
+let_go(virDomainPtr domain, const struct start *start, struct error *err)
+{
+	if (guard_install(domain, start->uid, start->guards, err) < 0)
+		return error_wrap(err, "cannot start domain %s: ", start->name);
+	if (!start->paused && virDomainResume(domain) < 0)
+		return host_error(err, "cannot start domain %s", start->name);
+	return guard_unmark(domain, err);
+}
+
+static int
+start_domain(virDomainPtr domain, const struct start *start, struct error *err)
+{
+	bool guarded = json_array_size(start->guards) > 0;
+
+	if (guarded && guard_mark(domain, err) < 0)
+		return -1;
+	if (virDomainCreateWithFlags(domain, start->paused || guarded ? VIR_DOMAIN_START_PAUSED : 0) < 0)
+		return host_error(err, "cannot start domain %s", start->name);
+	if (!guarded || let_go(domain, start, err) == 0)
+		return 0;
+	virDomainDestroy(domain);
+	return -1;
+}
+
 static json_t *
 define_and_start(struct host_call *call, const struct start *start, struct error *err)
 {
@@ -133,11 +161,19 @@ define_and_start(struct host_call *call, const struct start *start, struct error
 		host_error(err, "cannot define domain %s", start->name);
 		return NULL;
 	}
-	if (virDomainCreateWithFlags(domain, start->paused ? VIR_DOMAIN_START_PAUSED : 0) < 0) {
-		host_error(err, "cannot start domain %s", start->name);
+	if (start_domain(domain, start, err) < 0) {
 		take_back(domain);
 		return NULL;
 	}
+	return answer(call, domain, err);
+}
+
+/* One that runs is left alone, but for a start that was broken off before its guards were in. */
+static json_t *
+go_on(struct host_call *call, virDomainPtr domain, const struct start *start, struct error *err)
+{
+	if (json_array_size(start->guards) > 0 && guard_is_marked(domain) && let_go(domain, start, err) < 0)
+		return NULL;
 	return answer(call, domain, err);
 }
 
@@ -147,9 +183,9 @@ run_start(struct host_call *call, struct error *err)
 	struct start start = { 0 };
 	int place;
 
-	if (host_args(call, err, "{s:s,s:s,s:s,s?:b}", "xml", &start.xml, "name", &start.name, "uid", &start.uid,
-	        "paused", &start.paused) < 0 ||
-	    check_xml(&start, err) < 0)
+	if (host_args(call, err, "{s:s,s:s,s:s,s?:b,s?:o}", "xml", &start.xml, "name", &start.name, "uid", &start.uid,
+	        "paused", &start.paused, "guards", &start.guards) < 0 ||
+	    guard_check(start.guards, err) < 0 || check_xml(&start, err) < 0)
 		return NULL;
 	g_autoptr(virDomain) there = virDomainLookupByName(call->connection, start.name);
 	if (there == NULL && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN) {
@@ -159,7 +195,7 @@ run_start(struct host_call *call, struct error *err)
 	place = there == NULL ? 0 : clear_place(there, &start, err);
 	if (place < 0)
 		return NULL;
-	return place > 0 ? answer(call, there, err) : define_and_start(call, &start, err);
+	return place > 0 ? go_on(call, there, &start, err) : define_and_start(call, &start, err);
 }
 
 const struct host_verb host_start_verbs[] = {

@@ -9,9 +9,11 @@
  *                            first the address that this host speaks to the world with)
  *  kvm-probe          {} -> {"usable":bool,"reason":"..."}   runs guest code against the clock; for local hosts
  *  domain-list        {} -> {"domains":[DOMAIN]}   those with our metadata
- *  domain-start       {"xml","name","uid","paused":bool} -> DOMAIN with "machine", its type as libvirt has it, and "user", that QEMU runs as   defines and starts; a running one with the same uid is
+ *  domain-start       {"xml","name","uid","paused":bool,"guards"?:[{"mac","flows":[FLOW]}]} -> DOMAIN with "machine", its type as libvirt has it, and "user", that QEMU runs as   defines and starts; a running one with the same uid is
  *                     left alone (and answered); a stopped one of ours is defined anew; a running one of another uid, or one
- *                     that is not ours: EEXIST; one of the same store and a higher epoch: ESTALE.  When it cannot start it is undefined again
+ *                     that is not ours: EEXIST; one of the same store and a higher epoch: ESTALE.  When it cannot start it is undefined again.
+ *                     With guards it is started paused and goes on, unless it is to be paused, when the flows of its ports in Open vSwitch are
+ *                     in; ENOENT when one has no port there; a start that was broken off in between is gone on with
  *  All below that take a uid: a domain of another uid is refused with ESTALE, one that is not ours with EACCES.
  *  domain-shutdown    {"name","uid"} -> {}          asks the guest (agent or ACPI); ENOENT when there is no such domain; {} when it does not run
  *  domain-destroy     {"name","uid"} -> DOMAIN      no error when it is not running; {} when it is gone
@@ -79,12 +81,18 @@
  *  subnet-unserve     {"subnet"} -> {}              all of it is gone
  *  subnet-host-set    {"subnet"} + HOST -> {}       replaces entries with the same mac, ip or ip6; ENOENT when it is not served
  *  subnet-host-remove {"subnet","mac"} -> {}        no error when there is none
+ *  guards-sync        {"guards":[{"name","uid","mac","flows":[FLOW]}]} -> {"mended"}   the ports of these, where they run, have exactly
+ *                     these flows, and flows of ours (a cookie that begins with 0x5056) that belong to nobody are removed; those of guests who
+ *                     run but are not listed stay: they were started since
+ *  port-trace         {"name","uid","mac","packet":"ip,nw_dst=10.6.0.9"} -> {"forwarded":bool,"rule","text"}   what would become of a packet that
+ *                     a guest sends, in fields of ovs-fields(7): the last flow that it meets, and all that ofproto/trace says; ENOENT without a port
  *  console            {"name","uid"} + a stream socket -> {}   answers when open; then copies both ways until either ends; 64 at a time, else
  *                     EBUSY; takes the console from whoever has it
  *  log-read           {"path","limit"} -> {"text"}   last bytes of a console log below /var/log/libvirt; not UTF-8 is replaced
  *  log-remove         {"path"} -> {}
  *
  *  HOST "mac","ip"?,"ip6"?,"name"?: a guest's addresses, one is needed, and its name, e.g. "web.default"; one that is no name of DNS is left out
+ *  FLOW as ovs-ofctl add-flow reads it, without a cookie, and with {port} for the number of the port
  *  DOMAIN {"name","uuid","uid","namespace","vmi","state","reason","id","epoch","uses":{"pool","claims":[{"name","path","capacity"}],
  *         "interfaces":[{"name","network","mac","ip"}],"cpus":[{"id","node"}],"devices":[{"name","bus","address"}]}}: uses as the metadata says it, all words; state and reason are libvirt's words in lower case:
  *         state running|blocked|paused|shutdown|shutoff|crashed|pmsuspended; reason e.g. booted|user|ioerror|destroyed|shutdown|crashed|failed
@@ -95,6 +103,7 @@
  *          agent  {"name","uid","connected":bool}
  *          network, pool  {"name"}   it was stopped or undefined
  *          dhcp   {"name"}   the DHCP server of a network ended, where libvirt is local; network-ensure starts it
+ *          vswitch {}   ovs-vswitchd has started, with empty flow tables: guards-sync fills them; where libvirt is local
  *          subnet {"name"}   its DHCP server ended; subnet-serve starts it
  *          An answer with DOMAIN is never older than an event told before it.
  *  The worker ends when its connection is lost: the daemon starts another one, which lists everything again.

@@ -44,6 +44,9 @@ solovirt_host_SOURCES = \
 	src/virt/host_events.c \
 	src/virt/host_fit.c \
 	src/virt/host_folder.c \
+	src/virt/host_guard.c \
+	src/virt/host_guard.h \
+	src/virt/host_guard_watch.c \
 	src/virt/host_hotplug.c \
 	src/virt/host_info.c \
 	src/virt/host_log.c \

@@ -231,4 +231,147 @@ def test_subnets(w):
     w.call("bridge-remove", bridge="br-a")
 
 
-TESTS = (test_bridges, test_subnets)
+UID, OTHER = "7a1c9c5e-0000-4000-8000-000000000001", "7a1c9c5e-0000-4000-8000-000000000002"
+NAME, UUID = "default_hv", "5d307ca9-b3ef-428c-8861-06e72d69f2a1"
+CARD, PORT = "52:54:00:00:09:01", "52:54:00:00:09:02"
+EVERYBODY = "ff:ff:ff:ff:ff:ff"
+
+
+def domain(uid=UID):
+    """One that does nothing, with a card in the bridge."""
+    return (f"<domain type='qemu'><name>{NAME}</name><uuid>{UUID}</uuid><metadata><solovirt:instance "
+            f"xmlns:solovirt='https://solovirt.io/domain/1' uid='{uid}' namespace='default' name='hv' epoch='5'/></metadata>"
+            "<memory unit='MiB'>32</memory><os><type machine='q35'>hvm</type></os>"
+            "<features><tcg><tb-cache unit='MiB'>32</tb-cache></tcg></features><devices><interface type='bridge'>"
+            f"<mac address='{CARD}'/><source bridge='br-a'/><virtualport type='openvswitch'/><vlan><tag id='100'/></vlan>"
+            "<model type='virtio'/></interface></devices></domain>")
+
+
+def flows(mac, address):
+    """What a port with an address may send."""
+    match = f"in_port={{port}},dl_src={mac}"
+    return [f"table=0,priority=200,{match},arp,arp_sha={mac},arp_spa={address},actions=NORMAL",
+            f"table=0,priority=200,{match},ip,nw_src={address},actions=NORMAL",
+            "table=0,priority=300,in_port={port},udp,tp_src=67,actions=drop",
+            "table=0,priority=300,in_port={port},icmp6,icmp_type=134,actions=drop",
+            f"table=0,priority=190,{match},ipv6,ipv6_src=fe80::/10,actions=NORMAL",
+            "table=0,priority=100,in_port={port},actions=drop"]
+
+
+def ours(bridge="br-a"):
+    return [line for line in run("ovs-ofctl", "--no-stats", "dump-flows", bridge).splitlines() if "cookie=0x5056" in line]
+
+
+def mac(text):
+    return text.replace(":", "")
+
+
+def ipv4(text):
+    return bytes(map(int, text.split("."))).hex()
+
+
+def frame(source, kind, payload, tag):
+    return mac(EVERYBODY) + mac(source) + kind + payload + tag * 8
+
+
+def udp(source, address, tag, sport=4000):
+    length = 8 + len(tag) * 4
+    head = f"4500{20 + length:04x}0000000040110000{ipv4(address)}{ipv4('10.6.0.99')}"
+    total = sum(int(head[i:i + 4], 16) for i in range(0, 40, 4))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return frame(source, "0800", head[:20] + f"{total ^ 0xffff:04x}" + head[24:] + f"{sport:04x}0044{length:04x}0000", tag)
+
+
+def arp(source, sender, address, tag):
+    return frame(source, "0806", f"0001080006040001{mac(sender)}{ipv4(address)}000000000000{ipv4('10.6.0.99')}", tag)
+
+
+def advertisement(source, tag):
+    payload = f"86000000400000f000000000000000{0:02x}" + tag * 8
+    return (mac(EVERYBODY) + mac(source) + "86dd" + f"60000000{len(payload) // 2:04x}3aff" + "fe80" + "0" * 27 + "1" + "ff02" + "0" * 27 + "1" + payload)
+
+
+def heard(sender, receiver, *packets):
+    """Which of the packets, functions of a tag, arrive; the last one must, it ends the wait."""
+    tags = [f"7ae5{i:04x}" for i in range(len(packets))]
+    listener = subprocess.Popen(["nsenter", "-t", str(receiver.process.pid), "-n", sys.executable, os.path.join(BED, "packets.py"), "hear", "eth0", "20", *tags],
+                                stdout=subprocess.PIPE, text=True)
+    assert listener.stdout.readline() == "listening\n"
+    sender.packets("send", "eth0", *[packet(tag) for packet, tag in zip(packets, tags)])
+    result = json.loads(listener.communicate()[0])
+    assert result[-1], f"the last packet did not arrive: {result}"
+    return result
+
+
+def test_guards(w):
+    """A guest sends by its own addresses only, from its first moment on and after Open vSwitch has started anew."""
+    virsh = lambda *words: run("virsh", "-q", "-c", "qemu:///system", *words)
+    me = {"name": NAME, "uid": UID}
+    start = lambda uid=UID, paused=False, **more: w.call("domain-start", name=NAME, uid=uid, xml=domain(uid), paused=paused, **more)
+    w.call("bridge-ensure", bridge="br-a", vlans=[100])
+    card = {"mac": CARD, "flows": flows(CARD, "10.6.0.20")}
+    for wrong in ("actions=drop\nactions=NORMAL", "cookie=1,actions=drop", "", "priority=1", 5):
+        refused(E.EINVAL, start, guards=[{"mac": CARD, "flows": [wrong]}])
+        refused(E.EINVAL, w.call, "guards-sync", guards=[{**me, "mac": CARD, "flows": [wrong]}])
+    # what cannot be guarded does not run
+    for guard in ({**card, "mac": PORT}, {**card, "flows": ["no_such_field=1,actions=drop"]}):
+        print("  ", refused(E.ENOENT if guard["mac"] == PORT else E.EIO, start, guards=[guard]))
+        assert NAME not in virsh("list", "--all", "--name") and ours() == []
+    assert start(paused=True, guards=[card])["state"] == "paused" and len(ours()) == 6
+    w.call("domain-resume", me)
+    assert start(guards=[card])["state"] == "running" and "unguarded" not in virsh("dumpxml", NAME) + virsh("dumpxml", NAME, "--inactive")
+    w.call("domain-destroy", me)
+    # a worker that was killed in between: whoever comes next goes on
+    virsh("metadata", NAME, "https://solovirt.io/start/1", "--key", "start", "--set", "<unguarded/>", "--config")
+    virsh("start", NAME, "--paused")
+    assert start()["state"] == "paused"
+    assert start(guards=[card])["state"] == "running" and "unguarded" not in virsh("dumpxml", NAME) + virsh("dumpxml", NAME, "--inactive")
+    # only what is asked for, of what runs; what was started since is left alone
+    listed = {**me, **card}
+    assert w.call("guards-sync", guards=[listed]) == {} and len(ours()) == 6
+    assert w.call("guards-sync", guards=[]) == {} and len(ours()) == 6
+    assert w.call("guards-sync", guards=[listed, {**listed, "name": "never"}, {**listed, "uid": OTHER, "mac": PORT}]) == {}
+    run("ovs-ofctl", "add-flow", "br-a", "cookie=0x5056000000000007,priority=400,actions=drop")
+    assert "mended" in w.call("guards-sync", guards=[listed]) and len(ours()) == 6
+    # real packets: a port of this machine that a namespace stands behind
+    guest, peer = Guest("guest", PORT), Guest("peer", "52:54:00:00:09:03")
+    run("ovs-vsctl", "set", "interface", "guest", f'external_ids:attached-mac="{PORT}"', f"external_ids:vm-id={UUID}")
+    packets = (lambda tag: udp(PORT, "10.6.0.66", tag), lambda tag: udp(CARD, "10.6.0.10", tag), lambda tag: arp(PORT, PORT, "10.6.0.66", tag),
+               lambda tag: arp(PORT, CARD, "10.6.0.10", tag), lambda tag: udp(PORT, "10.6.0.10", tag, 67), lambda tag: advertisement(PORT, tag),
+               lambda tag: arp(PORT, PORT, "10.6.0.10", tag), lambda tag: udp(PORT, "10.6.0.10", tag))
+    assert heard(guest, peer, *packets) == [True] * 8
+    both = [listed, {**me, "mac": PORT, "flows": flows(PORT, "10.6.0.10")}]
+    for _ in range(2):
+        w.call("guards-sync", guards=both)
+        assert heard(guest, peer, *packets) == [False] * 6 + [True] * 2
+    # what would become of a packet
+    trace = lambda packet, **more: w.call("port-trace", {**me, "mac": PORT, **more}, packet=packet)
+    told = trace("ip,nw_src=10.6.0.10,nw_dst=10.6.0.99,dl_dst=ff:ff:ff:ff:ff:ff")
+    assert told["forwarded"] and "priority 200" in told["rule"] and "Datapath actions" in told["text"], told
+    told = trace("ip,nw_src=10.6.0.66,nw_dst=10.6.0.99")
+    assert not told["forwarded"] and "priority 100" in told["rule"], told
+    for packet in ("ip nw_src=1.2.3.4", "in_port=1,ip", "--help", "", "ip\n"):
+        refused(E.EINVAL, trace, packet)
+    print("  ", refused(E.EIO, trace, "nonsense=1"))
+    refused(E.ENOENT, trace, "ip", mac="52:54:00:00:09:09")
+    refused(E.ESTALE, trace, "ip", uid=OTHER)
+    # Open vSwitch starts anew with empty tables
+    w.events.clear()
+    vswitch("kill"), vswitch("start")
+    with w.news:
+        assert w.news.wait_for(lambda: any(e == {"event": "vswitch", "args": {}} for e in w.events), 20), w.events
+    assert "mended" in w.call("guards-sync", guards=both) and len(ours()) == 12
+    assert w.call("guards-sync", guards=both) == {}
+    assert heard(guest, peer, *packets) == [False] * 6 + [True] * 2
+    both[1]["flows"] = []
+    w.call("guards-sync", guards=both)
+    assert heard(guest, peer, *packets) == [True] * 8 and len(ours()) == 6
+    guest.end(), peer.end()
+    w.call("domain-destroy", me), w.call("domain-remove", me)
+    assert "mended" in w.call("guards-sync", guards=[]) and ours() == []
+    w.call("bridge-remove", bridge="br-a")
+    vswitch("down")
+
+
+TESTS = (test_bridges, test_subnets, test_guards)

@@ -4,7 +4,8 @@
 announced DEVICE            asks for a router advertisement and tells of it: managed, lifetime, prefixes
 dhcp6 DEVICE [SECONDS]      asks for an address by DHCPv6 and tells those that are offered
 send DEVICE HEX...          sends these frames
-hear DEVICE SECONDS HEX     whether a frame with these bytes in it arrives
+hear DEVICE SECONDS HEX...  says "listening", then which of these bytes came in a frame, until a moment after the last ones have: a
+                            switch in user space may turn the order of the first packets round
 """
 import fcntl
 import json
@@ -97,10 +98,16 @@ def send(device, *texts):
         s.send(bytes.fromhex(text))
 
 
-def hear(device, seconds, text):
-    s, wanted = frames(device), bytes.fromhex(text)
+def hear(device, seconds, *texts):
+    s, heard = frames(device), [False] * len(texts)
     print("listening", flush=True)
-    return any(wanted in data for data in until(s, float(seconds)))
+    for data in until(s, float(seconds)):
+        heard = [one or bytes.fromhex(text) in data for one, text in zip(heard, texts)]
+        if heard[-1]:
+            break
+    for data in until(s, 0.5):
+        heard = [one or bytes.fromhex(text) in data for one, text in zip(heard, texts)]
+    return heard
 
 
 if __name__ == "__main__":
