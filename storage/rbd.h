@@ -114,6 +114,8 @@ int image_options(const json_t *options, rbd_image_options_t *out, struct error 
 json_t *image_users(rbd_image_t image, struct error *err);
 /* How many images lie under it; -1 with err.  parent (may be NULL) gets POOL[/NAMESPACE]/IMAGE@SNAPSHOT or NULL; g_free(). */
 int image_depth(rbd_image_t image, char **parent, struct error *err);
+/* EAGAIN: too many lie under it for another clone. */
+int image_check_depth(rbd_image_t image, const char *path, struct error *err);
 /* Its snapshots by what they are.  0 or -1. */
 struct image_snapshots {
 	json_t *listed;          /* array of SNAPSHOT: what users made */
@@ -138,12 +140,14 @@ int image_remove_snapshot(const struct place *place, const char *snapshot, struc
 
 /* --- rbd_temporary.c: snapshots that live as long as clones are made from them ---------------------------------------- */
 
-/* The next snapshot of a source that is going to be taken; volume names it, when it is the first that asks.  Each that joined leaves. */
+/* A snapshot of a source that was begun after asked (clock_monotonic_ms()), or the next that is going to be taken; volume names that, when it
+ * is the first that asks.  Each that joined leaves. */
 struct temporary;
-struct temporary *temporary_join(const struct place *from, const char *volume);
+struct temporary *temporary_join(const struct place *from, const char *volume, int64_t asked);
 const char *temporary_name(const struct temporary *temporary);
-/* Returns when it is there.  Waits for other snapshots of the source that are being taken or removed. */
-int temporary_take(struct temporary *temporary, const struct place *from, struct error *err);
+/* Returns when it is there, with the source's bytes.  Waits for other snapshots of the source that are being taken or removed.  EAGAIN as
+ * image_check_depth(). */
+int temporary_take(struct temporary *temporary, const struct place *from, uint64_t *size, struct error *err);
 /* The last one removes it. */
 int temporary_leave(struct temporary *temporary, const struct place *from, struct error *err);
 /* Somebody of this process joined and has not left. */

@@ -20,7 +20,7 @@ enum { PATIENCE = VOLUME_DEADLINE_ACTION - 5000 /* a clone copies nothing; for f
 
 struct wish {
 	const char *from, *snapshot, *from_pool, *from_namespace; /* all but from may be NULL */
-	json_int_t capacity;
+	json_int_t capacity, asked;
 	json_t *owner, *options;
 	char *source; /* for the mark: POOL[/NAMESPACE]/IMAGE[@SNAPSHOT] */
 };
@@ -40,8 +40,9 @@ wish_read(json_t *args, const struct place *place, struct wish *wish, struct pla
 	const char *pool = place->pool, *namespace = place->namespace;
 	int protected = 0;
 
-	if (service_args(args, err, "{s:s,s?:s,s?:s,s?:s,s:I,s?:b,s?:o,s?:o}", "from", &wish->from, "snapshot", &wish->snapshot, "fromPool",
-	        &wish->from_pool, "fromNamespace", &wish->from_namespace, "capacity", &wish->capacity, "protected", &protected, "owner",
+	wish->asked = INT64_MAX; /* just now */
+	if (service_args(args, err, "{s:s,s?:s,s?:s,s?:s,s:I,s?:I,s?:b,s?:o,s?:o}", "from", &wish->from, "snapshot", &wish->snapshot, "fromPool",
+	        &wish->from_pool, "fromNamespace", &wish->from_namespace, "capacity", &wish->capacity, "asked", &wish->asked, "protected", &protected, "owner",
 	        &wish->owner, "options", &wish->options) < 0)
 		return -1;
 	if (wish->capacity <= 0)
@@ -97,43 +98,28 @@ find_clone(const struct place *place, const struct wish *wish, json_t **volume, 
 }
 
 static int
-check_depth(rbd_image_t source, const struct wish *wish, struct error *err)
+check_size(const struct wish *wish, uint64_t size, struct error *err)
 {
-	int depth = image_depth(source, NULL, err);
-
-	if (depth >= VOLUME_DEPTH_HARD)
-		return error_set(err, EAGAIN, "%s lies over %d others: it must be made independent (volume-flatten) before it is cloned",
-		    wish->source, depth);
-	return depth < 0 ? -1 : 0;
+	return (uint64_t)wish->capacity >= size ? 0 : error_set(err, EINVAL, "%" PRId64 " bytes are too few for a clone of %s, which has %" PRIu64,
+	    (int64_t)wish->capacity, wish->source, size);
 }
 
-/* Size of the source, or of its snapshot, which must be there. */
+/* The named snapshot, which must be there. */
 static int
-check_size(rbd_image_t source, const struct wish *wish, struct error *err)
+check_snapshot(const struct place *from, const struct wish *wish, struct error *err)
 {
+	IMAGE_AUTO source = NULL;
 	rbd_image_info_t info;
-	int rc = wish->snapshot != NULL ? rbd_snap_set(source, wish->snapshot) : 0;
+	int rc;
 
+	if (image_open_to_read(from, &source, err) < 0 || image_check_depth(source, wish->source, err) < 0)
+		return -1;
+	rc = rbd_snap_set(source, wish->snapshot);
 	if (rc == -ENOENT)
 		return error_set(err, ENOENT, "there is no snapshot %s", wish->source);
 	if (rc == 0)
 		rc = rbd_stat(source, &info, sizeof(info));
-	if (rc < 0)
-		return cluster_error(err, rc, "cannot read %s", wish->source);
-	if ((uint64_t)wish->capacity < info.size)
-		return error_set(err, EINVAL, "%" PRId64 " bytes are too few for a clone of %s, which has %" PRIu64, (int64_t)wish->capacity,
-		    wish->source, info.size);
-	return 0;
-}
-
-static int
-check_source(const struct place *from, const struct wish *wish, struct error *err)
-{
-	IMAGE_AUTO source = NULL;
-
-	if (image_open_to_read(from, &source, err) < 0)
-		return -1;
-	return check_depth(source, wish, err) < 0 ? -1 : check_size(source, wish, err);
+	return rc < 0 ? cluster_error(err, rc, "cannot read %s", wish->source) : check_size(wish, info.size, err);
 }
 
 /* --- making -------------------------------------------------------------------------------------------------------------- */
@@ -179,8 +165,11 @@ make_noted(const struct place *place, const struct place *from, const struct wis
     struct error *err)
 {
 	const char *name = temporary == NULL ? NULL : temporary_name(temporary);
+	uint64_t size = 0;
 
-	if (unfinished_begin(place, from, name, err) < 0 || (temporary != NULL && temporary_take(temporary, from, err) < 0))
+	if (unfinished_begin(place, from, name, err) < 0)
+		return -1;
+	if (temporary != NULL && (temporary_take(temporary, from, &size, err) < 0 || check_size(wish, size, err) < 0))
 		return -1;
 	return clone_image(place, from, wish, name != NULL ? name : wish->snapshot, err) < 0 ? -1 : finish(place, wish, volume, err);
 }
@@ -193,9 +182,9 @@ make(const struct place *place, const struct place *from, const struct wish *wis
 	json_t *volume = NULL;
 	int made, left;
 
-	if (check_source(from, wish, err) < 0)
+	if (wish->snapshot != NULL && check_snapshot(from, wish, err) < 0)
 		return NULL;
-	temporary = wish->snapshot == NULL ? temporary_join(from, place->volume) : NULL;
+	temporary = wish->snapshot == NULL ? temporary_join(from, place->volume, wish->asked) : NULL;
 	made = make_noted(place, from, wish, temporary, &volume, err);
 	left = temporary == NULL ? 0 : temporary_leave(temporary, from, made == 0 ? err : &ignored);
 	if (made < 0) {

@@ -310,6 +310,16 @@ image_depth(rbd_image_t image, char **parent_path, struct error *err)
 	return rc < 0 ? -1 : depth;
 }
 
+int
+image_check_depth(rbd_image_t image, const char *path, struct error *err)
+{
+	int depth = image_depth(image, NULL, err);
+
+	if (depth >= VOLUME_DEPTH_HARD)
+		return error_set(err, EAGAIN, "%s lies over %d others: it must be made independent (volume-flatten) before it is cloned", path, depth);
+	return depth < 0 ? -1 : 0;
+}
+
 void
 image_snapshots_clear(struct image_snapshots *snapshots)
 {

@@ -1,24 +1,28 @@
 /*
  * Temporary snapshots, which clones of a volume are made from; see rbd.h.
  *
- *   GATHERING: clones join --(the source is free)--> TAKING --> TAKEN or FAILED --(the last one leaves)--> LEAVING --> gone
+ *   GATHERING: clones join --(the source is free)--> TAKING --> TAKEN or FAILED --(the last one leaves)--> SPENT --(it is free)--> LEAVING --> gone
  *
  * To take and to remove one needs the source's exclusive lock.  Several handles of one image hand that to each other a second
- * each, so there is one at a time; and clones that wait meanwhile get one snapshot between them, taken after each of them was
- * asked for.
+ * each, so there is one at a time.  Its id comes from the monitors, which give out one a second.  So clones share one, which
+ * was begun after each of them was asked for: those that wait while it gathers, and later ones as long as somebody uses it.
  */
 #include "config.h"
 
 #include <string.h>
 
+#include "src/base/clock.h"
 #include "storage/rbd.h"
 
-enum temporary_state { GATHERING, TAKING, TAKEN, FAILED, LEAVING };
+/* In the order in which it is gone through; of those that may be joined the later is the better. */
+enum temporary_state { GATHERING, TAKING, TAKEN, FAILED, SPENT, LEAVING };
 
 struct temporary {
 	char *path, *name; /* of the source, of the snapshot */
 	enum temporary_state state;
 	unsigned users;
+	int64_t began;    /* when the snapshot was begun, of clock_monotonic_ms() */
+	uint64_t size;    /* of TAKEN: bytes of the source */
 	struct error err; /* of FAILED */
 };
 
@@ -31,10 +35,30 @@ find(const char *path, const char *name)
 {
 	for (guint i = 0; all != NULL && i < all->len; i++) {
 		struct temporary *one = all->pdata[i];
-		if (strcmp(one->path, path) == 0 && (name == NULL ? one->state == GATHERING : strcmp(one->name, name) == 0))
+		if (strcmp(one->path, path) == 0 && strcmp(one->name, name) == 0)
 			return one;
 	}
 	return NULL;
+}
+
+/* It will hold all that the source held when the clone was asked for. */
+static bool
+may_be_joined(const struct temporary *one, int64_t asked)
+{
+	return one->state == GATHERING || ((one->state == TAKING || one->state == TAKEN) && one->began > asked);
+}
+
+static struct temporary *
+find_to_join(const char *path, int64_t asked)
+{
+	struct temporary *best = NULL;
+
+	for (guint i = 0; i < all->len; i++) {
+		struct temporary *one = all->pdata[i];
+		if (strcmp(one->path, path) == 0 && may_be_joined(one, asked) && (best == NULL || one->state > best->state))
+			best = one;
+	}
+	return best;
 }
 
 static bool
@@ -63,14 +87,14 @@ free_name(const char *path, const char *volume)
 }
 
 struct temporary *
-temporary_join(const struct place *from, const char *volume)
+temporary_join(const struct place *from, const char *volume, int64_t asked)
 {
 	struct temporary *found;
 
 	g_mutex_lock(&lock);
 	if (all == NULL)
 		all = g_ptr_array_new();
-	found = find(from->path, NULL);
+	found = find_to_join(from->path, asked);
 	if (found == NULL) {
 		found = g_new0(struct temporary, 1);
 		found->path = g_strdup(from->path);
@@ -89,20 +113,22 @@ temporary_name(const struct temporary *temporary)
 }
 
 static int
-take_snapshot(const struct place *from, const char *name, struct error *err)
+take_snapshot(const struct place *from, const char *name, uint64_t *size, struct error *err)
 {
 	IMAGE_AUTO source = NULL;
 	int rc;
 
-	if (image_open(from, &source, err) < 0)
+	if (image_open(from, &source, err) < 0 || image_check_depth(source, from->path, err) < 0)
 		return -1;
 	/* As a power cut would leave it: to quiesce is for who asks for the clone. */
 	rc = rbd_snap_create2(source, name, RBD_SNAP_CREATE_SKIP_QUIESCE, image_ignore_progress, NULL);
+	if (rc == 0)
+		rc = rbd_get_size(source, size);
 	return rc == 0 ? 0 : cluster_error(err, rc, "cannot take a snapshot of %s", from->path);
 }
 
 int
-temporary_take(struct temporary *temporary, const struct place *from, struct error *err)
+temporary_take(struct temporary *temporary, const struct place *from, uint64_t *size, struct error *err)
 {
 	int rc;
 
@@ -111,8 +137,9 @@ temporary_take(struct temporary *temporary, const struct place *from, struct err
 		g_cond_wait(&changed, &lock);
 	if (temporary->state == GATHERING) {
 		temporary->state = TAKING;
+		temporary->began = clock_monotonic_ms();
 		g_mutex_unlock(&lock);
-		rc = take_snapshot(from, temporary->name, &temporary->err);
+		rc = take_snapshot(from, temporary->name, &temporary->size, &temporary->err);
 		g_mutex_lock(&lock);
 		temporary->state = rc == 0 ? TAKEN : FAILED;
 		g_cond_broadcast(&changed);
@@ -120,6 +147,8 @@ temporary_take(struct temporary *temporary, const struct place *from, struct err
 	rc = temporary->state == TAKEN ? 0 : -1;
 	if (rc < 0)
 		*err = temporary->err;
+	else
+		*size = temporary->size;
 	g_mutex_unlock(&lock);
 	return rc;
 }
@@ -134,9 +163,10 @@ temporary_leave(struct temporary *temporary, const struct place *from, struct er
 		g_mutex_unlock(&lock);
 		return 0;
 	}
-	while (temporary->state != GATHERING && is_busy(temporary->path))
-		g_cond_wait(&changed, &lock);
 	if (temporary->state != GATHERING) {
+		temporary->state = SPENT; /* nobody joins it while the lock is away */
+		while (is_busy(temporary->path))
+			g_cond_wait(&changed, &lock);
 		temporary->state = LEAVING;
 		g_mutex_unlock(&lock);
 		rc = image_remove_snapshot(from, temporary->name, err);

@@ -12,12 +12,13 @@
  *                   that is there and as large, or has grown since: as it is; a smaller one EEXIST.  preallocate: EOPNOTSUPP with
  *                   rbd.  owner: words that are kept with it, for people and for a lost store (local: not).
  *                   options of rbd: {"dataPool","features":[WORD],"objectSize","stripeUnit","stripeCount"}
- *  volume-clone     {WHERE,"volume","from","snapshot"?,"fromPool"?,"fromNamespace"?,"capacity","protected"?,"owner"?,"options"?}
- *                   -> VOLUME   what the volume "from" held when it was asked for, or its snapshot; as large as capacity, never smaller than the
+ *  volume-clone     {WHERE,"volume","from","snapshot"?,"fromPool"?,"fromNamespace"?,"capacity","asked"?,"protected"?,"owner"?,"options"?}
+ *                   -> VOLUME   what the volume "from" held when it was asked for, or later, or its snapshot; as large as capacity, never smaller than the
  *                   source (EINVAL).  EAGAIN: too many volumes lie under the source (VOLUME_DEPTH_HARD).  protected:
  *                   from is never written to again (an image of the cache): local lays a qcow2 over it, as it is now,
  *                   instead of copying: its snapshots may go before their clones.  EEXIST (rbd): a volume of that name is there that is none.
- *                   ENOENT: no such source.  A copy tells events: progress.
+ *                   ENOENT: no such source.  asked: when that was, of clock_monotonic_ms(); else when it arrives.  A copy tells events:
+ *                   progress.
  *  volume-info      {WHERE,"volume"} -> VOLUME   ENOENT
  *  volume-resize    {WHERE,"volume","capacity","shrink"?:false} -> VOLUME   grows; a smaller capacity changes nothing unless shrink says so
  *  volume-delete    {WHERE,"volume"} -> {}   with everything that was left half made of it; no error when gone.  EBUSY while it is open

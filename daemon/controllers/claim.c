@@ -527,6 +527,7 @@ make(struct daemon *daemon, const struct object *object, const struct volume_pla
 		return job_call(daemon, object, place, "volume-create", args, VOLUME_DEADLINE_ACTION, on_made);
 	}
 	volume_add_source(&source->place, source->snapshot, args);
+	json_object_set_new(args, "asked", json_integer(clock_monotonic_ms())); /* many that wait for a lane can be cloned as one */
 	json_object_set_new(args, "protected", json_boolean(source->is_protected));
 	return job_call(daemon, object, place, "volume-clone", args, VOLUME_DEADLINE_COPY, on_made);
 }

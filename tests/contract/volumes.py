@@ -238,6 +238,30 @@ def test_clones(w, d):
     delete_all(w, d, "e", "base")
 
 
+def test_clones_at_once_of_rbd(w, d):
+    """They share a snapshot that was begun after all of them were asked for; one that is asked for later has another."""
+    base = w.call("volume-create", d.where, volume="base", capacity=SIZE, format="raw")
+    d.io(base, "write -P 1 0 1M")
+    asked, many = int(time.monotonic() * 1000), [f"k{i}" for i in range(24)]
+
+    def post(name, asked):
+        return w.post("volume-clone", {**d.where, "volume": name, "from": "base", "capacity": SIZE, "asked": asked})
+    under_way = [post(name, asked) for name in many[:8]]
+    w.wait(under_way.pop(0), 60 * PATIENCE)
+    d.io(base, "write -P 2 0 1M", "flush")
+    under_way.append(post("late", int(time.monotonic() * 1000)))
+    for name in many[8:]:  # a lane that is free is used at once, as by the daemon
+        under_way.append(post(name, asked))
+        w.wait(under_way.pop(0), 60 * PATIENCE)
+    for number in under_way:
+        w.wait(number, 60 * PATIENCE)
+    parents = {w.call("volume-info", d.where, volume=name)["parent"] for name in many}
+    assert len(parents) <= 2, parents
+    d.io(w.call("volume-info", d.where, volume="late"), "read -P 2 0 1M")
+    assert d.temporary(base) == []
+    delete_all(w, d, "base", "late", *many)
+
+
 def test_clones_of_what_is_protected(w, d):
     base = w.call("volume-create", d.where, volume="image", capacity=SIZE, format="raw")
     d.io(base, "write -P 1 0 2M")
