@@ -186,6 +186,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
 virStoragePoolPtr host_pool_get(virConnectPtr connection, const char *name, struct error *err);
 /* Looks at its directory anew. */
 int host_pool_refresh(virStoragePoolPtr pool, struct error *err);
+/* The pool's directory when it is on this machine, else NULL.  g_free(). */
+char *host_pool_directory(virStoragePoolPtr pool);
 /* EINVAL for what is no name of a volume or a snapshot. */
 int host_volume_check_name(const char *name, struct error *err);
 /* NULL with ENOENT when the file is not there even after a fresh look at the directory. */

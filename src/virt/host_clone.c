@@ -196,17 +196,6 @@ around_clear(struct around *around)
 
 /* --- files ------------------------------------------------------------------------------------------------------------------ */
 
-/* The pool's directory when it is ours to write, else NULL.  g_free(). */
-static char *
-pool_directory(virStoragePoolPtr pool)
-{
-	char *text = host_is_local() ? virStoragePoolGetXMLDesc(pool, 0) : NULL;
-	struct error ignored = { 0 };
-	g_autoptr(xmlDoc) doc = text != NULL ? host_xml_take(text, &ignored) : NULL;
-
-	return doc != NULL ? host_xml_text(doc, "/pool/target/path") : NULL;
-}
-
 static char *
 part_path(const char *directory, const char *name)
 {
@@ -345,7 +334,7 @@ copy_there(virStoragePoolPtr pool, virStorageVolPtr source, const char *name, st
 static virStorageVolPtr
 make_copy(const struct copy *copy, virStoragePoolPtr pool, virStorageVolPtr source, const char *name, struct error *err)
 {
-	g_autofree char *directory = pool_directory(pool);
+	g_autofree char *directory = host_pool_directory(pool);
 
 	if (host_volume_check_unused(source, err) < 0 ||
 	    (directory != NULL ? copy_volume(copy, directory, source, name, err) : copy_there(pool, source, name, err)) < 0 ||
@@ -481,7 +470,7 @@ run_flatten(struct host_call *call, struct error *err)
 	if (there == NULL || independent)
 		return there;
 	json_decref(there);
-	g_autofree char *directory = pool_directory(pool);
+	g_autofree char *directory = host_pool_directory(pool);
 	if (directory == NULL) {
 		error_set(err, EOPNOTSUPP, "volume %s lies on another machine, where it cannot be made independent of %s", name, "its source");
 		return NULL;
@@ -543,7 +532,7 @@ host_volume_check_unneeded(virStoragePoolPtr pool, const char *name, struct erro
 {
 	AROUND_AUTO around = { 0 };
 	struct error none = { 0 };
-	g_autofree char *directory = pool_directory(pool);
+	g_autofree char *directory = host_pool_directory(pool);
 	g_autofree char *part = directory != NULL ? part_path(directory, name) : NULL;
 	g_autoptr(virStorageVol) volume = NULL;
 
@@ -616,7 +605,7 @@ run_sweep(struct host_call *call, struct error *err)
 	g_autoptr(virStoragePool) pool = host_pool_get(call->connection, pool_name, err);
 	if (pool == NULL)
 		return NULL;
-	g_autofree char *directory = pool_directory(pool);
+	g_autofree char *directory = host_pool_directory(pool);
 	g_autoptr(GDir) files = directory != NULL ? g_dir_open(directory, 0, NULL) : NULL;
 	while (files != NULL && (name = g_dir_read_name(files)) != NULL) {
 		g_autofree char *path = g_build_filename(directory, name, NULL);

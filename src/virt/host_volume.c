@@ -59,6 +59,16 @@ host_pool_get(virConnectPtr connection, const char *name, struct error *err)
 	return pool_activate(pool, err) < 0 ? NULL : g_steal_pointer(&pool);
 }
 
+char *
+host_pool_directory(virStoragePoolPtr pool)
+{
+	char *text = host_is_local() ? virStoragePoolGetXMLDesc(pool, 0) : NULL;
+	struct error ignored = { 0 };
+	g_autoptr(xmlDoc) doc = text != NULL ? host_xml_take(text, &ignored) : NULL;
+
+	return doc != NULL ? host_xml_text(doc, "/pool/target/path") : NULL;
+}
+
 static virStoragePoolPtr
 pool_define(virConnectPtr connection, const char *name, const char *path, struct error *err)
 {
@@ -139,6 +149,17 @@ host_volume_check_name(const char *name, struct error *err)
 	return 0;
 }
 
+/* A look at the file does for the whole directory, where that can be had: a refresh waits until nothing is being made in the pool, so that
+ * lanes would make their volumes one after the other. */
+static bool
+is_absent(virStoragePoolPtr pool, const char *name)
+{
+	g_autofree char *directory = host_pool_directory(pool);
+	g_autofree char *path = directory != NULL ? g_build_filename(directory, name, NULL) : NULL;
+
+	return path != NULL && access(path, F_OK) < 0 && errno == ENOENT;
+}
+
 /* NULL with ENOENT when the file is not there even after a fresh look at the directory. */
 virStorageVolPtr
 host_volume_find(virStoragePoolPtr pool, const char *name, struct error *err)
@@ -146,6 +167,10 @@ host_volume_find(virStoragePoolPtr pool, const char *name, struct error *err)
 	virStorageVolPtr volume = virStorageVolLookupByName(pool, name);
 
 	if (volume == NULL && virGetLastErrorCode() == VIR_ERR_NO_STORAGE_VOL) {
+		if (is_absent(pool, name)) {
+			error_set(err, ENOENT, "cannot find volume %s in pool %s: there is no such file", name, virStoragePoolGetName(pool));
+			return NULL;
+		}
 		if (host_pool_refresh(pool, err) < 0)
 			return NULL;
 		volume = virStorageVolLookupByName(pool, name);
