@@ -13,7 +13,7 @@ from bed import ROOT, wait
 MIB = 1 << 20
 SIZE = 512 * MIB
 MANY = 100
-LANES = 8  # calls that solovirt-rbd works on at once (CLUSTER_LANES); the reference gets as many
+LANES = {"rbd": 8, "local": 4}  # calls that the daemon has under way at a time (CLUSTER_LANES, HOST_LANES); the reference gets as many
 URL = "http://127.0.0.1:8080"
 WIRE = 100_000_000  # bytes a second of a network that is slower than any disk here
 
@@ -270,20 +270,28 @@ def many(bed, kind, word, texts):
     return time.monotonic() - begin
 
 
-def each(command):
-    return f"seq {MANY} | xargs -P {LANES} -I % {command}"
+def each(command, lanes):
+    return f"seq {MANY} | xargs -P {lanes} -I % {command}"
 
 
-def each_by_hand(bed, kind, command, before="true"):
-    """Seconds that before and MANY of the command take, which makes the image whose name it ends with; they are removed again."""
-    name = f"vms/by-hand-{kind}-%"
-    seconds = shell(bed, f"{before} && {each(f'{command} {name}')}")
-    shell(bed, each(f"rbd --id vms rm --no-progress {name}"))
+def each_by_hand(bed, target, command, name, remove, before="true"):
+    """Seconds that before and MANY of the command take, which makes what name stands for; they are removed again."""
+    seconds = shell(bed, f"{before} && {each(f'{command} {name}', LANES[target])}")
+    shell(bed, each(f"{remove} {name}", LANES[target]))
     return seconds
 
 
-def measure_clones(bed, figures, what, source, target, reference_of=None):
-    """reference_of: path of the image that is cloned by hand, or None."""
+def clones_by_hand(bed, target, path):
+    if target == "local":
+        return each_by_hand(bed, target, f"qemu-img create -q -f qcow2 -F raw -b {path}", f"{bed.s}/pool/by-hand-%", "rm")
+    seconds = each_by_hand(bed, target, f"rbd --id vms clone --rbd-default-clone-format 2 {path}@by-hand", "vms/by-hand-clone-%",
+                           "rbd --id vms rm --no-progress", f"rbd --id vms snap create {path}@by-hand")
+    rbd(bed, "snap", "rm", "--no-progress", f"{path}@by-hand")
+    return seconds
+
+
+def measure_clones(bed, figures, what, source, target, path):
+    """path: of the volume that is cloned by hand."""
     ours, reference = [], []
     for _ in range(3):
         texts = {f"c{i:03}.yaml": volume(f"c{i:03}", source, target) for i in range(MANY)}
@@ -291,11 +299,8 @@ def measure_clones(bed, figures, what, source, target, reference_of=None):
         for name in texts:
             os.unlink(f"{bed.s}/spool/{name}")
         wait("their end", lambda: b'"name":"c0' not in bed.get_text(LISTS["PersistentVolumeClaim"]), 300, 0.1)
-        if reference_of is not None:
-            reference.append(each_by_hand(bed, "clone", f"rbd --id vms clone --rbd-default-clone-format 2 {reference_of}@by-hand",
-                                          f"rbd --id vms snap create {reference_of}@by-hand"))
-            rbd(bed, "snap", "rm", "--no-progress", f"{reference_of}@by-hand")
-    figures.add("clone", what, "s", ours, reference, f"rbd clone, {LANES} at once" if reference else "", "5 s")
+        reference.append(clones_by_hand(bed, target, path))
+    figures.add("clone", what, "s", ours, reference, f"{'rbd clone' if target == 'rbd' else 'qemu-img create'}, {LANES[target]} at once", "5 s")
 
 
 def measure_clone(bed, figures):
@@ -304,9 +309,9 @@ def measure_clone(bed, figures):
     cached = f'{{http: {{url: {URL}/disk.qcow2, checksum: "{digest}"}}}}'
     for target in CLASSES:
         timed_volume(bed, "golden", volume("golden", cached, target), keep=True)
-        claim = bed.get(f"{LISTS['PersistentVolumeClaim']}/golden")
-        path = claim["metadata"]["annotations"]["solovirt.io/path"] if target == "rbd" else None
-        measure_clones(bed, figures, f"{MANY} clones of an image of the cache, {target}", cached, target)
+        where = bed.get(f"{LISTS['PersistentVolumeClaim']}/golden")["metadata"]["annotations"]
+        path = where.get("solovirt.io/backing", where["solovirt.io/path"])
+        measure_clones(bed, figures, f"{MANY} clones of an image of the cache, {target}", cached, target, path)
         if target == "rbd":
             measure_clones(bed, figures, f"{MANY} clones of a claim, {target}", "{pvc: {name: golden}}", target, path)
         remove(bed)
@@ -318,8 +323,8 @@ def measure_provision(bed, figures):
     for _ in range(3):
         ours.append(many(bed, "PersistentVolumeClaim", b'"phase":"Bound"', {f"p{i:03}.yaml": CLAIM.format(name=f"p{i:03}") for i in range(MANY)}))
         remove(bed, "PersistentVolumeClaim")
-        reference.append(each_by_hand(bed, "create", "rbd --id vms create --size 1G"))
-    figures.add("provision", f"{MANY} claims of 1 GiB at once, rbd", "s", ours, reference, f"rbd create, {LANES} at once")
+        reference.append(each_by_hand(bed, "rbd", "rbd --id vms create --size 1G", "vms/by-hand-create-%", "rbd --id vms rm --no-progress"))
+    figures.add("provision", f"{MANY} claims of 1 GiB at once, rbd", "s", ours, reference, f"rbd create, {LANES['rbd']} at once")
 
 
 MEASURES = {"import": measure_import, "clone": measure_clone, "provision": measure_provision}
