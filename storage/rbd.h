@@ -6,8 +6,9 @@
  *
  *   - An image that is complete has its own id in its metadata ("solovirt.image").  A clone takes over its parent's
  *     metadata, but not its id: a half-made clone has a wrong mark or none.
- *   - The object "solovirt.unfinished" of the pool holds one key for each clone that was begun and has not ended
- *     (rbd_unfinished.c).  It is written before and removed after everything else.
+ *   - The object "solovirt.unfinished" of the pool holds one key for each volume that was begun and has not ended
+ *     (rbd_unfinished.c).  It is written before and removed after everything else.  Without it an image that can be opened might pass for
+ *     whole, but lack its object map: then snapshots can be taken of it that cannot be opened.
  *
  * An image that is in neither way ours is never removed for being in the way.
  * No exclusive lock is ever asked for or broken: QEMU would lose it, and a missing owner aborts the process.
@@ -76,6 +77,9 @@ int place_read_pool(json_t *args, struct place *place, struct error *err);
 json_t *place_answer_gone(struct error *err);
 /* EINVAL for what is no name of a noun, "volume" or "snapshot". */
 int place_check_name(const char *noun, const char *name, struct error *err);
+
+/* The volume's name is in use, also by what a kill left of one.  To open what is not there costs much more. */
+bool place_is_taken(const struct place *place);
 
 /* Waits until nobody else of this process works on volume, and none that would change it on from (or NULL).  ETIMEDOUT when nobody
  * waits for the call any more: nothing is locked then.  Such locks order our own calls alone. */
@@ -153,15 +157,16 @@ int temporary_leave(struct temporary *temporary, const struct place *from, struc
 /* Somebody of this process joined and has not left. */
 bool temporary_is_used(const struct place *from, const char *name);
 
-/* --- rbd_unfinished.c: clones that were begun ------------------------------------------------------------------------ */
+/* --- rbd_unfinished.c: volumes that were begun ----------------------------------------------------------------------- */
 
-/* Writes down that place->volume is being cloned from from; snapshot is the temporary one, or NULL. */
+/* Writes down that place->volume is being cloned from from; snapshot is the temporary one, or NULL.  from: the volume itself when it begins
+ * empty. */
 int unfinished_begin(const struct place *place, const struct place *from, const char *snapshot, struct error *err);
 int unfinished_end(const struct place *place, struct error *err);
-/* Names of the volumes of a pool whose clones have not ended and are not under way: ours, and those of workers that must be
+/* Names of the volumes of a pool that are not whole and not under way: ours, and those of workers that must be
  * dead by now.  more counts the others.  g_ptr_array_unref(); NULL with err. */
 GPtrArray *unfinished_list(const struct place *pool, int *more, struct error *err);
-/* Removes what a clone that was begun and did not end left, unless it is complete; then what it had needed.  Nothing
+/* Removes what was begun and did not end, unless it is complete; then what it had needed.  Nothing
  * happens to a volume that is not noted.  Under its lock. */
 int unfinished_settle(const struct place *place, struct error *err);
 

@@ -61,17 +61,6 @@ wish_read(json_t *args, const struct place *place, struct wish *wish, struct pla
 	return 0;
 }
 
-/* The object that leads from its name to its id: to open what is not there costs much more. */
-static bool
-is_there(const struct place *place)
-{
-	g_autofree char *object = g_strconcat("rbd_id.", place->volume, NULL);
-	uint64_t size;
-	time_t when;
-
-	return rados_stat(place->io, object, &size, &when) != -ENOENT;
-}
-
 /* One that is there: the same clone, made before.  1 with *volume, 0 there is none, -1. */
 static int
 find_clone(const struct place *place, const struct wish *wish, json_t **volume, struct error *err)
@@ -80,7 +69,7 @@ find_clone(const struct place *place, const struct wish *wish, json_t **volume, 
 	g_autoptr(GHashTable) words = NULL;
 	struct error why = { 0 };
 
-	if (!is_there(place))
+	if (!place_is_taken(place))
 		return 0;
 	if (image_open_to_read(place, &image, &why) < 0) {
 		if (why.code == ENOENT)

@@ -99,6 +99,17 @@ place_read(json_t *args, struct place *place, struct error *err)
 	return place_open(pool, namespace, volume, place, err);
 }
 
+/* By the object that leads from its name to its id. */
+bool
+place_is_taken(const struct place *place)
+{
+	g_autofree char *object = g_strconcat("rbd_id.", place->volume, NULL);
+	uint64_t size;
+	time_t when;
+
+	return rados_stat(place->io, object, &size, &when) != -ENOENT;
+}
+
 /* --- order ------------------------------------------------------------------------------------------------------------ */
 
 enum { ALONE = -1 };

@@ -33,6 +33,22 @@ find_snapshot(const struct place *place, rbd_image_t image, const char *name, st
 	return NULL;
 }
 
+/* A kill may have left it without its object map: it is listed, but cannot be opened, and so was never used. */
+static bool
+is_half(const struct place *place, const char *snapshot)
+{
+	IMAGE_AUTO image = NULL;
+
+	return rbd_open_read_only(place->io, place->volume, &image, snapshot) == -ENOENT;
+}
+
+static int
+take(rbd_image_t image, const char *snapshot)
+{
+	/* A guest's agent is asked by who wants more than what a power cut would leave. */
+	return rbd_snap_create2(image, snapshot, RBD_SNAP_CREATE_SKIP_QUIESCE, image_ignore_progress, NULL);
+}
+
 static json_t *
 create(const struct place *place, const char *snapshot, struct error *err)
 {
@@ -41,8 +57,11 @@ create(const struct place *place, const char *snapshot, struct error *err)
 
 	if (image_open(place, &image, err) < 0)
 		return NULL;
-	/* A guest's agent is asked by who wants more than what a power cut would leave. */
-	rc = rbd_snap_create2(image, snapshot, RBD_SNAP_CREATE_SKIP_QUIESCE, image_ignore_progress, NULL);
+	rc = take(image, snapshot);
+	if (rc == -EEXIST && is_half(place, snapshot)) {
+		rc = rbd_snap_remove2(image, snapshot, 0, image_ignore_progress, NULL);
+		rc = rc == 0 || rc == -ENOENT ? take(image, snapshot) : rc;
+	}
 	if (rc < 0 && rc != -EEXIST) {
 		cluster_error(err, rc, "cannot take snapshot %s@%s", place->path, snapshot);
 		return NULL;

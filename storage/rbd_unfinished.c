@@ -1,5 +1,5 @@
 /*
- * Clones that were begun, noted in the object "solovirt.unfinished" of the volume's pool and namespace: one key a volume,
+ * Volumes that were begun, noted in the object "solovirt.unfinished" of the volume's pool and namespace: one key a volume,
  *
  *   VOLUME -> {"pool":P,"namespace":N,"from":V,"snapshot":S,"by":A,"since":T}
  *
@@ -35,7 +35,7 @@ write_note(const struct place *place, const char *text, struct error *err)
 	rc = rados_write_op_operate(op, place->io, NOTES, NULL, 0);
 	rados_release_write_op(op);
 	return rc == 0 || (rc == -ENOENT && text == NULL) ? 0 :
-	    cluster_error(err, rc, "cannot note that volume %s is being cloned", place->path);
+	    cluster_error(err, rc, "cannot note that volume %s is being made", place->path);
 }
 
 int
@@ -77,7 +77,7 @@ read_note(const struct place *place, json_t **note, struct error *err)
 		rados_omap_get_end(iter);
 	rados_release_read_op(op);
 	if (rc < 0 && rc != -ENOENT)
-		return cluster_error(err, rc, "cannot read which volumes are being cloned");
+		return cluster_error(err, rc, "cannot read which volumes are being made");
 	return *note != NULL;
 }
 
@@ -118,7 +118,7 @@ unfinished_list(const struct place *pool, int *more, struct error *err)
 		rados_omap_get_end(iter);
 	rados_release_read_op(op);
 	if (rc < 0 && rc != -ENOENT) {
-		cluster_error(err, rc, "cannot read which volumes are being cloned");
+		cluster_error(err, rc, "cannot read which volumes are being made");
 		return NULL;
 	}
 	return g_steal_pointer(&names);

@@ -75,7 +75,7 @@ wish_read(json_t *args, struct wish *wish, struct error *err)
 	return preallocate ? error_set(err, EOPNOTSUPP, "volumes of Ceph cannot be preallocated: their pool is shared by all of them") : 0;
 }
 
-/* One that is there will do when it is as large, or has grown since.  A kill between its making and its marking left it without marks. */
+/* One that is there will do when it is as large, or has grown since.  One without marks is somebody's. */
 static json_t *
 accept_volume(const struct place *place, const struct wish *wish, struct error *err)
 {
@@ -99,7 +99,7 @@ accept_volume(const struct place *place, const struct wish *wish, struct error *
 	return NULL;
 }
 
-/* EEXIST is returned as it is. */
+/* EEXIST is returned as it is.  A name that is free is noted first; what has one may be somebody's. */
 static int
 make(const struct place *place, const struct wish *wish, struct error *err)
 {
@@ -108,6 +108,10 @@ make(const struct place *place, const struct wish *wish, struct error *err)
 
 	if (image_options(wish->options, &options, err) < 0)
 		return -EINVAL;
+	if (!place_is_taken(place) && unfinished_begin(place, place, NULL, err) < 0) {
+		rbd_image_options_destroy(options);
+		return -EIO;
+	}
 	rc = rbd_create4(place->io, place->volume, (uint64_t)wish->capacity, options);
 	rbd_image_options_destroy(options);
 	if (rc < 0 && rc != -EEXIST)
@@ -116,13 +120,11 @@ make(const struct place *place, const struct wish *wish, struct error *err)
 }
 
 static json_t *
-create(const struct place *place, const struct wish *wish, struct error *err)
+make_noted(const struct place *place, const struct wish *wish, struct error *err)
 {
 	json_t *volume;
 	int rc;
 
-	if (unfinished_settle(place, err) < 0)
-		return NULL;
 	rc = make(place, wish, err);
 	if (rc < 0 && rc != -EEXIST)
 		return NULL;
@@ -130,6 +132,24 @@ create(const struct place *place, const struct wish *wish, struct error *err)
 	/* A name without a header: what a kill left of an earlier one. */
 	if (volume == NULL && rc == -EEXIST && err->code == ENOENT && image_remove(place, err) == 0 && make(place, wish, err) == 0)
 		volume = accept_volume(place, wish, err);
+	return volume;
+}
+
+static json_t *
+create(const struct place *place, const struct wish *wish, struct error *err)
+{
+	struct error ignored = { 0 };
+	json_t *volume;
+
+	if (unfinished_settle(place, err) < 0)
+		return NULL;
+	volume = make_noted(place, wish, err);
+	if (volume == NULL) {
+		unfinished_settle(place, &ignored);
+	} else if (unfinished_end(place, err) < 0) {
+		json_decref(volume);
+		volume = NULL;
+	}
 	return volume;
 }
 

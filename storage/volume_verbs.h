@@ -26,7 +26,7 @@
  *                   is needed by clones and cannot be put aside (local: of what is protected).  rbd puts a volume
  *                   that clones need into Ceph's trash, where volume-sweep removes it
  *  volume-sweep     {WHERE} -> {"left":N}   removes what delete had to put aside and nobody needs any more, and what a kill left half made
- *                   (rbd: of clones, at once when this worker began them, else after ten minutes: another daemon may use the pool); left: what is still there
+ *                   (rbd: at once when this worker began them, else after ten minutes: another daemon may use the pool); left: what is still there
  *  volume-flatten   {WHERE,"volume"} -> VOLUME   makes a clone independent of its source; events: progress.  No error when it is already
  *  snapshot-create  {WHERE,"volume","snapshot"} -> SNAPSHOT   while the volume is in use: as a power cut would leave it (local: EBUSY)
  *  snapshot-delete  {WHERE,"volume","snapshot"} -> {}   no error when gone; clones of it live on

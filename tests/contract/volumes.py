@@ -447,6 +447,29 @@ class Nbd:
         assert self.ended()
 
 
+def test_halves_of_rbd(w, d):
+    """What a kill leaves that can be opened, or is listed, but lacks its object map: nothing could be made of it."""
+    features = ["layering", "exclusive-lock", "object-map", "fast-diff"]
+
+    def lose_map(*snapshot):
+        number = json.loads(d.rbd("info", "--format", "json", "vms/half"))["id"]
+        found = [o for o in d.run("rados", "--id", "vms", "-p", "vms", "ls").split() if o.startswith(f"rbd_object_map.{number}")]
+        d.run("rados", "--id", "vms", "-p", "vms", "rm", *(o for o in found if (o.count(".") > 1) == bool(snapshot)))
+
+    d.rbd("create", "--size", f"{SIZE // MiB}M", *(f"--image-feature={f}" for f in features), "vms/half")
+    lose_map()
+    note = {"pool": "vms", "namespace": "", "from": "half", "snapshot": "", "by": "10.98.0.1:0/1", "since": int(time.time())}
+    d.run("rados", "--id", "vms", "-p", "vms", "setomapval", "solovirt.unfinished", "half", json.dumps(note))
+    w.call("volume-create", d.where, volume="half", capacity=SIZE, options={"features": features})
+    w.call("volume-clone", d.where, volume="c1", **{"from": "half"}, capacity=SIZE)
+    d.rbd("snap", "create", "--no-progress", "vms/half@s")
+    lose_map("s")
+    w.call("snapshot-create", d.where, volume="half", snapshot="s")
+    w.call("volume-clone", d.where, volume="c2", **{"from": "half"}, snapshot="s", capacity=SIZE)
+    w.call("snapshot-delete", d.where, volume="half", snapshot="s")
+    delete_all(w, d, "half", "c1", "c2")
+
+
 def test_serve_of_rbd(w, d):
     a = w.call("volume-create", d.where, volume="a", capacity=SIZE, format="raw")
     refused(E.EINVAL, w.call, "volume-serve", d.where, volume="a")
