@@ -4,8 +4,8 @@ after each time what the spool and the users asked for with what is there, exact
 
   crash.py [--build DIR] [--points N] [--seed S] [--beds N] [--scenario storage] [--kills KIND] [--replay POINT] [--go-on] [--keep]
 
-One point is: a few changes, the end at some moment of it, a new start, quiet, comparison.  ROUND points begin with an
-empty host and end with one.  Everything follows from the seed but time itself; --replay runs the round of one point.
+One point is: a few changes, the end at some moment of it, a new start, quiet, comparison.  A round of points begins with an
+empty host and ends with one.  Everything follows from the seed but time itself; --replay runs the round of one point.
 Most of a point is waiting: three beds keep two cores busy.
 
   --kills  random: at any moment   calls: at the n-th call   worker: at the n-th call of the worker that talks to libvirt,
@@ -21,7 +21,7 @@ from look import Look
 from model import Machine, Maps
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-ROUND = 40
+ROUND = 40         # points
 DEADLINE = 40      # seconds, times PATIENCE, in which what is not as it should be must change
 LONGEST = 300      # the same, until all agrees
 ENOUGH = 1000      # points in which everything comes up
@@ -256,7 +256,7 @@ class Failure(Exception):
 
 
 class Driver:
-    turns, reach, deadline = TURNS, REACH, DEADLINE
+    turns, reach, deadline, length = TURNS, REACH, DEADLINE, ROUND     # length: points of a round
     again = True    # the daemon is started again after the crash; else it was not the one that ended
 
     def __init__(self, options):
@@ -448,7 +448,7 @@ class Driver:
 
     def report(self, number, point, world, problems):
         where = f"point {point}" if point is not None else f"the end of round {number}"
-        replay = point if point is not None else number * ROUND + ROUND - 1
+        replay = point if point is not None else (number + 1) * self.length - 1
         trash = f" (trash {world.trash})" if world else ""
         lines = [f"FAIL seed {self.options.seed} {where}{trash}; again with: tests/crash/crash.py --build {self.options.build} "
                  f"--seed {self.options.seed} --scenario {self.options.scenario} --kills {self.options.kills} --replay {replay}"]
@@ -458,12 +458,12 @@ class Driver:
         print("\n".join(lines), flush=True)
 
     def run(self):
-        o = self.options
+        o, n = self.options, self.length
         failures = total = 0
         if o.replay is not None:
-            rounds = [(o.replay // ROUND, range(o.replay // ROUND * ROUND, o.replay + 1))]
+            rounds = [(o.replay // n, range(o.replay // n * n, o.replay + 1))]
         else:
-            rounds = [(r, range(r * ROUND, min((r + 1) * ROUND, o.points))) for r in range((o.points + ROUND - 1) // ROUND)]
+            rounds = [(r, range(r * n, min((r + 1) * n, o.points))) for r in range((o.points + n - 1) // n)]
             rounds = rounds[o.bed::o.beds]
         for number, points in rounds:
             deaths = self.deaths
@@ -618,7 +618,7 @@ class Account:
 def outside(options):
     options.killat = find_killat(options)
     if options.replay is not None:
-        options.beds, options.points = 1, options.replay % ROUND + 1
+        options.beds, options.points = 1, options.replay % driver_of(options).length + 1
     print(f"crash: seed {options.seed}", flush=True)
     beds, account = make_beds(options), Account(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))

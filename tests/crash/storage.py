@@ -15,6 +15,7 @@ from look import Look as Base
 from model import SERVER
 
 DEADLINE = 90   # seconds: Ceph takes 30 to believe that a client died, and what failed is tried again ever later
+ROUND = 20      # points; a short run, too, keeps all beds busy
 IMPORT_WORDS = 1.5      # seconds until an import that was asked for is under way
 POOL, CLASS = "vms", "csi-rbd-sc"
 MIB = 1 << 20
@@ -321,39 +322,37 @@ class Look:
         return found
 
     def images(self, wanted):
-        """Images and their snapshots beside what is wanted; returns ids of all that may have objects."""
-        found, ids = self.pool.images(), set()
+        """Images and their snapshots beside what is wanted; returns ids of all that may have objects, and sizes by name."""
+        found, ids, sizes = self.pool.images(), set(), {}
         self.world.ids.update({number: name for name, number in found.items()})
         self.same("rbd ls", {n for n, (must, *_) in wanted.items() if must}, set(found) - {n for n, (must, *_) in wanted.items() if not must})
         for name, number in found.items():
             ids.add(number)
             _, must, may = wanted.get(name, (False, set(), set()))
-            with self.pool.open(name) as image:
-                snapshots, idle = image.snapshots()
-                self.same(f"rbd snap ls {name}", must, snapshots - (may - must))
-                if idle and self.world.trash != "1h":
-                    self.say(f"{name} has {idle} snapshots in its trash namespace that nobody needs")
+            image = self.pool.header(number)
+            sizes[name] = image.size
+            self.same(f"rbd snap ls {name}", must, image.snapshots - (may - must))
+            if image.idle and self.world.trash != "1h":
+                self.say(f"{name} has {image.idle} snapshots in its trash namespace that nobody needs")
         for number, name in self.pool.trash().items():
             ids.add(number)
-            with self.pool.open_trashed(number) as image:
-                if self.world.trash != "1h" and not image.children():
-                    self.say(f"rbd trash ls: {name} ({number}) is left over")
-        return ids
+            if self.world.trash != "1h" and not self.pool.header(number).needed:
+                self.say(f"rbd trash ls: {name} ({number}) is left over")
+        return ids, sizes
 
     def ceph(self, records):
         try:
             wanted = self.volumes(records)
-            ids = self.images(wanted)
+            ids, sizes = self.images(wanted)
             self.same("notes of clones", set(), {n for n in self.pool.notes() if wanted.get(n, (True,))[0]})
             for name in self.pool.objects():
                 number = name.split(".")[1] if not name.startswith("rbd_id.") else None
                 if number not in ids and (number is not None or name[len("rbd_id."):] not in wanted):
                     self.say(f"rados ls: {name} of {self.world.ids.get(number)} is left over")
             for key, item in self.objects.items():
-                if key[0] == PVC and self.is_final(key):
-                    with self.pool.open(item["metadata"]["annotations"]["solovirt.io/volume"]) as image:
-                        if image.size() != self.size(key):
-                            self.say(f"{key}: its volume has {image.size()} bytes, not {self.size(key)}")
+                size = sizes.get(item["metadata"].get("annotations", {}).get("solovirt.io/volume"))
+                if key[0] == PVC and self.is_final(key) and size != self.size(key):
+                    self.say(f"{key}: its volume has {size} bytes, not {self.size(key)}")
         except ceph.Gone as gone:
             self.say(f"{gone}: is going")
 
@@ -430,11 +429,17 @@ class Look:
         if not self.is_final(key):
             return
         item = self.objects[key]
-        name, mine = json.loads(item["metadata"]["annotations"]["solovirt.io/snapshot"])["volume"], f"{key[1]}/{key[2]}/{item['metadata']['uid']}"
+        record, mine = json.loads(item["metadata"]["annotations"]["solovirt.io/snapshot"]), f"{key[1]}/{key[2]}/{item['metadata']['uid']}"
+        name = record["volume"]
         if name not in self.world.content:
             self.read((PVC, key[1], item["spec"]["source"]["persistentVolumeClaimName"]))
-        if name in self.world.content and mine not in self.world.kept:
-            self.world.kept[mine] = self.world.content[name].copy()
+        if name not in self.world.content or mine in self.world.kept:
+            return
+        with self.pool.open(name, record["snapshot"]) as image:
+            wrong = self.world.content[name].differs(image.read(0, image.size()))
+        if wrong:
+            self.say(f"{key}: {name} does not hold what it must: {wrong}")
+        self.world.kept[mine] = self.world.content[name].copy()
 
     def explain(self):
         """Which volume holds which mark, and what is known of those that are clones."""
@@ -492,7 +497,7 @@ class Look:
 
 
 class Driver(crash.Driver):
-    turns, reach, deadline = TURNS, REACH, DEADLINE
+    turns, reach, deadline, length = TURNS, REACH, DEADLINE, ROUND
 
     def __init__(self, options):
         super().__init__(options)
