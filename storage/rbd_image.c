@@ -13,6 +13,7 @@ enum {
 	WORDS_SIZE = 64 << 10,   /* bytes of them */
 	SNAPSHOTS_MOST = 1024,
 	PARENTS_MOST = 100,
+	HEADERS_KEPT = 160,      /* more objects than an OSD keeps in mind of a placement group (osd_pg_object_context_cache_count: 64) */
 	COUNT_MOST = 1 << 14,    /* objects that are looked at one by one for the allocation of an image */
 };
 
@@ -257,6 +258,41 @@ image_users(rbd_image_t image, struct error *err)
 	return users;
 }
 
+void
+image_remind(const struct place *pool, const char *id)
+{
+	PLACE_AUTO own = { 0 };
+	struct error ignored = { 0 };
+	g_autofree char *header = g_strconcat("rbd_header.", id, NULL);
+
+	if (place_open(pool->pool, pool->namespace, NULL, &own, &ignored) < 0)
+		return;
+	rados_ioctx_locator_set_key(own.io, header); /* they lie where it does */
+	for (int i = 0; i < HEADERS_KEPT; i++) {
+		g_autofree char *name = g_strdup_printf("solovirt.none.%d", i);
+		rados_write_op_t op = rados_create_write_op();
+		rados_write_op_assert_exists(op);
+		rados_write_op_remove(op);
+		rados_write_op_operate(op, own.io, name, NULL, 0);
+		rados_release_write_op(op);
+	}
+}
+
+json_t *
+image_users_still(const struct place *place, rbd_image_t image, struct error *err)
+{
+	json_t *users = image_users(image, err);
+	char id[IMAGE_ID_SIZE];
+
+	if (json_array_size(users) == 0)
+		return users;
+	json_decref(users);
+	if (image_id(image, id, err) < 0)
+		return NULL;
+	image_remind(place, id);
+	return image_users(image, err);
+}
+
 /* What one image lies over: 1 with both to be cleaned up, 0 none, -1. */
 static int
 parent_of(rbd_image_t image, rbd_linked_image_spec_t *parent, rbd_snap_spec_t *snapshot, struct error *err)
@@ -477,7 +513,7 @@ static int
 check_removable(const struct place *place, rbd_image_t image, bool *needed, struct error *err)
 {
 	IMAGE_SNAPSHOTS_AUTO snapshots = { 0 };
-	json_t *users = image_users(image, err);
+	json_t *users = image_users_still(place, image, err);
 	int rc = users == NULL ? -1 : json_array_size(users) > 0 ? busy_error(place, users, err) : 0;
 
 	json_decref(users);

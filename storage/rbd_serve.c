@@ -391,7 +391,7 @@ serve_run(void *arg)
 static int
 check_users(const struct serve *serve, struct error *err)
 {
-	json_t *users = serve->writes ? image_users(serve->image, err) : json_array();
+	json_t *users = serve->writes ? image_users_still(&serve->place, serve->image, err) : json_array();
 	int rc = users == NULL ? -1 : 0;
 
 	if (json_array_size(users) > 0)

@@ -33,6 +33,10 @@ sweep_image(const struct place *pool, const rbd_trash_image_info_t *info, struct
 	if (info->source != RBD_TRASH_IMAGE_SOURCE_REMOVING && !is_ours(pool, info->id))
 		return 0;
 	rc = rbd_trash_remove(pool->io, info->id, false);
+	if (rc == -EBUSY) {
+		image_remind(pool, info->id);
+		rc = rbd_trash_remove(pool->io, info->id, false);
+	}
 	if (rc == -ENOTEMPTY || rc == -EBUSY || rc == -EPERM) /* needed by clones, open, to be kept until a later time */
 		return 1;
 	return rc == 0 || rc == -ENOENT ? 0 : cluster_error(err, rc, "cannot remove %s/%s from Ceph's trash", pool->path, info->name);

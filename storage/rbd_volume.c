@@ -183,7 +183,7 @@ run_info(struct service_call *call, struct error *err)
 static int
 check_unused(const struct place *place, rbd_image_t image, struct error *err)
 {
-	json_t *users = image_users(image, err);
+	json_t *users = image_users_still(place, image, err);
 	bool used = json_array_size(users) > 0;
 	int rc = users == NULL ? -1 : 0;
 
