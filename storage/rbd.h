@@ -120,6 +120,7 @@ json_t *image_users(rbd_image_t image, struct error *err);
  * The same when somebody would be in the way.  When a client dies while Ceph 16 writes down its watch, the OSD gives that watch no time-out,
  * and the image stays open for as long as the OSD keeps its header in mind, which may be for ever.  So it is made to read the header anew: what
  * is shut out is gone then, and the rest has the time-out of 30 s.  The header of an image that somebody does watch is never let go of.
+ * Source: tracker.ceph.com/issues/58120.
  */
 json_t *image_users_still(const struct place *place, rbd_image_t image, struct error *err);
 /* Makes the OSD read the header of an image anew.  id: the image's; pool: where it is. */

@@ -347,7 +347,7 @@ class Look:
             self.same("notes of clones", set(), {n for n in self.pool.notes() if wanted.get(n, (True,))[0]})
             for name in self.pool.objects():
                 number = name.split(".")[1] if not name.startswith("rbd_id.") else None
-                if number not in ids and (number is not None or name[len("rbd_id."):] not in wanted):
+                if number not in ids and (number is not None or name[len("rbd_id."):] not in wanted) and self.pool.holds(name):
                     self.say(f"rados ls: {name} of {self.world.ids.get(number)} is left over")
             for key, item in self.objects.items():
                 size = sizes.get(item["metadata"].get("annotations", {}).get("solovirt.io/volume"))
@@ -634,7 +634,7 @@ class Driver(crash.Driver):
             run = subprocess.run(command.split(), capture_output=True, text=True, timeout=60 * PATIENCE)
             if run.stdout.strip() or run.returncode not in (0, 2):
                 wrong.append(f"{command}: {run.stdout} {run.stderr[-200:]}")
-        objects = self.pool.objects()
+        objects = [name for name in self.pool.objects() if self.pool.holds(name)]
         if wrong or objects:
             raise Failure([*wrong, f"rados ls: {sorted(objects)}"])
 
