@@ -122,7 +122,7 @@ static const struct option_kind v4_kinds[] = {
 	{ "tftp_server_address", 150, true, check_ip4 },
 	{ "path_prefix", 210, false, check_text },
 	{ "wpad", 252, false, check_text },
-	{ "next_server", 0, false, check_ip4 },
+	{ "next_server", 0, false, NULL },
 	{ "server_id", 0, false, NULL },
 	{ "server_mac", 0, false, NULL },
 	{ "offerip", 0, false, NULL },

@@ -202,7 +202,7 @@ check_options(const struct checking *c, const char *field, int version, const ch
 	if (options == NULL)
 		complain(c, CAUSE_INVALID, field, "%s", err.text);
 	for (guint i = 0; i < ignored->len; i++)
-		advise(c, field, "%s is ignored: it is the server's own here", (const char *)ignored->pdata[i]);
+		advise(c, field, "%s is ignored: the DHCP server says it by itself", (const char *)ignored->pdata[i]);
 }
 
 static void
@@ -310,9 +310,9 @@ static const struct schema_field spec_rows[] = {
 	{ STRING("vlan", struct subnet_spec, vlan), .check = check_vlan_name, .doc = "Vlan that its guests are on." },
 	{ BOOL("enableDHCP", struct subnet_spec, enable_dhcp), .doc = "Guests are given their addresses by DHCP." },
 	{ STRING("dhcpV4Options", struct subnet_spec, dhcp_v4_options), .doc = "What guests are told with them, such as lease_time=3600,dns_server={10.6.0.2,10.6.0.3}: lease_time, router, netmask, dns_server, domain_name, domain_search_list, ntp_server, mtu, hostname, classless_static_route, tftp_server, bootfile_name and others." },
-	{ STRING("dhcpV6Options", struct subnet_spec, dhcp_v6_options), .doc = "The same for DHCPv6: dns_server, domain_search, ntp_server, fqdn, bootfile_name." },
+	{ STRING("dhcpV6Options", struct subnet_spec, dhcp_v6_options), .warn = "is not told to guests yet: DHCPv6 gives them their addresses alone", .doc = "The same for DHCPv6: dns_server, domain_search, ntp_server, fqdn, bootfile_name." },
 	{ BOOL("enableIPv6RA", struct subnet_spec, enable_ra), .doc = "Routers are advertised to guests." },
-	{ STRING("ipv6RAConfigs", struct subnet_spec, ra_configs), .doc = "How: address_mode (dhcpv6_stateful, dhcpv6_stateless or slaac), max_interval, min_interval, send_periodic, mtu." },
+	{ STRING("ipv6RAConfigs", struct subnet_spec, ra_configs), .warn = "is not followed yet: enableIPv6RA says whether routers are advertised", .doc = "How: address_mode (dhcpv6_stateful, dhcpv6_stateless or slaac), max_interval, min_interval, send_periodic, mtu." },
 	{ INT("mtu", struct subnet_spec, mtu), .min = 0, .max = 65535, .doc = "MTU of guests' cards; 0: that of the wire." },
 	{ BOOL("default", struct subnet_spec, is_default), .doc = "Ignored: a network of an instance names its Subnet." },
 	{ BOOL("private", struct subnet_spec, is_private), .doc = "Ignored: SecurityGroups keep guests apart." },

@@ -161,11 +161,13 @@ static const struct {
 	{ UNDERLAY("cidrBlock: 10.6.0.0/24, mtu: 1279"), "", "" },
 	{ UNDERLAY("cidrBlock: 10.6.0.0/24, enableIPv6RA: true"), "spec.enableIPv6RA: needs a subnet of IPv6 in cidrBlock", "" },
 	{ UNDERLAY("cidrBlock: 10.6.0.0/24, enableDHCP: true, dhcpV4Options: 'lease_time=3600,router=10.6.0.1,server_id=169.254.0.254,server_mac=00:00:00:2E:2F:B8'"), "",
-	  "spec.dhcpV4Options: server_id is ignored: it is the server's own here\nspec.dhcpV4Options: server_mac is ignored: it is the server's own here" },
+	  "spec.dhcpV4Options: server_id is ignored: the DHCP server says it by itself\nspec.dhcpV4Options: server_mac is ignored: the DHCP server says it by itself" },
 	{ UNDERLAY("cidrBlock: 10.6.0.0/24, enableDHCP: true, dhcpV4Options: 'dns_sever=10.6.0.2'"), "spec.dhcpV4Options: dns_sever is not known; did you mean dns_server?", "" },
-	{ UNDERLAY("cidrBlock: 'fd00:6::/64', dhcpV6Options: 'dns_server=10.6.0.2'"), "spec.dhcpV6Options: dns_server must be an address of IPv6, and is 10.6.0.2", "" },
+	{ UNDERLAY("cidrBlock: 'fd00:6::/64', dhcpV6Options: 'dns_server=10.6.0.2'"), "spec.dhcpV6Options: dns_server must be an address of IPv6, and is 10.6.0.2",
+	  "spec.dhcpV6Options: is not told to guests yet: DHCPv6 gives them their addresses alone" },
 	{ UNDERLAY("cidrBlock: 'fd00:6::/64', enableIPv6RA: true, ipv6RAConfigs: 'address_mode=magic'"),
-	  "spec.ipv6RAConfigs: address_mode must be dhcpv6_stateful, dhcpv6_stateless or slaac, and is \"magic\"", "" },
+	  "spec.ipv6RAConfigs: address_mode must be dhcpv6_stateful, dhcpv6_stateless or slaac, and is \"magic\"",
+	  "spec.ipv6RAConfigs: is not followed yet: enableIPv6RA says whether routers are advertised" },
 
 	/* what only an overlay has */
 	{ UNDERLAY("cidrBlock: 10.6.0.0/24, natOutgoing: true, private: true, default: true, gatewayNode: a, vpc: mine, enableLb: true"), "",
