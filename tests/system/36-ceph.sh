@@ -191,7 +191,7 @@ test_the_cluster_is_gone_for_a_while() {
 test_the_second_of_a_source_is_a_clone() {
   volume first "$(image guest.qcow2)" | drop first.yaml
   filled first
-  volume second "$(image guest.qcow2)" 500Mi | drop second.yaml
+  volume second "$(image guest.qcow2)" 500Mi | drop class-second.yaml
   filled second 20
   expect 'testbed in hub rbd info --format json "$(image_of second)" | jq -e .parent.image'
   same 524288000 "$(testbed in hub rbd info --format json "$(image_of second)" | jq .size)"
@@ -323,7 +323,7 @@ second_is_empty() { local left; left=$(second_rbd ls; second_rbd trash ls --all)
 test_two_clusters_at_once() {
   local size; size=$(stat -c %s "$GUEST/images/guest.raw")
   second ceph
-  sed 's/csi-rbd-sc/csi-rbd-second/; s/clusterID: lab/clusterID: second/' "$S/spool/class.yaml" | drop second.yaml
+  sed 's/csi-rbd-sc/csi-rbd-second/; s/clusterID: lab/clusterID: second/' "$S/spool/class.yaml" | drop class-second.yaml
   on_second moved '{pvc: {name: first}}' | drop moved.yaml
   filled moved
   expect 'second_rbd ls | grep -qx "$(basename "$(image_of moved)")"'
@@ -344,7 +344,7 @@ test_two_clusters_at_once() {
   lift c6.yaml; gone vm/c6
   lift there.yaml; lift moved.yaml; gone dv/there; gone dv/moved
   await 60 second_is_empty
-  lift second.yaml; gone storageclass/csi-rbd-second
+  lift class-second.yaml; gone storageclass/csi-rbd-second
   second ceph-stop
 }
 
