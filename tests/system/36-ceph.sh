@@ -191,7 +191,7 @@ test_the_cluster_is_gone_for_a_while() {
 test_the_second_of_a_source_is_a_clone() {
   volume first "$(image guest.qcow2)" | drop first.yaml
   filled first
-  volume second "$(image guest.qcow2)" 500Mi | drop class-second.yaml
+  volume second "$(image guest.qcow2)" 500Mi | drop second.yaml
   filled second 20
   expect 'testbed in hub rbd info --format json "$(image_of second)" | jq -e .parent.image'
   same 524288000 "$(testbed in hub rbd info --format json "$(image_of second)" | jq .size)"
