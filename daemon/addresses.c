@@ -7,6 +7,7 @@
 
 #include "daemon/addresses.h"
 #include "daemon/host.h"
+#include "daemon/subnets.h"
 #include "net/ledger.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
@@ -19,20 +20,38 @@ network_name(struct daemon *daemon)
 	return daemon->config->network->name;
 }
 
-static char *
-owner_of(const char *namespace, const char *name, const char *interface)
+char *
+address_owner(const char *namespace, const char *name, const char *interface)
 {
 	return g_strdup_printf("%s/%s/%s", namespace, name, interface);
+}
+
+char *
+address_owner_of_ip(const char *name)
+{
+	return g_strconcat("ip/", name, NULL);
+}
+
+char *
+address_owner_of_vip(const char *name)
+{
+	return g_strconcat("vip/", name, NULL);
+}
+
+char *
+address_owner_of_dhcp(const char *host, const char *subnet)
+{
+	return g_strdup_printf("dhcp/%s:%s", host, subnet);
 }
 
 const struct address *
 address_find(struct daemon *daemon, const struct object *instance, const struct interface *interface)
 {
-	g_autofree char *owner = owner_of(instance->namespace, instance->name, interface->name);
+	g_autofree char *owner = address_owner(instance->namespace, instance->name, interface->name);
 	ATTACHMENT_AUTO at = { 0 };
 	struct error unused;
 
-	if (network_find(daemon, instance->namespace, ((const struct vmi *)instance->value)->spec, interface, &at, &unused) < 0)
+	if (network_find(daemon, instance, interface, &at, &unused) < 0)
 		return NULL;
 	return store_address_get(daemon->store, at.segment, owner);
 }
@@ -148,10 +167,9 @@ enter_as_before(struct daemon *daemon, const struct attachment *attachment, cons
 }
 
 const struct address *
-address_ensure(struct daemon *daemon, const struct attachment *attachment, const char *namespace, const char *name,
-    const char *interface, const struct address_wish *wish, struct error *err)
+address_ensure(struct daemon *daemon, const struct attachment *attachment, const char *owner, const struct address_wish *wish,
+    struct error *err)
 {
-	g_autofree char *owner = owner_of(namespace, name, interface);
 	g_autofree char *mac = wish->mac == NULL ? NULL : g_strdelimit(g_ascii_strdown(wish->mac, -1), "-", ':');
 	const struct address *known = store_address_get(daemon->store, attachment->segment, owner);
 	g_autoptr(GPtrArray) segments = g_ptr_array_new_with_free_func(g_free);
@@ -171,8 +189,8 @@ address_ensure(struct daemon *daemon, const struct attachment *attachment, const
 
 /* --- the DHCP server ----------------------------------------------------------------------------------------------- */
 
-static char *
-dhcp_key(const char *mac, const char *ip)
+char *
+addresses_dhcp_key(const char *mac, const char *ip)
 {
 	return g_strdup_printf("%s %s", mac, ip);
 }
@@ -180,7 +198,7 @@ dhcp_key(const char *mac, const char *ip)
 bool
 addresses_dhcp_has(const struct host *host, const char *mac, const char *ip)
 {
-	g_autofree char *key = dhcp_key(mac, ip);
+	g_autofree char *key = addresses_dhcp_key(mac, ip);
 
 	return g_hash_table_contains(host->dhcp, key);
 }
@@ -188,7 +206,7 @@ addresses_dhcp_has(const struct host *host, const char *mac, const char *ip)
 void
 addresses_dhcp_note(struct host *host, const char *mac, const char *ip)
 {
-	g_hash_table_add(host->dhcp, dhcp_key(mac, ip));
+	g_hash_table_add(host->dhcp, addresses_dhcp_key(mac, ip));
 }
 
 /* A change of a DHCP server under way. */
@@ -255,7 +273,7 @@ static void
 dhcp_call(struct host *host, const char *verb, const char *mac, const char *ip, const char *name)
 {
 	json_t *args = json_pack("{s:s,s:s,s:s}", "network", network_name(host->daemon), "mac", mac, "ip", ip);
-	g_autofree char *key = dhcp_key(mac, ip);
+	g_autofree char *key = addresses_dhcp_key(mac, ip);
 	struct telling *t = g_new0(struct telling, 1);
 
 	if (name != NULL)
@@ -276,6 +294,7 @@ release(struct daemon *daemon, const char *segment, const char *owner)
 	after.released = daemon_now(daemon);
 	if (put(daemon, &after, &err) == NULL)
 		log_warning("releasing the address of %s: %s", owner, err.text);
+	subnet_hide(daemon, segment, owner);
 	/* The others are held against the ledger when they are READY. */
 	for (guint h = 0; h < daemon->hosts->len && strcmp(segment, network_name(daemon)) == 0; h++)
 		if (((struct host *)daemon->hosts->pdata[h])->state == HOST_READY)
@@ -322,7 +341,7 @@ addresses_release(struct daemon *daemon, const char *namespace, const char *name
 void
 addresses_release_interface(struct daemon *daemon, const char *namespace, const char *name, const char *interface)
 {
-	g_autofree char *owner = owner_of(namespace, name, interface);
+	g_autofree char *owner = address_owner(namespace, name, interface);
 
 	release_all(daemon, owner, true);
 }

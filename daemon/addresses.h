@@ -23,8 +23,14 @@ struct address_wish {
  * its subnet changed.  On a network without addresses of ours (ip and ip6 are "") it has a MAC only: there, whoever runs the
  * network gives addresses.  An interface that was on another network before takes its MAC along.  Borrowed until the turn ends;
  * NULL with err: EEXIST, EINVAL or ENOSPC of net/ledger.h. */
-const struct address *address_ensure(struct daemon *daemon, const struct attachment *attachment, const char *namespace,
-    const char *name, const char *interface, const struct address_wish *wish, struct error *err);
+const struct address *address_ensure(struct daemon *daemon, const struct attachment *attachment, const char *owner,
+    const struct address_wish *wish, struct error *err);
+/* Owners in the ledger: an interface of a machine; an IP or a Vip that keeps an address; a Subnet's DHCP server on a host.  Caller
+ * g_free()s. */
+char *address_owner(const char *namespace, const char *name, const char *interface);
+char *address_owner_of_ip(const char *name);
+char *address_owner_of_vip(const char *name);
+char *address_owner_of_dhcp(const char *host, const char *subnet);
 /* What an interface of an instance has on the network that it names; NULL when there is none. */
 const struct address *address_find(struct daemon *daemon, const struct object *instance, const struct interface *interface);
 
@@ -38,6 +44,7 @@ void addresses_release_interface(struct daemon *daemon, const char *namespace, c
 /* What the DHCP server of a host is known to have, and is told to have from now on. */
 bool addresses_dhcp_has(const struct host *host, const char *mac, const char *ip);
 void addresses_dhcp_note(struct host *host, const char *mac, const char *ip);
+char *addresses_dhcp_key(const char *mac, const char *ip); /* in host->dhcp; caller g_free()s */
 
 /* Makes the DHCP server of a host know exactly the addresses in use. */
 void addresses_sync(struct daemon *daemon, struct host *host);

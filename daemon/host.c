@@ -400,6 +400,8 @@ on_state(void *owner, const char *reason)
 	}
 	host->step = host->failures = 0;
 	g_hash_table_remove_all(host->dhcp);
+	g_hash_table_remove_all(host->served);
+	g_hash_table_remove_all(host->wires);
 	/* Until it is seen to work, what kept it from that stays told. */
 	host_set_state(host, HOST_PREPARING, host->told != NULL ? host->told : being_prepared);
 	host_step(host);
@@ -413,6 +415,8 @@ on_event(void *owner, const char *event, json_t *args)
 
 	if (host->state == HOST_READY && strcmp(event, "progress") == 0)
 		claim_copy_progress(host->daemon, host->name, args);
+	if (host->state == HOST_READY)
+		subnets_lost(host, event, name);
 	if (host->state != HOST_READY || name == NULL)
 		return;
 	if (strcmp(event, "agent") == 0) {
@@ -462,6 +466,8 @@ host_free(struct host *host)
 	event_free(host->again);
 	g_hash_table_destroy(host->domains);
 	g_hash_table_destroy(host->dhcp);
+	g_hash_table_destroy(host->served);
+	g_hash_table_destroy(host->wires);
 	json_decref(host->facts);
 	g_free(host->emulation_reason);
 	g_free(host->problem);
@@ -487,6 +493,8 @@ host_new(struct daemon *daemon, const struct config_host *config)
 	host->local = is_local(config->uri);
 	host->domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, domain_free);
 	host->dhcp = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	host->served = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	host->wires = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	host->calls = calls_new(daemon, called, HOST_LANES);
 	host->retry = evtimer_new(daemon->base, on_retry, host);
 	host->look = evtimer_new(daemon->base, on_look_due, host);

@@ -45,6 +45,9 @@ struct host {
 	int64_t cpus, memory; /* of the hardware; bytes */
 	GHashTable *domains;  /* domain name -> struct host_domain */
 	GHashTable *dhcp;     /* "mac ip" of the entries that its DHCP server has; telling it costs half a second */
+	GHashTable *served;   /* Subnet -> what its DHCP server there was told, as text */
+	GHashTable *wires;    /* ProviderNetwork -> struct wire of controllers/provider_network.c */
+	bool guarded;         /* ports there have guards */
 	struct event *retry;
 	struct event *look;   /* at what it needs while it is READY */
 	struct event *again;  /* pending: what could not be told to it is told again */

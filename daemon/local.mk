@@ -47,7 +47,7 @@ libsolovirt_a_SOURCES += \
 	daemon/spool_status.c \
 	daemon/spool_watch.c daemon/spool_watch.h
 libsolovirt_a_SOURCES += \
-	daemon/addresses.c daemon/addresses.h daemon/networks.c daemon/networks.h \
+	daemon/addresses.c daemon/addresses.h daemon/networks.c daemon/networks.h daemon/subnets.c daemon/subnets.h daemon/guards.c daemon/guards.h \
 	daemon/calls.c daemon/calls.h \
 	daemon/cluster.c daemon/cluster.h \
 	daemon/devices.c daemon/devices.h \
@@ -92,6 +92,8 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/migration.c \
 	daemon/controllers/node.c \
 	daemon/controllers/persistent_volume.c \
+	daemon/controllers/provider_network.c \
+	daemon/controllers/subnet.c \
 	daemon/controllers/pool.c \
 	daemon/controllers/probe.c daemon/controllers/probe.h \
 	daemon/controllers/probe_plan.c daemon/controllers/probe_plan.h \

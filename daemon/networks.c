@@ -6,6 +6,7 @@
 
 #include "daemon/networks.h"
 #include "daemon/store.h"
+#include "daemon/subnets.h"
 #include "src/base/error.h"
 
 void
@@ -14,6 +15,8 @@ attachment_clear(struct attachment *attachment)
 	g_free(attachment->segment);
 	network_config_clear(&attachment->config);
 	subnet_clear(&attachment->subnet);
+	if (attachment->providers != NULL)
+		g_ptr_array_unref(attachment->providers);
 	memset(attachment, 0, sizeof(*attachment));
 }
 
@@ -30,9 +33,11 @@ network_attachment_name(const struct network *network, const char *namespace, ch
 }
 
 /* The bridge's name is the segment's on every host; a tag makes it another. */
-static char *
-segment_of(const struct network_config *config)
+char *
+network_segment(const struct network_config *config)
 {
+	if (config->type == NETWORK_KUBE_OVN)
+		return NULL;
 	if (config->type == NETWORK_LIBVIRT)
 		return g_strdup(config->name);
 	return config->vlan > 0 && config->trunks == NULL ? g_strdup_printf(SEGMENT_BRIDGE "%s.%d", config->name, config->vlan)
@@ -47,25 +52,83 @@ find_default(struct daemon *daemon, struct attachment *attachment, struct error 
 	return subnet_parse(daemon->config->network->cidr, &attachment->subnet, err);
 }
 
-int
-network_find(struct daemon *daemon, const char *namespace, const struct vmi_spec *spec, const struct interface *interface,
-    struct attachment *attachment, struct error *err)
+/* Kube-OVN's names of a network: one that is attached twice is told apart by the interface. */
+static void
+add_providers(struct attachment *attachment, const char *in, const char *name, const char *interface)
 {
-	const struct network *network = interface->name == NULL ? NULL : vmi_network(spec, interface->name);
-	g_autofree char *in = NULL, *name = network_attachment_name(network, namespace, &in);
-	const struct object *object = name == NULL ? NULL : store_get(daemon->store, KIND_NETWORK_ATTACHMENT, in, name);
+	attachment->providers = g_ptr_array_new_with_free_func(g_free);
+	if (name == NULL) {
+		g_ptr_array_add(attachment->providers, g_strdup("ovn"));
+		return;
+	}
+	g_ptr_array_add(attachment->providers, g_strdup_printf("%s.%s.ovn.%s", name, in, interface));
+	g_ptr_array_add(attachment->providers, g_strdup_printf("%s.%s.ovn", name, in));
+	g_ptr_array_add(attachment->providers, g_strdup_printf("%s.%s", name, in));
+}
+
+static int
+read_definition(struct daemon *daemon, const char *in, const char *name, struct attachment *attachment, struct error *err)
+{
+	const struct object *object = store_get(daemon->store, KIND_NETWORK_ATTACHMENT, in, name);
 	const struct network_attachment *definition = object == NULL ? NULL : object->value;
 
-	memset(attachment, 0, sizeof(*attachment));
-	if (name == NULL)
-		return find_default(daemon, attachment, err);
 	if (definition == NULL)
-		return error_set(err, ENOENT, "network %s: NetworkAttachmentDefinition %s/%s does not exist", network->name, in, name);
+		return error_set(err, ENOENT, "NetworkAttachmentDefinition %s/%s does not exist", in, name);
 	if (network_config_parse(definition->spec->config, &attachment->config, NULL, err) < 0)
-		return error_wrap(err, "network %s: NetworkAttachmentDefinition %s/%s: spec.config: ", network->name, in, name);
+		return error_wrap(err, "NetworkAttachmentDefinition %s/%s: spec.config: ", in, name);
+	return 0;
+}
+
+/* Addresses by the Subnet, and with a Vlan of its own the bridge, too. */
+static int
+find_subnet(struct daemon *daemon, const struct vmi *vmi, const char *interface, struct attachment *attachment, struct error *err)
+{
+	const char *named = network_annotation(vmi, attachment, interface, "logical_switch");
+	bool needed = attachment->config.type == NETWORK_KUBE_OVN;
+
+	attachment->of = named != NULL ? store_get(daemon->store, KIND_SUBNET, "", named) : subnet_of_providers(daemon, attachment->providers);
+	if (attachment->of == NULL && named != NULL)
+		return error_set(err, ENOENT, "Subnet %s, which logical_switch names, does not exist", named);
+	if (attachment->of == NULL && needed)
+		return error_set(err, ENOENT, "no Subnet has spec.provider %s", (const char *)attachment->providers->pdata[1]);
+	if (attachment->of == NULL)
+		return 0;
+	if (needed && subnet_wire(daemon, attachment->of, &attachment->config, err) < 0)
+		return -1;
+	return subnet_addresses(daemon, attachment->of, &attachment->subnet, &attachment->addressed, err);
+}
+
+static int
+find(struct daemon *daemon, const struct object *instance, const struct interface *interface, struct attachment *attachment, struct error *err)
+{
+	const struct vmi *vmi = instance->value;
+	const struct network *network = interface->name == NULL ? NULL : vmi_network(vmi->spec, interface->name);
+	g_autofree char *in = NULL, *name = network_attachment_name(network, instance->namespace, &in);
+
+	add_providers(attachment, in, name, interface->name);
+	attachment->config.type = NETWORK_KUBE_OVN;
+	if (name == NULL && network_annotation(vmi, attachment, interface->name, "logical_switch") == NULL)
+		return find_default(daemon, attachment, err);
+	if (name != NULL && read_definition(daemon, in, name, attachment, err) < 0)
+		return -1;
 	if (attachment->config.type == NETWORK_LIBVIRT && strcmp(attachment->config.name, daemon->config->network->name) == 0)
 		return find_default(daemon, attachment, err);
-	attachment->segment = segment_of(&attachment->config);
+	if (find_subnet(daemon, vmi, interface->name, attachment, err) < 0)
+		return -1;
+	attachment->segment = network_segment(&attachment->config);
 	attachment->bridge = attachment->config.type != NETWORK_LIBVIRT;
 	return 0;
+}
+
+int
+network_find(struct daemon *daemon, const struct object *instance, const struct interface *interface, struct attachment *attachment,
+    struct error *err)
+{
+	const struct network *network;
+
+	memset(attachment, 0, sizeof(*attachment));
+	if (find(daemon, instance, interface, attachment, err) == 0)
+		return 0;
+	network = vmi_network(((const struct vmi *)instance->value)->spec, interface->name);
+	return error_wrap(err, "network %s: ", network == NULL ? interface->name : network->name);
 }

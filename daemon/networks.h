@@ -20,14 +20,18 @@ struct attachment {
 	struct network_config config;
 	bool addressed;               /* guests have addresses of ours, of subnet */
 	struct subnet subnet;
+	const struct object *of;      /* the Subnet whose addresses these are; borrowed until the turn ends; or NULL */
+	GPtrArray *providers;         /* char *: what its annotations begin with, the strongest first */
 };
 
 /*
- * Finds the network of an interface.  ENOENT: its NetworkAttachmentDefinition does not exist; EINVAL: it cannot be read.  Clear
- * attachment whatever was returned.
+ * Finds the network of an interface of an instance.  ENOENT: its NetworkAttachmentDefinition does not exist, or a Subnet, Vlan or
+ * ProviderNetwork that it needs; EINVAL: what one of them says cannot be used.  Clear attachment whatever was returned.
  */
-int network_find(struct daemon *daemon, const char *namespace, const struct vmi_spec *spec, const struct interface *interface,
+int network_find(struct daemon *daemon, const struct object *instance, const struct interface *interface,
     struct attachment *attachment, struct error *err);
+/* The segment of what a NetworkAttachmentDefinition says, or NULL when that is left to a Subnet.  Caller g_free()s. */
+char *network_segment(const struct network_config *config);
 void attachment_clear(struct attachment *attachment);
 #define ATTACHMENT_AUTO __attribute__((cleanup(attachment_clear))) struct attachment
 

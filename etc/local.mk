@@ -6,7 +6,7 @@ TESTS += tests/lint/config.sh tests/lint/manual.sh
 dist_doc_DATA = README.md ARCHITECTURE.md
 examplesdir = $(docdir)/examples
 dist_examples_DATA = etc/solovirtd.yaml etc/examples/cloud-init.yaml etc/examples/config-volume.yaml \
-	etc/examples/data-disk.yaml etc/examples/demo.yaml
+	etc/examples/data-disk.yaml etc/examples/demo.yaml etc/examples/vlan.yaml
 
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d

@@ -225,7 +225,7 @@ static int
 all_in_use(const struct choosing *c, struct error *err)
 {
 	g_autofree char *guests = number_count_format(subnet_guests(c->subnet));
-	char network[NUMBER_TEXT];
+	char network[IP_TEXT];
 
 	number_format(c->family, c->subnet->network, network);
 	return error_set(err, ENOSPC, "all %s addresses of %s/%d%s are in use", guests, network, c->subnet->prefix,

@@ -30,7 +30,7 @@ struct ledger_wish {
 enum { LEDGER_RECYCLED = 1 + IP_FAMILIES };
 
 struct ledger_choice {
-	char ips[IP_FAMILIES][NUMBER_TEXT], mac[18];
+	char ips[IP_FAMILIES][IP_TEXT], mac[18];
 	int recycle[LEDGER_RECYCLED]; /* positions of entries that have to make room; behind the last: -1 */
 };
 

@@ -1,10 +1,8 @@
 /* Addresses of both families as numbers; see number.h. */
 #include "config.h"
 
-#include <arpa/inet.h>
-#include <string.h>
-
 #include "net/number.h"
+#include "src/base/error.h"
 
 int
 number_bits(enum ip_family family)
@@ -12,76 +10,51 @@ number_bits(enum ip_family family)
 	return family == IPV4 ? 32 : 128;
 }
 
-static int
-af_of(enum ip_family family)
+/* The octets behind ::ffff: when it is of IPv4. */
+static ip_number
+number_of(const struct ip *ip)
 {
-	return family == IPV4 ? AF_INET : AF_INET6;
+	ip_number number = 0;
+
+	for (int i = ip_version(ip) == 4 ? 12 : 0; i < 16; i++)
+		number = number << 8 | ip->octets[i];
+	return number;
 }
 
 bool
 number_parse(const char *text, enum ip_family *family, ip_number *number)
 {
-	uint8_t bytes[16];
+	struct error unused;
+	struct ip ip;
 
-	*family = strchr(text, ':') == NULL ? IPV4 : IPV6;
-	if (inet_pton(af_of(*family), text, bytes) != 1)
+	if (ip_parse(text, &ip, &unused) < 0)
 		return false;
-	*number = 0;
-	for (int i = 0; i < number_bits(*family) / 8; i++)
-		*number = *number << 8 | bytes[i];
+	*family = ip_version(&ip) == 4 ? IPV4 : IPV6;
+	*number = number_of(&ip);
 	return true;
 }
 
 void
-number_format(enum ip_family family, ip_number number, char text[NUMBER_TEXT])
+number_format(enum ip_family family, ip_number number, char text[IP_TEXT])
 {
-	uint8_t bytes[16];
+	struct ip ip = { { [10] = 0xff, [11] = 0xff } };
 
-	for (int i = number_bits(family) / 8; i-- > 0; number >>= 8)
-		bytes[i] = (uint8_t)number;
-	inet_ntop(af_of(family), bytes, text, NUMBER_TEXT);
-}
-
-/* The last address of a prefix that begins with first. */
-static ip_number
-last_of(enum ip_family family, ip_number first, int prefix)
-{
-	int free_bits = number_bits(family) - prefix;
-
-	return free_bits >= 128 ? ~(ip_number)0 : first | (((ip_number)1 << free_bits) - 1);
-}
-
-static bool
-parse_prefix(const char *text, enum ip_family *family, struct number_range *range, const char *slash)
-{
-	g_autofree char *address = g_strndup(text, (gsize)(slash - text));
-	char *end;
-	long prefix = g_ascii_isdigit(slash[1]) ? strtol(slash + 1, &end, 10) : -1;
-	ip_number number;
-
-	if (prefix < 0 || *end != '\0' || !number_parse(address, family, &number) || prefix > number_bits(*family))
-		return false;
-	range->last = last_of(*family, number, (int)prefix);
-	range->first = range->last - (last_of(*family, 0, (int)prefix));
-	return true;
+	for (int i = 16; i > (family == IPV4 ? 12 : 0); number >>= 8)
+		ip.octets[--i] = (uint8_t)number;
+	ip_format(&ip, text);
 }
 
 bool
 number_range_parse(const char *text, enum ip_family *family, struct number_range *range)
 {
-	const char *dots = strstr(text, ".."), *slash = strchr(text, '/');
-	enum ip_family other;
+	struct error unused;
+	struct ip_range ips;
 
-	if (slash != NULL)
-		return parse_prefix(text, family, range, slash);
-	if (dots == NULL) {
-		if (!number_parse(text, family, &range->first))
-			return false;
-		range->last = range->first;
-		return true;
-	}
-	g_autofree char *first = g_strndup(text, (gsize)(dots - text));
-	return number_parse(first, family, &range->first) && number_parse(dots + 2, &other, &range->last) && other == *family && range->first <= range->last;
+	if (ip_range_parse(text, &ips, &unused) < 0)
+		return false;
+	*family = ip_version(&ips.first) == 4 ? IPV4 : IPV6;
+	*range = (struct number_range){ number_of(&ips.first), number_of(&ips.last) };
+	return true;
 }
 
 static int

@@ -1,13 +1,13 @@
-/* Addresses of both families as numbers. */
+/* Addresses of both families (src/base/ip.h) as numbers, to be counted and compared. */
 #ifndef SOLOVIRT_NET_NUMBER_H
 #define SOLOVIRT_NET_NUMBER_H
 
 #include <glib.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 
+#include "src/base/ip.h"
+
 enum ip_family { IPV4, IPV6, IP_FAMILIES };
-enum { NUMBER_TEXT = INET6_ADDRSTRLEN };
 
 __extension__ typedef unsigned __int128 ip_number; /* host byte order */
 
@@ -15,14 +15,12 @@ struct number_range {
 	ip_number first, last;
 };
 
-/* Reads "10.0.0.5" or "fd00::5"; false: it is neither. */
+/* As ip_parse(), ip_format() and ip_range_parse() of src/base/ip.h do. */
 bool number_parse(const char *text, enum ip_family *family, ip_number *number);
-/* RFC 5952 for IPv6. */
-void number_format(enum ip_family family, ip_number number, char text[NUMBER_TEXT]);
+void number_format(enum ip_family family, ip_number number, char text[IP_TEXT]);
+bool number_range_parse(const char *text, enum ip_family *family, struct number_range *range);
 /* Bits of an address of the family. */
 int number_bits(enum ip_family family);
-/* Reads an address, or "10.0.0.5..10.0.0.9", or "10.0.0.0/28"; false: it is none of them, or ends before it begins. */
-bool number_range_parse(const char *text, enum ip_family *family, struct number_range *range);
 /* Sorts ranges (struct number_range) and joins those that touch. */
 void number_ranges_merge(GArray *ranges);
 /* The merged range that has the number, or NULL. */

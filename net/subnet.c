@@ -126,7 +126,7 @@ subnet_read(const char *cidr, const char *gateway, const char *const *excluded, 
 	    add_ranges(subnet, excluded, false, err) < 0)
 		return -1;
 	for (int f = 0; f < IP_FAMILIES; f++) {
-		char text[NUMBER_TEXT];
+		char text[IP_TEXT];
 		number_format(f, subnet->families[f].gateway, text);
 		if (subnet->families[f].present && add_range(subnet, text, false, err) < 0)
 			return -1;

@@ -14,6 +14,7 @@
 #include "daemon/controllers/probe.h"
 #include "daemon/controllers/grants.h"
 #include "daemon/controllers/promises.h"
+#include "daemon/guards.h"
 #include "daemon/host.h"
 #include "daemon/images.h"
 #include "daemon/import.h"
@@ -61,6 +62,12 @@ static int (*const reconcilers[KIND_COUNT])(struct daemon *, const struct object
 	[KIND_SNAPSHOT] = volume_snapshot_reconcile,
 	[KIND_DATA_SOURCE] = data_source_reconcile,
 	[KIND_DATA_IMPORT_CRON] = data_import_cron_reconcile,
+	[KIND_PROVIDER_NETWORK] = provider_network_reconcile,
+	[KIND_VLAN] = vlan_reconcile,
+	[KIND_SUBNET] = subnet_reconcile,
+	[KIND_IP] = ip_address_reconcile,
+	[KIND_VIP] = vip_reconcile,
+	[KIND_SECURITY_GROUP] = security_group_reconcile,
 };
 
 /* --- keys ---------------------------------------------------------------------------------------------------------- */
@@ -540,6 +547,8 @@ controllers_host_sync(struct daemon *daemon, struct host *host)
 	if (daemon->controllers == NULL)
 		return;
 	addresses_sync(daemon, host);
+	subnets_sync(daemon);
+	guards_sync(daemon, host);
 	vmi_logs_sync(daemon, host);
 	grants_sync(daemon, host, true);
 }

@@ -86,6 +86,20 @@ int volume_snapshot_reconcile(struct daemon *daemon, const struct object *object
 int data_source_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
 int data_import_cron_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
 int persistent_volume_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int provider_network_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int vlan_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int subnet_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int ip_address_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int security_group_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int vip_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+
+/* A host is READY: its bridges and the DHCP servers of Subnets are looked at. */
+void subnets_sync(struct daemon *daemon);
+/* A host's worker told "subnet" or "vswitch" (host_verbs.h): what is gone is made again. */
+void subnets_lost(struct host *host, const char *event, const char *name);
+/* The bridge of a ProviderNetwork, if config is one, is ready on a host; EAGAIN says why not, EINVAL that it never will be. */
+struct network_config;
+int provider_network_check(struct daemon *daemon, struct host *host, const struct network_config *config, struct error *err);
 
 /* Sees to the PersistentVolume of a bound claim. */
 int persistent_volume_keep(struct daemon *daemon, const struct object *claim, struct error *err);

@@ -48,10 +48,12 @@ bool vmi_interface_is_present(const struct interface *interface);
 int vmi_ports(struct daemon *daemon, const struct object *object, GPtrArray *attachments, struct domain_interface *ports, size_t *count,
     struct error *err);
 GPtrArray *vmi_attachments_new(void);
-/* Enters the address of an interface into the ledger; 1: step tells it to the host's DHCP server (*mac and *ip, which are
- * replaced, say which it is), 0: that has it already, or there is none to have, -1 err. */
+/* Enters the address of an interface into the ledger; 1: step tells it to the host's DHCP server (*told, which is replaced, is for
+ * vmi_address_took()), 0: that knows it already, or there is none to have, -1 err. */
 int vmi_address_step(struct daemon *daemon, const struct object *object, const struct interface *interface, const char *host,
-    struct job_step *step, char **mac, char **ip, struct error *err);
+    struct job_step *step, char **told, struct error *err);
+/* The step was done; host and told may be NULL. */
+void vmi_address_took(struct host *host, const char *verb, const char *told);
 
 /* Begins the job that prepares and starts the domain on its host. */
 void vmi_start(struct daemon *daemon, const struct object *object, struct host *host);

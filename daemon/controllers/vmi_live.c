@@ -222,7 +222,7 @@ struct live {
 	struct daemon *daemon;
 	char *namespace, *name, *uid, *host;
 	size_t interface;  /* how far it is with telling the DHCP server */
-	char *mac, *ip;    /* that it is being told */
+	char *told;        /* that the DHCP server is being told */
 	bool sent;
 	size_t ceph; /* how far it is with disks in Ceph */
 	json_t *result;
@@ -235,8 +235,7 @@ live_free(struct live *l)
 	g_free(l->name);
 	g_free(l->uid);
 	g_free(l->host);
-	g_free(l->mac);
-	g_free(l->ip);
+	g_free(l->told);
 	json_decref(l->result);
 	g_free(l);
 }
@@ -335,7 +334,7 @@ live_next(void *context, struct job_step *step, struct error *err)
 		return r;
 	while (l->interface < vmi->spec->domain->devices->interfaces.count) {
 		const struct interface *i = (const struct interface *)vmi->spec->domain->devices->interfaces.items + l->interface++;
-		r = vmi_address_step(l->daemon, object, i, l->host, step, &l->mac, &l->ip, err);
+		r = vmi_address_step(l->daemon, object, i, l->host, step, &l->told, err);
 		if (r != 0)
 			return r;
 	}
@@ -350,8 +349,8 @@ live_took(void *context, const char *verb, json_t *result)
 
 	if (strcmp(verb, "domain-update") == 0)
 		l->result = json_incref(result);
-	else if (strcmp(verb, "network-host-set") == 0 && host != NULL)
-		addresses_dhcp_note(host, l->mac, l->ip);
+	else
+		vmi_address_took(host, verb, l->told);
 }
 
 /* --- its answer ----------------------------------------------------------------------------------------------------- */

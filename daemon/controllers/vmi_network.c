@@ -3,12 +3,16 @@
 
 #include <errno.h>
 #include <glib.h>
+#include <string.h>
 
 #include "daemon/addresses.h"
+#include "daemon/controllers/controllers.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/host.h"
 #include "daemon/networks.h"
+#include "daemon/subnets.h"
 #include "src/base/error.h"
+#include "src/document/path.h"
 #include "src/virt/domain_xml.h"
 #include "src/virt/host_verbs.h"
 
@@ -25,33 +29,118 @@ is_plugged(const struct interface *interface)
 	return vmi_interface_is_present(interface) && interface->sriov == NULL;
 }
 
+/* Why an interface has no address, as Kube-OVN calls it. */
+static const struct {
+	int code;
+	const char *reason;
+} refusals[] = {
+	{ EEXIST, "AddressConflict" },
+	{ ENOSPC, "NoAvailableAddress" },
+	{ EINVAL, "AddressOutOfRange" },
+	{ ENOENT, "NoSubnet" },
+};
+
+static void
+tell_refusal(struct daemon *daemon, const struct object *object, const struct error *err)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(refusals); i++)
+		if (refusals[i].code == err->code)
+			daemon_event(daemon, object, "Warning", refusals[i].reason, "%s", err->text);
+}
+
+static const struct address *
+enter(struct daemon *daemon, const struct object *object, const struct interface *interface, struct attachment *where, struct error *err)
+{
+	g_autofree char *owner = address_owner(object->namespace, object->name, interface->name);
+	struct subnet_wish wish;
+	const struct address *a = NULL;
+
+	if (subnet_wish_read(daemon, object, interface, where, &wish, err) == 0)
+		a = address_ensure(daemon, where, owner, &wish.wish, err);
+	subnet_wish_clear(&wish);
+	if (a != NULL && where->of != NULL && subnet_show(daemon, object, where, a, err) < 0)
+		return NULL;
+	if (a == NULL) {
+		error_wrap(err, "interface %s: ", interface->name);
+		tell_refusal(daemon, object, err);
+	}
+	return a;
+}
+
+/* The default network's server is told of one address. */
+static int
+step_default(struct daemon *daemon, const struct object *object, struct host *at, const struct address *a, struct job_step *step, char **told)
+{
+	if (at != NULL && addresses_dhcp_has(at, a->mac, a->ip))
+		return 0;
+	*told = addresses_dhcp_key(a->mac, a->ip);
+	step->verb = "network-host-set";
+	step->args = json_pack("{s:s,s:s,s:s,s:s}", "network", daemon->config->network->name, "mac", a->mac, "ip", a->ip, "name",
+	    object->name);
+	return 1;
+}
+
+/* That of a Subnet of all that it has to know. */
+static int
+step_subnet(struct daemon *daemon, struct host *at, const struct object *subnet, struct job_step *step, char **told, struct error *err)
+{
+	struct error none = { 0 };
+
+	step->args = at == NULL ? NULL : subnet_service(daemon, at, subnet, &none);
+	if (step->args == NULL) {
+		if (none.code != 0)
+			*err = none;
+		return none.code == 0 ? 0 : -1;
+	}
+	*told = json_dumps(step->args, JSON_COMPACT | JSON_SORT_KEYS);
+	if (g_strcmp0(g_hash_table_lookup(at->served, subnet->name), *told) == 0) {
+		g_clear_pointer(&step->args, json_decref);
+		return 0;
+	}
+	step->verb = "subnet-serve";
+	return 1;
+}
+
 int
 vmi_address_step(struct daemon *daemon, const struct object *object, const struct interface *interface, const char *host,
-    struct job_step *step, char **mac, char **ip, struct error *err)
+    struct job_step *step, char **told, struct error *err)
 {
-	const struct vmi *vmi = object->value;
 	struct host *at = host_find(daemon, host);
 	const struct address *a;
 	ATTACHMENT_AUTO where = { 0 };
 
+	g_clear_pointer(told, g_free);
+	step->deadline = HOST_DEADLINE_ACTION;
 	if (!is_plugged(interface))
 		return 0;
-	if (network_find(daemon, object->namespace, vmi->spec, interface, &where, err) < 0)
+	if (network_find(daemon, object, interface, &where, err) < 0) {
+		tell_refusal(daemon, object, err);
 		return -1;
-	a = address_ensure(daemon, &where, object->namespace, object->name, interface->name, &(struct address_wish){ .mac = interface->mac_address }, err);
+	}
+	if (where.of != NULL && at != NULL && provider_network_check(daemon, at, &where.config, err) < 0)
+		return error_wrap(err, "interface %s: ", interface->name);
+	a = enter(daemon, object, interface, &where, err);
 	if (a == NULL)
 		return -1;
-	if (!where.own || (at != NULL && addresses_dhcp_has(at, a->mac, a->ip)))
-		return 0;
-	g_free(*mac);
-	g_free(*ip);
-	*mac = g_strdup(a->mac);
-	*ip = g_strdup(a->ip);
-	step->verb = "network-host-set";
-	step->args = json_pack("{s:s,s:s,s:s,s:s}", "network", daemon->config->network->name, "mac", a->mac, "ip", a->ip, "name",
-	    object->name);
-	step->deadline = HOST_DEADLINE_ACTION;
-	return 1;
+	if (where.of != NULL)
+		controllers_requeue(daemon, where.of, 0);
+	return where.own ? step_default(daemon, object, at, a, step, told) : where.of != NULL ? step_subnet(daemon, at, where.of, step, told, err) : 0;
+}
+
+void
+vmi_address_took(struct host *host, const char *verb, const char *told)
+{
+	json_t *args;
+
+	if (host == NULL || told == NULL)
+		return;
+	if (strcmp(verb, "network-host-set") == 0)
+		g_hash_table_add(host->dhcp, g_strdup(told));
+	if (strcmp(verb, "subnet-serve") != 0)
+		return;
+	args = json_loads(told, 0, NULL);
+	g_hash_table_insert(host->served, g_strdup(path_string(args, "subnet")), g_strdup(told));
+	json_decref(args);
 }
 
 static void
@@ -80,12 +169,12 @@ vmi_ports(struct daemon *daemon, const struct object *object, GPtrArray *attachm
 		g_ptr_array_add(attachments, where);
 		if (!is_plugged(i))
 			continue;
-		if (network_find(daemon, object->namespace, vmi->spec, i, where, err) < 0)
+		if (network_find(daemon, object, i, where, err) < 0)
 			return -1;
 		if (a == NULL)
 			return error_set(err, EAGAIN, "interface %s has no address yet", i->name);
 		ports[(*count)++] = (struct domain_interface){ .name = i->name, .network = a->network, .mac = a->mac,
-			.ip = where->own ? a->ip : NULL, .config = where->bridge ? &where->config : NULL };
+			.ip = *a->ip == '\0' ? NULL : a->ip, .ip6 = *a->ip6 == '\0' ? NULL : a->ip6, .config = where->bridge ? &where->config : NULL };
 	}
 	return 0;
 }

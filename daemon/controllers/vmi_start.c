@@ -19,6 +19,7 @@
 #include "daemon/controllers/vmi.h"
 #include "daemon/controllers/vmi_ceph.h"
 #include "daemon/controllers/vmi_media.h"
+#include "daemon/guards.h"
 #include "daemon/host.h"
 #include "daemon/images.h"
 #include "daemon/job.h"
@@ -55,7 +56,7 @@ struct life {
 	char *path;               /* of the volume under way, as the host told it */
 	size_t extra;             /* how far it is with them */
 	char *extras[EXTRA_COUNT]; /* paths; NULL: not wanted */
-	char *mac, *ip;           /* of the interface under way */
+	char *told;               /* that a DHCP server is being told */
 };
 
 static struct life *
@@ -87,8 +88,7 @@ life_free(struct life *l)
 	g_free(l->uid);
 	g_free(l->host);
 	g_free(l->path);
-	g_free(l->mac);
-	g_free(l->ip);
+	g_free(l->told);
 	g_free(l);
 }
 
@@ -449,6 +449,7 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 		.pool = l->daemon->config->pool->name, .console_log = log, .volumes = volumes,
 		.interfaces = interfaces, .emulation = host != NULL && host->emulation };
 	struct grants_input places __attribute__((cleanup(grants_input_clear))) = { 0 };
+	json_t *guards;
 
 	if (host != NULL)
 		grants_fill(l->daemon, host, vmi, &places, &input);
@@ -462,9 +463,15 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 	xml = domain_xml_format(&input, err);
 	if (xml == NULL || (host != NULL && vmi_keep(l->daemon, vmi, host, err) != 0))
 		return -1;
+	guards = guards_of(l->daemon, life_object(l), err);
+	if (guards == NULL)
+		return -1;
 	step->verb = "domain-start";
 	step->args = json_pack("{s:s,s:s,s:s,s:b}", "xml", xml, "name", name, "uid", l->uid, "paused",
 	    vmi->spec->start_strategy == START_PAUSED);
+	if (json_array_size(guards) > 0)
+		json_object_set(step->args, "guards", guards);
+	json_decref(guards);
 	step->deadline = HOST_DEADLINE_START;
 	l->last = true;
 	return 1;
@@ -513,7 +520,7 @@ start_next(void *context, struct job_step *step, struct error *err)
 		return r < 0 ? -1 : 1;
 	while (l->interface < vmi->spec->domain->devices->interfaces.count) {
 		const struct interface *i = (const struct interface *)vmi->spec->domain->devices->interfaces.items + l->interface++;
-		r = vmi_address_step(l->daemon, object, i, l->host, step, &l->mac, &l->ip, err);
+		r = vmi_address_step(l->daemon, object, i, l->host, step, &l->told, err);
 		if (r != 0)
 			return r;
 	}
@@ -554,14 +561,15 @@ start_took(void *context, const char *verb, json_t *result)
 	struct life *l = context;
 	struct host *host = host_find(l->daemon, l->host);
 
-	if (strcmp(verb, "network-host-set") == 0 && host != NULL)
-		addresses_dhcp_note(host, l->mac, l->ip);
+	vmi_address_took(host, verb, l->told);
 	if (strcmp(verb, "volume-info") == 0)
 		vmi_ceph_look(result, &l->refused);
 	else if (g_str_has_prefix(verb, "volume-") || strcmp(verb, "folder-fill") == 0)
 		l->path = g_strdup(path_string(result, "path"));
 	if (strcmp(verb, "domain-start") == 0 && host != NULL)
 		host_domain_note(host, result);
+	if (strcmp(verb, "domain-start") == 0 && life_object(l) != NULL && guards_is_member(l->daemon, life_object(l)))
+		guards_sync_all(l->daemon); /* those of others that let members through */
 }
 
 /* What a later try may find otherwise without anybody's doing. */

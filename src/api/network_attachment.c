@@ -19,8 +19,9 @@ static const struct {
 	{ "bridge", "bridge", NETWORK_BRIDGE },
 	{ "cnv-bridge", "bridge", NETWORK_BRIDGE },
 	{ "libvirt", "network", NETWORK_LIBVIRT },
+	{ "kube-ovn", "provider", NETWORK_KUBE_OVN },
 };
-#define PLUGINS "ovs (a bridge of Open vSwitch), bridge (one of Linux) or libvirt (a network of libvirt)"
+#define PLUGINS "ovs (a bridge of Open vSwitch), bridge (one of Linux), libvirt (a network of libvirt) or kube-ovn (what a Subnet says)"
 
 enum { BRIDGE_NAME_MOST = 15, NETWORK_NAME_MOST = 80 };
 
@@ -109,6 +110,8 @@ read_name(const json_t *plugin, const char *key, struct network_config *config, 
 	const char *name = json_string_value(json_object_get(plugin, key));
 	int most = config->type == NETWORK_LIBVIRT ? NETWORK_NAME_MOST : BRIDGE_NAME_MOST;
 
+	if (config->type == NETWORK_KUBE_OVN)
+		return 0; /* Subnets name it, by what it is called */
 	if (name == NULL || *name == '\0' || strlen(name) > (size_t)most || strpbrk(name, "/ \t\r\n") != NULL)
 		return error_set(err, EINVAL, "%s must be a name of at most %d characters, without slash and space", key, most);
 	config->name = g_strdup(name);
@@ -118,12 +121,13 @@ read_name(const json_t *plugin, const char *key, struct network_config *config, 
 static void
 note_ignored(const json_t *plugin, const char *key, GPtrArray *ignored)
 {
-	const char *const known[] = { "type", "name", "cniVersion", key, NULL };
+	const char *const known[] = { "type", "name", "cniVersion", "server_socket", key, NULL };
 	const char *name;
 	json_t *value;
 
 	json_object_foreach ((json_t *)(uintptr_t)plugin, name, value) {
-		bool means = g_strv_contains(known, name) || (json_is_object(value) && json_object_size(value) == 0); /* "ipam": {} */
+		bool means = g_strv_contains(known, name) || (json_is_object(value) && json_object_size(value) == 0) || /* "ipam": {} */
+		    g_strcmp0(json_string_value(json_object_get(value, "type")), "kube-ovn") == 0;                     /* by a Subnet */
 		for (size_t i = 0; i < G_N_ELEMENTS(settings); i++)
 			means |= strcmp(settings[i].name, name) == 0;
 		if (!means && ignored != NULL)
@@ -134,6 +138,8 @@ note_ignored(const json_t *plugin, const char *key, GPtrArray *ignored)
 static int
 check_type(const struct network_config *config, struct error *err)
 {
+	if (config->type == NETWORK_KUBE_OVN && (config->mtu > 0 || config->vlan > 0 || config->trunks != NULL))
+		return error_set(err, EINVAL, "%s is said by the Subnet and its Vlan", config->mtu > 0 ? "mtu" : config->vlan > 0 ? "vlan" : "trunk");
 	if (config->type == NETWORK_LIBVIRT && config->mtu > 0)
 		return error_set(err, EINVAL, "mtu is said by libvirt's network itself (<mtu size='...'/>)");
 	if (config->type == NETWORK_OVS || (config->vlan == 0 && config->trunks == NULL))

@@ -28,11 +28,13 @@ enum network_type {
 	NETWORK_OVS,     /* "ovs": a bridge of Open vSwitch (ovs-cni) */
 	NETWORK_BRIDGE,  /* "bridge", "cnv-bridge": a bridge of Linux */
 	NETWORK_LIBVIRT, /* "libvirt": a network of the host's libvirt */
+	NETWORK_KUBE_OVN, /* "kube-ovn": the Subnet says which bridge */
 };
 struct network_config {
 	enum network_type type;
-	char *name;     /* of the bridge, or of libvirt's network */
+	char *name;     /* of the bridge, or of libvirt's network; of kube-ovn NULL */
 	int vlan;       /* of ovs, for untagged frames; 0: none */
+	bool access;    /* of ovs: no other frames than those of vlan, also when that is 0 */
 	GArray *trunks; /* of ovs, struct vlan_range: tags that pass as they are; none and no vlan: all */
 	int mtu;        /* 0: the bridge's own */
 };

@@ -130,7 +130,6 @@ spec_check(const void *object, const struct document *document, const char *path
 
 /* --- rows ------------------------------------------------------------------------------------------------------------- */
 
-#define NOT_YET "is not applied to guests yet"
 static const struct schema_field rule_rows[] = {
 	{ ENUM("ipVersion", struct security_rule, ip_version, version_words), .flags = FIELD_REQUIRED, .min = 1, .doc = "Packets of which version of IP." },
 	{ ENUM("protocol", struct security_rule, protocol, protocol_words), .doc = "Packets of which protocol; all when not given." },
@@ -148,9 +147,9 @@ static const struct schema_field rule_rows[] = {
 };
 static SCHEMA(rule_schema, struct security_rule, "SecurityGroupRule", "Packets, and what happens to them.", rule_rows, .check = rule_check);
 static const struct schema_field spec_rows[] = {
-	{ LIST("ingressRules", struct security_group_spec, ingress, &rule_schema), .warn = NOT_YET, .doc = "Packets to a member; what no rule allows is dropped." },
-	{ LIST("egressRules", struct security_group_spec, egress, &rule_schema), .warn = NOT_YET, .doc = "Packets from a member; what no rule allows is dropped." },
-	{ BOOL("allowSameGroupTraffic", struct security_group_spec, allow_same_group), .warn = NOT_YET, .doc = "Members may talk with each other when no rule says otherwise." },
+	{ LIST("ingressRules", struct security_group_spec, ingress, &rule_schema), .doc = "Packets to a member; what no rule allows is dropped." },
+	{ LIST("egressRules", struct security_group_spec, egress, &rule_schema), .doc = "Packets from a member; what no rule allows is dropped." },
+	{ BOOL("allowSameGroupTraffic", struct security_group_spec, allow_same_group), .doc = "Members may talk with each other when no rule says otherwise." },
 	{ INT("tier", struct security_group_spec, tier), .min = 0, .max = 1, .doc = "Groups of tier 0 are asked before those of tier 1." },
 	{ 0 },
 };

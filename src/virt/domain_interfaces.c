@@ -63,19 +63,20 @@ add_tag(struct domain_build *b, struct xml_node *list, int id)
 static void
 add_bridge(struct domain_build *b, struct xml_node *node, const struct network_config *config)
 {
+	bool tagged = config->vlan > 0 || config->access;
 	struct xml_node *list = NULL;
 
 	xml_add(b->xml, node, "source", "bridge", config->name, NULL);
 	if (config->type == NETWORK_OVS)
 		xml_add(b->xml, node, "virtualport", "type", "openvswitch", NULL);
-	if (config->trunks != NULL || config->vlan > 0)
+	if (config->trunks != NULL || tagged)
 		list = xml_add(b->xml, node, "vlan", "trunk", config->trunks != NULL ? "yes" : NULL, NULL);
 	for (guint i = 0; config->trunks != NULL && i < config->trunks->len; i++) {
 		const struct vlan_range *r = &g_array_index(config->trunks, struct vlan_range, i);
 		for (int id = r->first; id <= r->last; id++)
 			add_tag(b, list, id);
 	}
-	if (config->trunks == NULL && config->vlan > 0)
+	if (config->trunks == NULL && tagged)
 		add_tag(b, list, config->vlan);
 	if (config->mtu > 0)
 		xml_add(b->xml, node, "mtu", "size", domain_number(b, config->mtu), NULL);

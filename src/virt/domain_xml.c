@@ -119,7 +119,8 @@ add_metadata(struct domain_build *b)
 	}
 	for (size_t i = 0; i < input->interface_count; i++) {
 		const struct domain_interface *port = &input->interfaces[i];
-		xml_add(b->xml, instance, "solovirt:interface", "name", port->name, "network", port->network, "mac", port->mac, "ip", port->ip, NULL);
+		xml_add(b->xml, instance, "solovirt:interface", "name", port->name, "network", port->network, "mac", port->mac, "ip", port->ip,
+		    "ip6", port->ip6, NULL);
 	}
 	for (size_t i = 0; i < input->pin_count; i++)
 		xml_add(b->xml, instance, "solovirt:cpu", "id", domain_number(b, input->pins[i].cpu), "node", domain_number(b, input->pins[i].node), NULL);

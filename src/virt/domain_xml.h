@@ -47,7 +47,7 @@ struct domain_interface {
 	const char *name;    /* of the VMI's interface */
 	const char *network; /* libvirt network; with a config only noted */
 	const char *mac;
-	const char *ip;      /* that DHCP gives it, or NULL */
+	const char *ip, *ip6; /* that it is to have, or NULL */
 	const struct network_config *config; /* of a bridge that is no network of libvirt; or NULL */
 };
 /* A device of the host that the guest gets. */

@@ -394,7 +394,7 @@ static const struct {
 	{ NETWORK(""), "spec.config: is needed: a CNI configuration such as '{\"type\": \"ovs\", \"bridge\": \"br1\", \"vlan\": 100}'" },
 	{ NETWORK("[]"), "spec.config: must be a JSON object, a CNI configuration" },
 	{ NETWORK("{\"type\": ovs}"), "spec.config: is no JSON: line 1, column 12: invalid token near 'ovs'" },
-	{ NETWORK("{\"bridge\": \"br1\"}"), "spec.config: type must be ovs (a bridge of Open vSwitch), bridge (one of Linux) or libvirt (a network of libvirt)" },
+	{ NETWORK("{\"bridge\": \"br1\"}"), "spec.config: type must be ovs (a bridge of Open vSwitch), bridge (one of Linux), libvirt (a network of libvirt) or kube-ovn (what a Subnet says)" },
 	{ NETWORK("{\"type\": \"ovs\"}"), "spec.config: bridge must be a name of at most 15 characters, without slash and space" },
 	{ NETWORK("{\"type\": \"libvirt\", \"network\": \"a b\"}"), "spec.config: network must be a name of at most 80 characters, without slash and space" },
 	{ NETWORK("{\"type\": \"ovs\", \"bridge\": \"br1\", \"vlan\": 4095}"), "spec.config: vlan must be a number from 0 to 4094" },

@@ -51,7 +51,7 @@ told(enum severity severity)
 
 	for (guint i = 0; i < diagnostics.items->len; i++) {
 		const struct diagnostic *d = diagnostics.items->pdata[i];
-		if (d->severity == severity && strcmp(d->message, "is not applied to guests yet") != 0)
+		if (d->severity == severity)
 			g_string_append_printf(all, "%s%s: %s", all->len == 0 ? "" : "\n", d->field, d->message);
 	}
 	return g_string_free(all, FALSE);

@@ -45,7 +45,7 @@ START_TEST(what_is_read)
 		struct subnet subnet = subnet_of(rows[i].cidr, rows[i].gateway, NULL);
 		const struct subnet_family *f = &subnet.families[rows[i].family];
 		g_autofree char *guests = number_count_format(subnet_guests(f));
-		char text[NUMBER_TEXT];
+		char text[IP_TEXT];
 		ck_assert(f->present);
 		number_format(rows[i].family, f->guests.first, text);
 		ck_assert_str_eq(text, rows[i].first);

@@ -1,0 +1,190 @@
+# Subnets of Kube-OVN without OVN: a wire outside, its VLANs, and addresses that machines keep.
+# shellcheck shell=bash disable=SC2016,SC2154,SC2034
+
+HOLD_COUNT=100
+vswitch() { host "$ROOT/tests/testbed/vswitch.sh" "$S/vswitch" "$1"; }
+card() { field "vmi/$1" ".status.interfaces[?(@.name==\"second\")].$2"; }
+answers() { host busybox ping -c 1 -W 1 -I router "$1" >/dev/null; }
+events() { sv events "$1" 2>/dev/null || sv get events; }
+
+# wire NAME: ProviderNetwork NAME on the card up0, with Vlan desk (100) and the Subnet desk on it
+wire() {
+  drop wire.yaml <<EOW
+apiVersion: kubeovn.io/v1
+kind: ProviderNetwork
+metadata: {name: office}
+spec: {defaultInterface: up0}
+---
+apiVersion: kubeovn.io/v1
+kind: Vlan
+metadata: {name: desk}
+spec: {id: 100, provider: office}
+---
+apiVersion: kubeovn.io/v1
+kind: Subnet
+metadata: {name: desk}
+spec:
+  cidrBlock: 10.6.0.0/24
+  gateway: 10.6.0.1
+  excludeIps: ["10.6.0.200..10.6.0.254"]
+  vlan: desk
+  provider: desk.default.ovn
+  enableDHCP: true
+---
+apiVersion: k8s.cni.cncf.io/v1
+kind: NetworkAttachmentDefinition
+metadata: {name: desk}
+spec: {config: '{"type": "kube-ovn", "provider": "desk.default.ovn"}'}
+EOW
+}
+# machine NAME [ANNOTATION VALUE]...: with a second card on that Subnet
+machine() {
+  local name=$1 annotations='' user=${GUEST_DOES:-true}; shift
+  for (( ; $# > 0; )); do annotations="${annotations:-      annotations: \{}desk.default.ovn.kubernetes.io/$1: '$2', "; shift 2; done
+  [ -z "$annotations" ] || annotations="${annotations%, }}"
+  vm "$name" grace=0 user="$user" |
+    sed "s/{name: default, masquerade: {}}/&\\n            - {name: second, bridge: {}}/;s/^      networks:/&\\n        - {name: second, multus: {networkName: desk}}/" |
+    sed "s|^      labels: .*|&\\n$annotations|"
+}
+
+setup() {
+  vswitch up
+  host ip link add up0 type veth peer name up1
+  host ip link set up0 up; host ip link set up1 up
+}
+
+test_a_machine_waits_for_the_wire() {
+  machine blue ip_address 10.6.0.10 | drop blue.yaml
+  await 60 'message vmi/blue Synchronized | grep -q "NetworkAttachmentDefinition default/desk does not exist"'
+  wire
+  await 60 '[ "$(field provider-network/office .status.ready)" = true ]'
+  same '[0, 100]' "$(host ovs-vsctl get port up0 trunks)"
+  same "${P}1" "$(field provider-network/office '.status.readyNodes[0]')"
+  same desk "$(field vlan/desk '.status.subnets[0]')"
+  same desk "$(field provider-network/office '.status.vlans[0]')"
+  booted blue 1 240
+}
+test_it_has_the_address_that_it_asks_for() {
+  host ovs-vsctl add-port br-office router tag=100 -- set interface router type=internal
+  await 10 'host ip link show router'
+  host ip addr add 10.6.0.1/24 dev router; host ip link set router up
+  same 10.6.0.10 "$(card blue ipAddress)"
+  same 100 "$(host ovs-vsctl get port "$(virsh_ domiflist "$(domain blue)" | awk '/ bridge / {print $1}')" tag)"
+  await 30 'answers 10.6.0.10'
+  same "10.6.0.10 $(card blue mac) desk" "$(field ip/blue.default.desk.default.ovn .spec.v4IpAddress) $(field ip/blue.default.desk.default.ovn .spec.macAddress) $(field ip/blue.default.desk.default.ovn .spec.subnet)"
+  # the machine and the DHCP server
+  await 20 '[ "$(field subnet/desk .status.v4usingIPs)" = 2 ]'
+  await 20 '[ "$(field subnet/desk .status.v4availableIPs)" = 196 ]'
+}
+test_nobody_else_gets_it() {
+  machine thief ip_address 10.6.0.10 | drop thief.yaml
+  await 60 'message vmi/thief Synchronized | grep -q "address 10.6.0.10 is in use by default/blue/second"'
+  expect 'sv get events | grep -q AddressConflict'
+  machine thief ip_address 10.7.0.10 | drop thief.yaml
+  await 60 'sv restart thief; message vmi/thief Synchronized | grep -q "10.7.0.10 is no address that a guest of this subnet can have"'
+  lift thief.yaml; gone vm/thief
+}
+test_it_stays_over_restart_daemon_loss_and_the_same_file() {
+  local mac; mac=$(card blue mac)
+  daemon_kill; daemon_start
+  await 30 'answers 10.6.0.10'
+  machine green | drop green.yaml
+  await 120 '[ -n "$(card green ipAddress)" ]'
+  local green; green="$(card green ipAddress) $(card green mac)"
+  lift green.yaml; gone vm/green
+  await 20 'refute "sv get ip green.default.desk.default.ovn"'
+  machine green | drop green.yaml
+  await 120 '[ "$(card green ipAddress) $(card green mac)" = "'"$green"'" ]'
+  lift green.yaml; gone vm/green
+  sv restart blue
+  booted blue 2 240
+  same "10.6.0.10 $mac" "$(card blue ipAddress) $(card blue mac)"
+  await 30 'answers 10.6.0.10'
+}
+test_an_ip_keeps_an_address_for_one_machine() {
+  drop kept.yaml <<EOK
+apiVersion: kubeovn.io/v1
+kind: IP
+metadata: {name: red.default.desk.default.ovn, labels: {ovn.kubernetes.io/ip_reserved: "true"}}
+spec: {podName: red, namespace: default, podType: VirtualMachine, subnet: desk, v4IpAddress: 10.6.0.77}
+EOK
+  await 20 '[ "$(field subnet/desk .status.v4usingIPs)" = 3 ]'
+  machine thief ip_address 10.6.0.77 | drop thief.yaml
+  await 60 'message vmi/thief Synchronized | grep -q "address 10.6.0.77 is in use by ip/red.default.desk.default.ovn"'
+  lift thief.yaml; gone vm/thief
+  machine red | drop red.yaml
+  await 120 '[ "$(card red ipAddress)" = 10.6.0.77 ]'
+  lift red.yaml; gone vm/red
+  await 20 '[ "$(field subnet/desk .status.v4usingIPs)" = 3 ]'
+  lift kept.yaml; gone ip/red.default.desk.default.ovn
+  await 20 '[ "$(field subnet/desk .status.v4usingIPs)" = 2 ]'
+}
+test_a_vip_is_nobodys_machine() {
+  drop vip.yaml <<EOV
+apiVersion: kubeovn.io/v1
+kind: Vip
+metadata: {name: shared}
+spec: {subnet: desk, namespace: default}
+EOV
+  await 20 '[ "$(field vip/shared .status.ready)" = true ]'
+  expect 'field vip/shared .status.v4ip | grep -q "^10\.6\.0\."'
+  lift vip.yaml; gone vip/shared
+}
+# A guest that takes an address beside its own, and pings from there: without port security that works.
+GREEDY="sh -c 'while :; do ip addr add 10.6.0.99/24 dev eth1; sleep 1; done' 2>/dev/null &"
+test_a_guest_has_no_other_address_than_its_own() {
+  GUEST_DOES=$GREEDY machine free ip_address 10.6.0.20 | drop free.yaml
+  GUEST_DOES=$GREEDY machine safe ip_address 10.6.0.21 port_security true | drop safe.yaml
+  booted free 1 240; booted safe 1 240
+  await 30 'answers 10.6.0.20'; await 30 'answers 10.6.0.21'
+  await 30 'answers 10.6.0.99'
+  lift free.yaml; gone vm/free
+  host ip neigh flush dev router
+  await 30 'answers 10.6.0.21'
+  refute 'answers 10.6.0.99'
+}
+test_its_guard_comes_back_with_the_vswitch() {
+  vswitch kill; vswitch start
+  await 60 'answers 10.6.0.21'
+  await 30 'host ovs-ofctl dump-flows br-office | grep -q "cookie=0x5056"'
+  refute 'answers 10.6.0.99'
+  lift safe.yaml; gone vm/safe
+}
+# group POLICY: what members may get of others
+group() {
+  drop group.yaml <<EOG
+apiVersion: kubeovn.io/v1
+kind: SecurityGroup
+metadata: {name: quiet}
+spec:
+  ingressRules: [{ipVersion: ipv4, protocol: icmp, priority: 1, remoteType: address, remoteAddress: 10.6.0.0/24, policy: $1}]
+  egressRules: [{ipVersion: ipv4, protocol: all, priority: 1, remoteType: address, remoteAddress: 0.0.0.0/0, policy: allow}]
+EOG
+}
+test_a_security_group_is_followed_while_the_guest_runs() {
+  machine member ip_address 10.6.0.30 security_groups quiet | drop member.yaml
+  await 60 'message vmi/member Synchronized | grep -q "SecurityGroup quiet does not exist"'
+  group allow
+  booted member 1 240
+  await 30 'answers 10.6.0.30'
+  group drop
+  await 30 '! answers 10.6.0.30'
+  group allow
+  await 30 'answers 10.6.0.30'
+  lift member.yaml; gone vm/member; lift group.yaml
+}
+test_what_is_in_use_stays_until_it_is_not() {
+  lift wire.yaml
+  await 30 'sv get events | grep -q "it is deleted when its addresses are not in use any more: default/blue/second has one"'
+  await 30 'answers 10.6.0.10'
+  lift blue.yaml; gone vm/blue
+  gone subnet/desk; gone vlan/desk
+  host ovs-vsctl del-port router
+  gone provider-network/office
+  refute 'host ovs-vsctl br-exists br-office'
+  refute 'host pgrep -f dhcp-hostsdir=.*desk'
+}
+test_the_vswitch_goes() {
+  vswitch down
+  host ip link del up0
+}
