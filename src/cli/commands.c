@@ -26,6 +26,7 @@ const struct command *const commands[] = {
 	&command_memory_dump,
 	&command_image_upload,
 	&command_image,
+	&command_ip,
 	&command_console,
 	&command_logs,
 	&command_explain,

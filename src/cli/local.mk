@@ -30,6 +30,7 @@ solovirt_SOURCES = \
 	src/cli/get.c \
 	src/cli/help.c \
 	src/cli/image.c \
+	src/cli/ip.c \
 	src/cli/image_upload.c \
 	src/cli/lifecycle.c \
 	src/cli/logs.c \

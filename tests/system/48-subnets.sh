@@ -116,6 +116,13 @@ EOK
   await 120 '[ "$(card red ipAddress)" = 10.6.0.77 ]'
   lift red.yaml; gone vm/red
   await 20 '[ "$(field subnet/desk .status.v4usingIPs)" = 3 ]'
+  expect 'sv ip | grep -qE "^blue\.default\.desk\.default\.ovn +10\.6\.0\.10 .* default/blue .* desk +false$"'
+  expect 'sv ip reserve grey --subnet=desk --ip=10.6.0.88'
+  await 20 '[ "$(field subnet/desk .status.v4usingIPs)" = 4 ]'
+  expect 'sv ip list --subnet=desk --no-headers | grep -qE " 10\.6\.0\.88 .* default/grey .* true$"'
+  expect 'sv ip release 10.6.0.88'
+  same 4 "$(exit_of sv ip release 10.6.0.10)"
+  same 3 "$(exit_of sv ip release 10.6.0.200)"
   lift kept.yaml; gone ip/red.default.desk.default.ovn
   await 20 '[ "$(field subnet/desk .status.v4usingIPs)" = 2 ]'
 }
