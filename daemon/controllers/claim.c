@@ -30,7 +30,9 @@
 #include "src/virt/host_verbs.h"
 #include "storage/volume_verbs.h"
 
-enum { AGAIN_FIRST_MS = 1000, AGAIN_MOST_MS = 60000 };
+enum { AGAIN_FIRST_MS = 1000, AGAIN_MOST_MS = 60000,
+	DELETE_AGAIN_MOST_MS = 15000, /* Ceph lets go of a client that died after half a minute */
+};
 
 static const char *
 annotation(const struct claim *claim, const char *name)
@@ -376,7 +378,7 @@ on_deleted(void *arg, json_t *result, const struct error *error)
 
 	(void)result;
 	if (object != NULL && error != NULL && !is_lost(error)) {
-		controllers_pace_fail(j->daemon, object, AGAIN_FIRST_MS, AGAIN_MOST_MS);
+		controllers_pace_fail(j->daemon, object, AGAIN_FIRST_MS, DELETE_AGAIN_MOST_MS);
 		daemon_event(j->daemon, object, "Warning", "VolumeFailedDelete", "%s", error->text);
 	} else if (object != NULL && error == NULL &&
 	    objects_set_finalizer(j->daemon, object, kinds[KIND_CLAIM].finalizer, false, &err) != 0) {
