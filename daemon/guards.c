@@ -206,16 +206,21 @@ guards_of(struct daemon *daemon, const struct object *instance, struct error *er
 	return NULL;
 }
 
-bool
-guards_is_member(struct daemon *daemon, const struct object *instance)
+static bool
+is_annotated(const struct object *instance, const char *key)
 {
 	const struct schema_map *all = &((const struct vmi *)instance->value)->head.meta->annotations;
 
-	(void)daemon;
 	for (size_t i = 0; i < all->count; i++)
-		if (strstr(all->entries[i].name, "/security_groups") != NULL)
+		if (strstr(all->entries[i].name, key) != NULL)
 			return true;
 	return false;
+}
+
+bool
+guards_are_wanted(const struct object *instance)
+{
+	return is_annotated(instance, ".kubernetes.io/port_security") || is_annotated(instance, ".kubernetes.io/security_groups");
 }
 
 /* --- hosts ------------------------------------------------------------------------------------------------------------------- */
@@ -256,7 +261,7 @@ guards_sync(struct daemon *daemon, struct host *host)
 		const struct object *instance = instances->pdata[i];
 		json_t *guards = json_array();
 		struct error err = { 0 };
-		if (g_strcmp0(((const struct vmi *)instance->value)->status->node_name, host->name) == 0 &&
+		if (guards_are_wanted(instance) && g_strcmp0(((const struct vmi *)instance->value)->status->node_name, host->name) == 0 &&
 		    add_guards(&groups, instance, guards, &err) < 0)
 			log_object(LOG_LEVEL_WARNING, "VirtualMachineInstance", instance->namespace, instance->name, "guards of its ports: %s", err.text);
 		else
@@ -275,4 +280,15 @@ guards_sync_all(struct daemon *daemon)
 	for (guint i = 0; i < daemon->hosts->len; i++)
 		if (((struct host *)daemon->hosts->pdata[i])->state == HOST_READY)
 			guards_sync(daemon, daemon->hosts->pdata[i]);
+}
+
+void
+guards_changed(struct daemon *daemon, const struct object *instance)
+{
+	struct host *host = host_find(daemon, ((const struct vmi *)instance->value)->status->node_name);
+
+	if (is_annotated(instance, ".kubernetes.io/security_groups"))
+		guards_sync_all(daemon);
+	else if (guards_are_wanted(instance) && host != NULL && host->state == HOST_READY)
+		guards_sync(daemon, host);
 }

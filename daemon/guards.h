@@ -3,6 +3,7 @@
 #define SOLOVIRT_DAEMON_GUARDS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "daemon/daemon.h"
 
@@ -18,7 +19,9 @@ json_t *guards_of(struct daemon *daemon, const struct object *instance, struct e
 void guards_sync(struct daemon *daemon, struct host *host);
 /* The same for all hosts: a SecurityGroup or its members changed. */
 void guards_sync_all(struct daemon *daemon);
-/* The instance is a member of a SecurityGroup by an annotation. */
-bool guards_is_member(struct daemon *daemon, const struct object *instance);
+/* An annotation asks for guards. */
+bool guards_are_wanted(const struct object *instance);
+/* The guest of an instance started, stopped or got a card: its host forgets or learns flows, those of others who let its groups through change. */
+void guards_changed(struct daemon *daemon, const struct object *instance);
 
 #endif

@@ -24,11 +24,11 @@
 #include "src/virt/host_verbs.h"
 
 enum { AGAIN_MS = 15000 };
-#define REMOVED "removed" /* as what a bridge is asked for; else it is JSON */
+#define REMOVED "removed"
 
 /* What is known of a bridge on a host, while that is READY. */
 struct wire {
-	char what[256];    /* it was asked for */
+	char what[41];     /* it was asked for: SHA-1 of the arguments, or REMOVED */
 	bool asked, ready; /* asked: the answer is on its way */
 	int64_t due;       /* monotonic ms: it may be asked for again; 0: at once */
 	char problem[256];
@@ -122,13 +122,14 @@ interface_of(struct daemon *daemon, const struct provider_network *network, cons
 static int64_t
 keep_bridge(struct daemon *daemon, const struct object *object, struct host *host, const char *interface, json_t *tags)
 {
-	g_autofree char *bridge = bridge_of(object->name), *what = NULL;
+	g_autofree char *bridge = bridge_of(object->name), *text = NULL, *what = NULL;
 	json_t *args = json_pack("{s:s,s:s,s:O}", "bridge", bridge, "interface", interface, "vlans", tags);
 	struct wire *wire = wire_of(host, object->name);
 	int64_t left = wire->due - clock_monotonic_ms();
 
-	what = json_dumps(args, JSON_COMPACT | JSON_SORT_KEYS);
-	if (wire->asked || (strncmp(wire->what, what, sizeof(wire->what) - 1) == 0 && (wire->ready || left > 0))) {
+	text = json_dumps(args, JSON_COMPACT | JSON_SORT_KEYS);
+	what = g_compute_checksum_for_string(G_CHECKSUM_SHA1, text, -1);
+	if (wire->asked || (strcmp(wire->what, what) == 0 && (wire->ready || left > 0))) {
 		json_decref(args);
 		return wire->asked || wire->ready ? -1 : left;
 	}

@@ -75,10 +75,19 @@ fill_counts(struct daemon *daemon, const char *segment, const struct subnet *sub
 
 /* --- DHCP ------------------------------------------------------------------------------------------------------------------ */
 
+#define UNSERVED "" /* in host->served: there is nothing of it; no entry: nobody knows */
+
 struct serving {
 	struct daemon *daemon;
-	char *name, *host, *told; /* told NULL: it is taken away */
+	char *name, *host, *told; /* told UNSERVED: it is taken away */
 };
+
+/* Without Open vSwitch there is nothing to take away; when it starts, all is asked for again. */
+static bool
+is_done(const struct serving *s, const struct error *error)
+{
+	return error == NULL || (*s->told == '\0' && (error->code == ENOENT || error->code == ENOTCONN || error->code == EOPNOTSUPP));
+}
 
 static void
 on_service(void *arg, json_t *result, const struct error *error)
@@ -88,14 +97,12 @@ on_service(void *arg, json_t *result, const struct error *error)
 	const struct object *object = store_get(s->daemon->store, KIND_SUBNET, "", s->name);
 
 	(void)result;
-	if (error == NULL && s->told != NULL)
-		vmi_address_took(host, "subnet-serve", s->told);
-	if (error == NULL && s->told == NULL && host != NULL)
-		g_hash_table_remove(host->served, s->name);
-	if (error != NULL && error->code != EHOSTDOWN)
+	if (is_done(s, error) && host != NULL)
+		g_hash_table_insert(host->served, g_strdup(s->name), g_strdup(s->told));
+	else if (error != NULL && error->code != EHOSTDOWN)
 		log_warning("Subnet %s: host %s: %s", s->name, s->host, error->text);
 	if (object != NULL)
-		controllers_requeue(s->daemon, object, error != NULL ? AGAIN_MS : 0);
+		controllers_requeue(s->daemon, object, is_done(s, error) ? 0 : AGAIN_MS);
 	g_free(s->name);
 	g_free(s->host);
 	g_free(s->told);
@@ -108,7 +115,7 @@ serve(struct daemon *daemon, struct host *host, const char *name, json_t *servic
 	struct serving *s = g_new0(struct serving, 1);
 
 	*s = (struct serving){ daemon, g_strdup(name), g_strdup(host->name), told };
-	host_call(host, told != NULL ? "subnet-serve" : "subnet-unserve", told != NULL ? service : json_pack("{s:s}", "subnet", name), -1,
+	host_call(host, service != NULL ? "subnet-serve" : "subnet-unserve", service != NULL ? service : json_pack("{s:s}", "subnet", name), -1,
 	    HOST_DEADLINE_ACTION, on_service, s);
 }
 
@@ -117,7 +124,7 @@ static bool
 keep_service(struct daemon *daemon, struct host *host, const struct object *object, struct error *err)
 {
 	json_t *service = subnet_service(daemon, host, object, err);
-	char *told = service == NULL ? NULL : json_dumps(service, JSON_COMPACT | JSON_SORT_KEYS);
+	char *told = service == NULL ? g_strdup(UNSERVED) : json_dumps(service, JSON_COMPACT | JSON_SORT_KEYS);
 	const char *before = g_hash_table_lookup(host->served, object->name);
 
 	if (g_strcmp0(told, before) == 0) {

@@ -25,6 +25,7 @@
 #include "daemon/controllers/vmi.h"
 #include "daemon/controllers/vmi_live.h"
 #include "daemon/controllers/vmi_media.h"
+#include "daemon/guards.h"
 #include "daemon/objects.h"
 #include "scheduler/scheduler.h"
 #include "src/api/core.h"
@@ -525,6 +526,7 @@ vmi_cleaned(struct daemon *daemon, const struct object *object, struct error *er
 {
 	struct vmi_status *status = objects_status_copy(object);
 
+	guards_changed(daemon, object);
 	schema_map_set(&status->active_pods, object->uid, NULL);
 	schema_free(&grant_schema, status->grant);
 	status->grant = NULL;

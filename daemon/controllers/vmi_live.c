@@ -16,6 +16,7 @@
 #include "daemon/controllers/vmi.h"
 #include "daemon/controllers/vmi_ceph.h"
 #include "daemon/controllers/vmi_live.h"
+#include "daemon/guards.h"
 #include "daemon/job.h"
 #include "daemon/objects.h"
 #include "src/api/live_update.h"
@@ -347,9 +348,11 @@ live_took(void *context, const char *verb, json_t *result)
 	struct live *l = context;
 	struct host *host = host_find(l->daemon, l->host);
 
-	if (strcmp(verb, "domain-update") == 0)
+	if (strcmp(verb, "domain-update") == 0) {
 		l->result = json_incref(result);
-	else
+		if (live_object(l) != NULL)
+			guards_changed(l->daemon, live_object(l));
+	} else
 		vmi_address_took(host, verb, l->told);
 }
 

@@ -568,8 +568,8 @@ start_took(void *context, const char *verb, json_t *result)
 		l->path = g_strdup(path_string(result, "path"));
 	if (strcmp(verb, "domain-start") == 0 && host != NULL)
 		host_domain_note(host, result);
-	if (strcmp(verb, "domain-start") == 0 && life_object(l) != NULL && guards_is_member(l->daemon, life_object(l)))
-		guards_sync_all(l->daemon); /* those of others that let members through */
+	if (strcmp(verb, "domain-start") == 0 && life_object(l) != NULL)
+		guards_changed(l->daemon, life_object(l));
 }
 
 /* What a later try may find otherwise without anybody's doing. */

@@ -156,6 +156,7 @@ test_its_guard_comes_back_with_the_vswitch() {
   await 30 'host ovs-ofctl dump-flows br-office | grep -q "cookie=0x5056"'
   refute 'answers 10.6.0.99'
   lift safe.yaml; gone vm/safe
+  await 20 '! host ovs-ofctl dump-flows br-office | grep -q "cookie=0x5056"'
 }
 # group POLICY: what members may get of others
 group() {
