@@ -53,6 +53,7 @@ static const struct route subresource_routes[] = {
 	{ "PUT", "expand-vm-spec", ACCESS_VIEW, false, rest_expand_body },
 	{ "GET", "%p/%i/log", ACCESS_VIEW, false, rest_log },
 	{ "GET", "%p/%i/domainxml", ACCESS_VIEW, false, rest_domain_xml },
+	{ "GET", "%p/%i/trace", ACCESS_VIEW, false, rest_trace },
 	{ "GET", "%p/%i/%*", ACCESS_VIEW, false, rest_verb },
 	{ "PUT", "%p/%i/%*", ACCESS_ADMIN, false, rest_verb },
 };

@@ -148,6 +148,7 @@ void rest_watch_stop(struct rest *rest);
 void rest_verb(struct rest_call *call);
 void rest_log(struct rest_call *call);
 void rest_domain_xml(struct rest_call *call);
+void rest_trace(struct rest_call *call);
 /* rest_stream.c */
 void rest_console(struct rest_call *call);
 /* rest_upload.c */

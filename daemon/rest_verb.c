@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/rest_internal.h"
+#include "daemon/verb_trace.h"
 #include "daemon/verbs.h"
 #include "src/base/error.h"
 #include "src/document/document.h"
@@ -136,4 +137,31 @@ rest_domain_xml(struct rest_call *call)
 	object = target(call);
 	if (object != NULL)
 		verb_domain_xml(call->rest->daemon, object, on_xml, call);
+}
+
+static void
+on_trace(void *arg, const char *text, size_t length, const struct error *error)
+{
+	struct rest_call *call = arg;
+
+	if (error != NULL)
+		refuse(call, error);
+	else
+		rest_answer_plain(call, 200, "application/json", text, length);
+}
+
+void
+rest_trace(struct rest_call *call)
+{
+	const struct trace_wish wish = { http_query(call->request, "interface"), http_query(call->request, "to"),
+		http_query(call->request, "protocol"), http_query(call->request, "port") };
+	const struct object *object;
+
+	if (kind_id(call->kind) != KIND_VMI) {
+		rest_refuse(call, 404, "only running instances have ports: ask for %s", kinds[KIND_VMI].plural);
+		return;
+	}
+	object = target(call);
+	if (object != NULL)
+		verb_trace(call->rest->daemon, object, &wish, on_trace, call);
 }

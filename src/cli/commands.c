@@ -27,6 +27,7 @@ const struct command *const commands[] = {
 	&command_image_upload,
 	&command_image,
 	&command_ip,
+	&command_net,
 	&command_console,
 	&command_logs,
 	&command_explain,

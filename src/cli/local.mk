@@ -31,6 +31,7 @@ solovirt_SOURCES = \
 	src/cli/help.c \
 	src/cli/image.c \
 	src/cli/ip.c \
+	src/cli/net.c \
 	src/cli/image_upload.c \
 	src/cli/lifecycle.c \
 	src/cli/logs.c \
