@@ -149,7 +149,7 @@ subnet_segment(struct daemon *daemon, const struct object *object, struct error 
 bool
 ip_is_kept(const struct ip_address *ip)
 {
-	return g_strcmp0(schema_map_get(&ip->head.meta->labels, IP_RESERVED), "true") == 0;
+	return g_strcmp0(schema_map_get(&ip->head.meta->labels, IP_RESERVED), "false") != 0;
 }
 
 /* --- wishes ---------------------------------------------------------------------------------------------------------------- */
@@ -347,8 +347,8 @@ subnet_show(struct daemon *daemon, const struct object *instance, const struct a
 		return error_set(err, EAGAIN, "IP %s is being deleted", name);
 	spec = ip_spec(instance, attachment, address);
 	if (object == NULL)
-		return objects_create_tree(daemon, json_pack("{s:s,s:s,s:{s:s},s:o}", "apiVersion", kind_api_version(&kinds[KIND_IP]), "kind", "IP",
-		    "metadata", "name", name, "spec", spec), NULL, err) == NULL ? -1 : 0;
+		return objects_create_tree(daemon, json_pack("{s:s,s:s,s:{s:s,s:{s:s}},s:o}", "apiVersion", kind_api_version(&kinds[KIND_IP]), "kind", "IP",
+		    "metadata", "name", name, "labels", IP_RESERVED, "false", "spec", spec), NULL, err) == NULL ? -1 : 0;
 	patch = json_pack("{s:o}", "spec", spec);
 	shown = objects_patch(daemon, object, patch, err);
 	json_decref(patch);

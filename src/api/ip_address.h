@@ -4,7 +4,7 @@
 
 #include "src/api/meta.h"
 
-/* Label of an IP that somebody made to keep an address: "true". */
+/* Label of an IP that only shows what a machine has: "false".  Any other was made to keep an address, as in Kube-OVN. */
 #define IP_RESERVED "ovn.kubernetes.io/ip_reserved"
 
 enum ip_owner { IP_OWNER_UNSET, IP_OWNER_MACHINE, IP_OWNER_STATEFUL_SET };

@@ -49,7 +49,7 @@ const struct command command_ip = {
 	.details =
 	    "A machine keeps its address until it is deleted. reserve keeps one for a machine of the namespace that is there or will be; nobody else gets "
 	    "it, and the machine gets no other. release ends that: a machine that has the address now keeps it until it is deleted. Both are IP objects of "
-	    "kubeovn.io with the label " IP_RESERVED ".",
+	    "kubeovn.io; those that only show what a machine has are labelled " IP_RESERVED "=false.",
 	.examples = "solovirt ip\n"
 	            "solovirt ip reserve web --subnet=office --ip=10.6.0.20\n"
 	            "solovirt ip release 10.6.0.20",
@@ -81,7 +81,7 @@ run(struct cli *cli, const struct arguments *arguments)
 static bool
 is_kept(const json_t *ip)
 {
-	return g_strcmp0(json_string_value(json_object_get(path_find(ip, "metadata.labels"), IP_RESERVED)), "true") == 0;
+	return g_strcmp0(json_string_value(json_object_get(path_find(ip, "metadata.labels"), IP_RESERVED)), "false") != 0;
 }
 
 /* Those of a Subnet (NULL: of all).  New reference, or NULL with code. */

@@ -105,7 +105,7 @@ test_an_ip_keeps_an_address_for_one_machine() {
   drop kept.yaml <<EOK
 apiVersion: kubeovn.io/v1
 kind: IP
-metadata: {name: red.default.desk.default.ovn, labels: {ovn.kubernetes.io/ip_reserved: "true"}}
+metadata: {name: red.default.desk.default.ovn}
 spec: {podName: red, namespace: default, podType: VirtualMachine, subnet: desk, v4IpAddress: 10.6.0.77}
 EOK
   await 20 '[ "$(field subnet/desk .status.v4usingIPs)" = 3 ]'
@@ -145,6 +145,7 @@ test_a_guest_has_no_other_address_than_its_own() {
   booted free 1 240; booted safe 1 240
   await 30 'answers 10.6.0.20'; await 30 'answers 10.6.0.21'
   await 30 'answers 10.6.0.99'
+  expect 'sv net trace safe --to=10.6.0.1'
   lift free.yaml; gone vm/free
   host ip neigh flush dev router
   await 30 'answers 10.6.0.21'
@@ -175,6 +176,9 @@ test_a_security_group_is_followed_while_the_guest_runs() {
   group allow
   booted member 1 240
   await 30 'answers 10.6.0.30'
+  expect 'sv net trace member --to=10.6.0.1 | grep -q "^second: icmp,nw_dst=10.6.0.1,nw_src=10.6.0.30.* forwarded$"'
+  expect 'sv net show member --no-headers | grep -qE "^default +member +second +desk +[0-9a-f:]+ +10\.6\.0\.30 +up +false +quiet$"'
+  same 1 "$(exit_of sv net trace member --to=nowhere)"
   group drop
   await 30 '! answers 10.6.0.30'
   group allow
