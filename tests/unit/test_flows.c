@@ -313,6 +313,7 @@ run(const char *const *argv, char **complaint)
 	char *out = NULL;
 	int status = -1;
 
+	g_clear_pointer(complaint, g_free);
 	if (!g_spawn_sync(vswitch.dir, (char **)(uintptr_t)argv, NULL, 0, NULL, NULL, &out, complaint, &status, NULL) || status != 0)
 		g_clear_pointer(&out, g_free);
 	return out;
