@@ -209,15 +209,18 @@ class EventLog:
 
 
 def starts_by_uid():
-    """How often QEMU was started for each instance: the names of its own volumes tell whose it was."""
-    count = {}
+    """When QEMU was started for each instance, and how that ended: the names of its own volumes tell whose it was.  A start that
+    libvirt itself gave up never let the guest run, and is tried again."""
+    starts = {}
     for path in glob.glob(f"{LOGS}/*.log"):
         if path.endswith(".console.log"):
             continue
-        for part in open(path, errors="replace").read().split("starting up libvirt version")[1:]:
+        for part in re.split(r"(?m)^(?=\S+ \S+: starting up libvirt version)", open(path, errors="replace").read())[1:]:
+            ends = re.findall(r"shutting down, reason=(\w+)", part)
             for uid in set(re.findall(r"/seed-([0-9a-f-]{36})-", part)):
-                count[uid] = count.get(uid, 0) + 1
-    return count
+                if ends != ["failed"]:
+                    starts.setdefault(uid, []).append(f"{part.split('+', 1)[0]} ({', '.join(ends) or 'runs'})")
+    return starts
 
 
 def processes():

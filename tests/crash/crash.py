@@ -386,9 +386,10 @@ class Driver:
     def two_lives(self):
         """What speaks against one QEMU for each instance: by libvirt's logs, which must know of all that it reported."""
         starts = bed.starts_by_uid()
-        wrong = [f"instance {uid} was started {n} times" for uid, n in starts.items() if n > 1]
-        if sum(starts.values()) < self.events.starts:
-            wrong.append(f"libvirt reported {self.events.starts} starts, its logs of domains tell of {sum(starts.values())}")
+        wrong = [f"instance {uid} was started {len(times)} times: {'; '.join(times)}" for uid, times in starts.items() if len(times) > 1]
+        told = sum(len(times) for times in starts.values())
+        if told < self.events.starts:
+            wrong.append(f"libvirt reported {self.events.starts} starts, its logs of domains tell of {told}")
         return wrong
 
     def begin_round(self, number):

@@ -105,7 +105,7 @@ class Course:
         self.daemon.configure(self.options.host, self.options.trash)
         self.daemon.start()
         with open(f"{d}.images/small.raw", "rb") as f:
-            self.world = crash.World(self.daemon, self.options.seed, self.options.trash, f.read())
+            self.world = crash.World(self.daemon, self.options.trash, f.read())
         self.events = bed.EventLog(f"{d}.events")
         self.settle(0, True)
 
