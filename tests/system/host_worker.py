@@ -603,7 +603,6 @@ def test_ends(program):
         w = Worker(program)
         w.call("host-info")
         pid = int(open("/run/libvirtd.pid").read())
-        command = [part for part in open(f"/proc/{pid}/cmdline").read().split("\0") if part]
         os.kill(pid, number)
         start = time.monotonic()
         assert w.process.wait(seconds) == 1
@@ -611,7 +610,7 @@ def test_ends(program):
         assert word in text and text.count("\n") == 1, text
         print(f"   after {time.monotonic() - start:.1f} s {text.strip()}")
         if number == signal.SIGKILL:
-            subprocess.run(command, check=True)
+            subprocess.run(["libvirtd", "-d", "-l"], check=True)
         else:
             os.kill(pid, signal.SIGCONT)
         version = ["virsh", "-c", URI, "version"]
