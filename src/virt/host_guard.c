@@ -35,11 +35,21 @@ cookie_of(const char *uid, const char *mac)
 
 /* --- what may become a flow ------------------------------------------------------------------------------------------ */
 
+static bool
+is_line(const char *text)
+{
+	const char *at = text;
+
+	while (*at >= ' ' && *at <= '~')
+		at++;
+	return at > text && *at == '\0';
+}
+
 /* ovs-ofctl reads one a line; cookies are ours to give. */
 static int
 check_flow(const char *flow, struct error *err)
 {
-	if (flow == NULL || !g_regex_match_simple("^[ -~]+$", flow, G_REGEX_DOLLAR_ENDONLY, 0) || strlen(flow) > FLOW_MOST ||
+	if (flow == NULL || !is_line(flow) || strlen(flow) > FLOW_MOST ||
 	    strstr(flow, "cookie") != NULL || strstr(flow, "actions=") == NULL || strpbrk(flow, "#\"\\") != NULL)
 		return error_set(err, EINVAL, "guards: a flow is one line of matches and actions without a cookie");
 	return 0;
@@ -79,17 +89,6 @@ guard_check(json_t *guards, struct error *err)
 }
 
 /* --- flows of ports -------------------------------------------------------------------------------------------------- */
-
-static const struct ovs_port *
-find_port(const struct ovs *ovs, const char *domain, const char *mac)
-{
-	for (guint i = 0; i < ovs->ports->len; i++) {
-		const struct ovs_port *port = ovs->ports->pdata[i];
-		if (g_strcmp0(port->vm, domain) == 0 && port->mac != NULL && g_ascii_strcasecmp(port->mac, mac) == 0)
-			return port;
-	}
-	return NULL;
-}
 
 static void
 add_flows(GString *text, const char *before, uint64_t cookie, const struct ovs_port *port, json_t *flows)
@@ -163,7 +162,7 @@ install(const struct ovs *ovs, const char *domain, const char *uid, json_t *guar
 
 	json_array_foreach (guards, i, guard) {
 		const char *mac = json_string_value(json_object_get(guard, "mac"));
-		const struct ovs_port *port = find_port(ovs, domain, mac);
+		const struct ovs_port *port = ovs_find_guest(ovs, domain, mac);
 		uint64_t cookie = cookie_of(uid, mac);
 
 		if (port == NULL || port->number <= 0)
@@ -227,10 +226,11 @@ guard_unmark(virDomainPtr domain, struct error *err)
 
 /* What flows there have to be. */
 struct plan {
-	virConnectPtr connection;
 	const struct ovs *ovs;
-	GHashTable *wanted;   /* bridge -> flows, one a line */
-	GHashTable *cookies;  /* uint64_t of those, as pointers to allocated numbers: listed */
+	GHashTable *names, *uuids; /* domains that run: by name, which owns them, and by uuid */
+	GHashTable *wanted;        /* bridge -> flows, one a line */
+	GHashTable *cookies;       /* uint64_t of those, as pointers to allocated numbers: listed */
+	GHashTable *unlisted;      /* the same of guests who run but are not listed; NULL: not looked for yet */
 };
 
 static void
@@ -239,45 +239,88 @@ add_cookie(GHashTable *cookies, uint64_t cookie)
 	g_hash_table_add(cookies, g_memdup2(&cookie, sizeof(cookie)));
 }
 
+/* One question for all of them: a host may have hundreds. */
+static int
+list_domains(struct plan *plan, virConnectPtr connection, struct error *err)
+{
+	g_autofree virDomainPtr *all = NULL;
+	int count = virConnectListAllDomains(connection, &all, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+
+	if (count < 0)
+		return host_error(err, "cannot list the domains");
+	for (int i = 0; i < count; i++) {
+		char uuid[VIR_UUID_STRING_BUFLEN] = "";
+		virDomainGetUUIDString(all[i], uuid);
+		g_hash_table_insert(plan->names, g_strdup(virDomainGetName(all[i])), all[i]);
+		g_hash_table_insert(plan->uuids, g_strdup(uuid), all[i]);
+	}
+	return 0;
+}
+
+/* 1: the domain is the guest's; 0: another one's, or it ended just now; -1. */
+static int
+is_owned(virDomainPtr domain, const char *uid, struct error *err)
+{
+	HOST_OWNER_AUTO owner = { 0 };
+	struct error why = { 0 };
+
+	if (host_owner_of(domain, &owner, &why) < 0)
+		return why.code == ENOENT ? 0 : error_set(err, why.code, "%s", why.text);
+	return g_strcmp0(owner.uid, uid) == 0;
+}
+
 /* A domain that does not run has no port. */
 static int
 plan_guard(struct plan *plan, json_t *guard, struct error *err)
 {
 	const char *name, *uid, *mac;
 	char uuid[VIR_UUID_STRING_BUFLEN] = "";
-	struct error why = { 0 };
+	int owned;
 
 	if (service_args(guard, err, "{s:s,s:s,s:s}", "name", &name, "uid", &uid, "mac", &mac) < 0)
 		return error_wrap(err, "guards: ");
 	add_cookie(plan->cookies, cookie_of(uid, mac));
-	g_autoptr(virDomain) domain = host_domain_get(plan->connection, name, uid, &why);
-	if (domain == NULL)
-		return why.code == ENOENT || why.code == ESTALE || why.code == EACCES ? 0 : error_set(err, why.code, "%s", why.text);
-	virDomainGetUUIDString(domain, uuid);
-	const struct ovs_port *port = find_port(plan->ovs, uuid, mac);
+	virDomainPtr domain = g_hash_table_lookup(plan->names, name);
+	if (domain != NULL)
+		virDomainGetUUIDString(domain, uuid);
+	const struct ovs_port *port = ovs_find_guest(plan->ovs, uuid, mac);
 	if (port == NULL || port->number <= 0)
 		return 0;
+	owned = is_owned(domain, uid, err);
+	if (owned != 1)
+		return owned;
 	silence_host(plan->ovs, port);
 	add_flows(text_for(plan->wanted, port->bridge), "", cookie_of(uid, mac), port, json_object_get(guard, "flows"));
 	return 0;
 }
 
-/* The cookie of a flow that belongs to a guest who runs but is not listed: it was started since the list was made. */
-static void
-keep_unlisted(const struct plan *plan, GHashTable *kept)
+/* The cookies of guests who run but are not listed: they were started since the list was made. */
+static GHashTable *
+find_unlisted(const struct plan *plan)
 {
+	GHashTable *unlisted = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+
 	for (guint i = 0; i < plan->ovs->ports->len; i++) {
 		const struct ovs_port *port = plan->ovs->ports->pdata[i];
-		g_autoptr(virDomain) domain = port->vm == NULL || port->mac == NULL ? NULL : virDomainLookupByUUIDString(plan->connection, port->vm);
+		virDomainPtr domain = port->vm == NULL || port->mac == NULL ? NULL : g_hash_table_lookup(plan->uuids, port->vm);
 		HOST_OWNER_AUTO owner = { 0 };
 		struct error ignored = { 0 };
 
-		if (domain == NULL || virDomainIsActive(domain) != 1 || host_owner_of(domain, &owner, &ignored) < 0 || owner.uid == NULL)
-			continue;
-		uint64_t cookie = cookie_of(owner.uid, port->mac);
-		if (!g_hash_table_contains(plan->cookies, &cookie))
-			add_cookie(kept, cookie);
+		if (domain != NULL && host_owner_of(domain, &owner, &ignored) == 0 && owner.uid != NULL)
+			add_cookie(unlisted, cookie_of(owner.uid, port->mac));
 	}
+	return unlisted;
+}
+
+/* Flows that are left alone.  Only a strange cookie is worth the questions. */
+static bool
+is_unlisted(struct plan *plan, uint64_t cookie)
+{
+	if (g_hash_table_contains(plan->cookies, &cookie))
+		return false;
+	if (plan->unlisted == NULL)
+		plan->unlisted = find_unlisted(plan);
+	return g_hash_table_contains(plan->unlisted, &cookie);
 }
 
 /* A line of ovs-ofctl dump-flows; 0: it is none. */
@@ -289,9 +332,9 @@ cookie_in(const char *line)
 	return at == NULL ? 0 : g_ascii_strtoull(at + strlen("cookie=0x"), NULL, 16);
 }
 
-/* What there is of ours in a bridge, without what is kept; *removal gets the commands that take it away. */
+/* What there is of ours in a bridge, without what is left alone; *removal gets the commands that take it away. */
 static char *
-read_flows(const char *bridge, GHashTable *kept, GString *removal, struct error *err)
+read_flows(struct plan *plan, const char *bridge, GString *removal, struct error *err)
 {
 	const char *const words[] = { "ovs-ofctl", "--timeout=12", "--no-stats", "--no-names", "dump-flows", bridge, COOKIES_ALL, NULL };
 	g_autofree char *output = NULL;
@@ -305,7 +348,7 @@ read_flows(const char *bridge, GHashTable *kept, GString *removal, struct error 
 	g_auto(GStrv) lines = g_strsplit(output, "\n", -1);
 	for (char **line = lines; *line != NULL; line++) {
 		uint64_t cookie = cookie_in(*line);
-		if (cookie == 0 || g_hash_table_contains(kept, &cookie))
+		if (cookie == 0 || is_unlisted(plan, cookie))
 			continue;
 		g_string_append_printf(text, "%s\n", g_strstrip(*line));
 		if (g_hash_table_contains(seen, &cookie))
@@ -355,12 +398,12 @@ are_same(const char *there, const char *wanted, struct error *err)
 }
 
 static int
-sync_bridge(const struct plan *plan, const char *bridge, GHashTable *kept, GString *mended, struct error *err)
+sync_bridge(struct plan *plan, const char *bridge, GString *mended, struct error *err)
 {
 	const GString *wanted = g_hash_table_lookup(plan->wanted, bridge);
 	const char *text = wanted == NULL ? "" : wanted->str;
 	g_autoptr(GString) changes = g_string_new(NULL);
-	g_autofree char *there = read_flows(bridge, kept, changes, err);
+	g_autofree char *there = read_flows(plan, bridge, changes, err);
 	int same = there == NULL ? -1 : *there == '\0' && *text == '\0' ? 1 : are_same(there, text, err);
 
 	if (same != 0)
@@ -378,31 +421,37 @@ sync_bridge(const struct plan *plan, const char *bridge, GHashTable *kept, GStri
 static int
 sync_all(struct plan *plan, json_t *guards, GString *mended, struct error *err)
 {
-	g_autoptr(GHashTable) kept = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	size_t i;
 	json_t *guard;
 
 	json_array_foreach (guards, i, guard)
 		if (plan_guard(plan, guard, err) < 0)
 			return -1;
-	keep_unlisted(plan, kept);
 	for (guint k = 0; k < plan->ovs->bridges->len; k++) {
 		const struct ovs_bridge *bridge = plan->ovs->bridges->pdata[k];
 		/* Others' bridges may have a name that is no word for us; they have no port of ours then. */
 		if (!bridge->works || ovs_check_name("bridge", bridge->name, NULL) < 0)
 			continue;
-		if (sync_bridge(plan, bridge->name, kept, mended, err) < 0)
+		if (sync_bridge(plan, bridge->name, mended, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static void
+domain_free(void *domain)
+{
+	virDomainFree(domain);
 }
 
 static json_t *
 run_sync(struct host_call *call, struct error *err)
 {
 	g_autoptr(GHashTable) wanted = texts_new(), cookies = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, domain_free);
+	g_autoptr(GHashTable) uuids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GString) mended = g_string_new(NULL);
-	struct plan plan = { .connection = call->connection, .wanted = wanted, .cookies = cookies };
+	struct plan plan = { .names = names, .uuids = uuids, .wanted = wanted, .cookies = cookies };
 	json_t *guards;
 	int rc = -1;
 
@@ -411,9 +460,10 @@ run_sync(struct host_call *call, struct error *err)
 	pthread_mutex_lock(&lock);
 	OVS_AUTO *ovs = ovs_read(err);
 	plan.ovs = ovs;
-	if (ovs != NULL)
+	if (ovs != NULL && list_domains(&plan, call->connection, err) == 0)
 		rc = sync_all(&plan, guards, mended, err);
 	pthread_mutex_unlock(&lock);
+	g_clear_pointer(&plan.unlisted, g_hash_table_unref);
 	return rc < 0 ? NULL : json_pack("{s:s*}", "mended", mended->len > 0 ? mended->str : NULL);
 }
 
@@ -484,7 +534,7 @@ run_trace(struct host_call *call, struct error *err)
 	if (ovs == NULL)
 		return NULL;
 	virDomainGetUUIDString(domain, uuid);
-	const struct ovs_port *port = find_port(ovs, uuid, mac);
+	const struct ovs_port *port = ovs_find_guest(ovs, uuid, mac);
 	if (port == NULL || port->number <= 0) {
 		error_set(err, ENOENT, "%s has no port with MAC %s in Open vSwitch", name, mac);
 		return NULL;

@@ -68,17 +68,31 @@ is_ours(json_t *map)
 	return g_strcmp0(vendor, "solovirt") == 0;
 }
 
-/* The row with a uuid, ["uuid",...] in its first column, or NULL. */
-static json_t *
-find_row(json_t *table, json_t *uuid)
+static const char *
+uuid_text(json_t *uuid)
 {
+	const char *text = json_string_value(json_array_get(uuid, 1));
+
+	return text != NULL ? text : "";
+}
+
+/* Rows by their uuid, ["uuid","..."] in the first column; all borrowed.  A bridge may have thousands of ports. */
+static GHashTable *
+index_rows(json_t *table)
+{
+	GHashTable *rows = g_hash_table_new(g_str_hash, g_str_equal);
 	size_t i;
 	json_t *row;
 
 	json_array_foreach (json_object_get(table, "data"), i, row)
-		if (json_equal(json_array_get(row, 0), uuid))
-			return row;
-	return NULL;
+		g_hash_table_insert(rows, (void *)(uintptr_t)uuid_text(json_array_get(row, 0)), row);
+	return rows;
+}
+
+static json_t *
+find_row(GHashTable *rows, json_t *uuid)
+{
+	return g_hash_table_lookup(rows, uuid_text(uuid));
 }
 
 /* --- reading --------------------------------------------------------------------------------------------------------- */
@@ -118,6 +132,7 @@ ovs_free(struct ovs *ovs)
 {
 	if (ovs == NULL)
 		return;
+	g_hash_table_unref(ovs->guests);
 	g_ptr_array_unref(ovs->ports);
 	g_ptr_array_unref(ovs->bridges);
 	g_free(ovs);
@@ -147,6 +162,14 @@ read_trunks(json_t *value)
 	return trunks;
 }
 
+static char *
+guest_key(const char *vm, const char *mac)
+{
+	g_autofree char *lower = g_ascii_strdown(mac, -1);
+
+	return g_strdup_printf("%s %s", vm, lower);
+}
+
 static void
 read_interface(struct ovs *ovs, const struct ovs_bridge *bridge, json_t *port, json_t *interface)
 {
@@ -166,10 +189,12 @@ read_interface(struct ovs *ovs, const struct ovs_bridge *bridge, json_t *port, j
 		.trunks = read_trunks(json_array_get(port, PORT_TRUNKS)),
 	};
 	g_ptr_array_add(ovs->ports, read);
+	if (read->vm != NULL && read->mac != NULL)
+		g_hash_table_insert(ovs->guests, guest_key(read->vm, read->mac), read);
 }
 
 static void
-read_bridge(struct ovs *ovs, json_t *row, json_t *ports, json_t *interfaces)
+read_bridge(struct ovs *ovs, json_t *row, GHashTable *ports, GHashTable *interfaces)
 {
 	struct ovs_bridge *bridge = g_new0(struct ovs_bridge, 1);
 	g_autofree char *type = string_of(json_array_get(row, BRIDGE_TYPE)), *id = string_of(json_array_get(row, BRIDGE_ID));
@@ -222,8 +247,10 @@ parse(const char *text, struct error *err)
 		ovs = g_new0(struct ovs, 1);
 		ovs->bridges = g_ptr_array_new_with_free_func(bridge_free);
 		ovs->ports = g_ptr_array_new_with_free_func(port_free);
+		ovs->guests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+		g_autoptr(GHashTable) ports = index_rows(tables[1]), interfaces = index_rows(tables[2]);
 		json_array_foreach (json_object_get(tables[0], "data"), i, row)
-			read_bridge(ovs, row, tables[1], tables[2]);
+			read_bridge(ovs, row, ports, interfaces);
 	}
 	for (i = 0; i < G_N_ELEMENTS(tables); i++)
 		json_decref(tables[i]);
@@ -266,6 +293,14 @@ ovs_find_port(const struct ovs *ovs, const char *name)
 			return port;
 	}
 	return NULL;
+}
+
+struct ovs_port *
+ovs_find_guest(const struct ovs *ovs, const char *vm, const char *mac)
+{
+	g_autofree char *key = guest_key(vm, mac);
+
+	return g_hash_table_lookup(ovs->guests, key);
 }
 
 /* --- what may reach a command line ----------------------------------------------------------------------------------- */

@@ -43,6 +43,7 @@ struct ovs_port {
 /* What the database says; bridges: struct ovs_bridge *, ports: struct ovs_port *. */
 struct ovs {
 	GPtrArray *bridges, *ports;
+	GHashTable *guests; /* the ports of guests by domain and MAC */
 };
 
 /* Reads it.  NULL with err: ENOENT not installed, ENOTCONN it does not run. */
@@ -59,6 +60,8 @@ ovs_free_pointer(struct ovs **ovs)
 /* Rows by name, or NULL. */
 struct ovs_bridge *ovs_find_bridge(const struct ovs *ovs, const char *name);
 struct ovs_port *ovs_find_port(const struct ovs *ovs, const char *name);
+/* The port of a domain, by its uuid, with a MAC in upper or lower case; or NULL. */
+struct ovs_port *ovs_find_guest(const struct ovs *ovs, const char *vm, const char *mac);
 
 /* EOPNOTSUPP where libvirt is on another machine. */
 int ovs_check_local(struct error *err);

@@ -176,24 +176,63 @@ drop(const char *directory, const char *mac, enum subnet_news *news, struct erro
 	return 0;
 }
 
-/* Others that have an address of it. */
-static int
-drop_rivals(const char *directory, const struct subnet_entry *entry, const char *mac, enum subnet_news *news, struct error *err)
+/* --- who has which address -------------------------------------------------------------------------------------------- */
+
+static void
+hold(GHashTable *holders, const char *address, const char *mac)
 {
+	GPtrArray *names = *address == '\0' ? NULL : g_hash_table_lookup(holders, address);
+
+	if (*address != '\0' && names == NULL)
+		g_hash_table_insert(holders, g_strdup(address), names = g_ptr_array_new_with_free_func(g_free));
+	if (names != NULL)
+		g_ptr_array_add(names, g_strdup(mac));
+}
+
+static void
+free_names(void *names)
+{
+	g_ptr_array_unref(names);
+}
+
+/* Address -> names of the files (GPtrArray of char *) that had it when they were read; read once for many changes. */
+static GHashTable *
+read_holders(const char *directory)
+{
+	GHashTable *holders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_names);
 	g_autoptr(GPtrArray) names = names_in(directory, "hosts");
 
 	for (guint i = 0; i < names->len; i++) {
 		g_autofree char *path = place(directory, "hosts", names->pdata[i]);
 		char ip[INET_ADDRSTRLEN], ip6[INET6_ADDRSTRLEN];
 
+		read_line(path, ip, ip6);
+		hold(holders, ip, names->pdata[i]);
+		hold(holders, ip6, names->pdata[i]);
+	}
+	return holders;
+}
+
+/* Others that still have an address. */
+static int
+drop_rivals(const char *directory, GHashTable *holders, const char *address, const char *mac, enum subnet_news *news, struct error *err)
+{
+	const GPtrArray *names = address == NULL ? NULL : g_hash_table_lookup(holders, address);
+
+	for (guint i = 0; names != NULL && i < names->len; i++) {
+		g_autofree char *path = place(directory, "hosts", names->pdata[i]);
+		char ip[INET_ADDRSTRLEN], ip6[INET6_ADDRSTRLEN];
+
 		if (strcmp(names->pdata[i], mac) == 0)
 			continue;
 		read_line(path, ip, ip6);
-		if ((g_strcmp0(ip, entry->ip) == 0 || g_strcmp0(ip6, entry->ip6) == 0) && drop(directory, names->pdata[i], news, err) < 0)
+		if ((strcmp(ip, address) == 0 || strcmp(ip6, address) == 0) && drop(directory, names->pdata[i], news, err) < 0)
 			return -1;
 	}
 	return 0;
 }
+
+/* --- lines, written ---------------------------------------------------------------------------------------------------- */
 
 /* A file that says this already is left alone. */
 static int
@@ -206,14 +245,15 @@ write_changed(const char *path, const char *text, struct error *err)
 	return host_dhcp_write(path, text, err);
 }
 
-int
-subnet_entry_set(const char *directory, const char *domain, const struct subnet_entry *entry, enum subnet_news *news, struct error *err)
+static int
+set(const char *directory, const char *domain, GHashTable *holders, const struct subnet_entry *entry, enum subnet_news *news,
+    struct error *err)
 {
 	g_autofree char *mac = g_ascii_strdown(entry->mac, -1), *host = place(directory, "hosts", mac), *name = place(directory, "names", mac);
 	g_autofree char *line = host_line(entry), *lines = name_lines(entry, domain);
 	char ip[INET_ADDRSTRLEN], ip6[INET6_ADDRSTRLEN];
 
-	if (drop_rivals(directory, entry, mac, news, err) < 0)
+	if (drop_rivals(directory, holders, entry->ip, mac, news, err) < 0 || drop_rivals(directory, holders, entry->ip6, mac, news, err) < 0)
 		return -1;
 	look_gone(directory, entry->ip, mac, news);
 	look_gone(directory, entry->ip6, mac, news);
@@ -221,7 +261,19 @@ subnet_entry_set(const char *directory, const char *domain, const struct subnet_
 	if ((g_strcmp0(ip, entry->ip) != 0 && note_gone(directory, ip, mac, err) < 0) ||
 	    (g_strcmp0(ip6, entry->ip6) != 0 && note_gone(directory, ip6, mac, err) < 0))
 		return -1;
-	return write_changed(host, line, err) < 0 || write_changed(name, lines, err) < 0 ? -1 : 0;
+	if (write_changed(host, line, err) < 0 || write_changed(name, lines, err) < 0)
+		return -1;
+	hold(holders, entry->ip == NULL ? "" : entry->ip, mac);
+	hold(holders, entry->ip6 == NULL ? "" : entry->ip6, mac);
+	return 0;
+}
+
+int
+subnet_entry_set(const char *directory, const char *domain, const struct subnet_entry *entry, enum subnet_news *news, struct error *err)
+{
+	g_autoptr(GHashTable) holders = read_holders(directory);
+
+	return set(directory, domain, holders, entry, news, err);
 }
 
 int
@@ -246,11 +298,12 @@ subnet_entries_sync(const char *directory, const char *domain, json_t *hosts, en
 	for (guint j = 0; j < names->len; j++)
 		if (!g_hash_table_contains(wanted, names->pdata[j]) && drop(directory, names->pdata[j], news, err) < 0)
 			return -1;
+	g_autoptr(GHashTable) holders = read_holders(directory);
 	json_array_foreach (hosts, i, host) {
 		entry = (struct subnet_entry){ 0 };
 		if (service_args(host, err, "{s:s,s?:s,s?:s,s?:s}", "mac", &entry.mac, "ip", &entry.ip, "ip6", &entry.ip6, "name",
 		        &entry.name) < 0 ||
-		    subnet_entry_check(&entry, err) < 0 || subnet_entry_set(directory, domain, &entry, news, err) < 0)
+		    subnet_entry_check(&entry, err) < 0 || set(directory, domain, holders, &entry, news, err) < 0)
 			return -1;
 	}
 	return 0;
