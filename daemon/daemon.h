@@ -24,6 +24,7 @@ struct daemon {
 	struct probes *probes;   /* of guests; NULL while there are no controllers */
 	struct imports *imports; /* under way */
 	struct source_probes *source_probes; /* sources that are asked what they have; NULL as imports */
+	GPtrArray *flattens;    /* struct flattening *, (controllers/claim_flatten.c); NULL: there were none */
 	GPtrArray *copies;      /* struct copying *, under way (controllers/claim_copy.c); NULL: there were none */
 	struct uploads *uploads; /* that may be */
 	struct images *images;   /* of containers, that could not be unpacked */

@@ -70,6 +70,7 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/agent_commands.c daemon/controllers/agent_commands.h \
 	daemon/controllers/claim.c daemon/controllers/claim.h \
 	daemon/controllers/claim_copy.c \
+	daemon/controllers/claim_flatten.c \
 	daemon/controllers/claim_source.c \
 	daemon/controllers/claim_usage.c \
 	daemon/controllers/datavolume.h \

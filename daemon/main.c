@@ -260,6 +260,8 @@ daemon_stop(struct daemon *daemon)
 		g_ptr_array_unref(daemon->hosts);
 	if (daemon->copies != NULL)
 		g_ptr_array_unref(daemon->copies);
+	if (daemon->flattens != NULL)
+		g_ptr_array_unref(daemon->flattens);
 	g_ptr_array_unref(daemon->answers);
 	config_free(daemon->config);
 }

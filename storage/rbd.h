@@ -86,6 +86,8 @@ bool place_is_taken(const struct place *place);
 int place_lock(const struct service_call *call, const struct place *volume, const struct place *from, struct error *err);
 /* The same without waiting; false: somebody does. */
 bool place_try_lock(const struct place *volume);
+/* Somebody waits for a volume that is locked: what may end early and be done later gives way. */
+bool place_is_awaited(const struct place *volume);
 void place_unlock(const struct place *volume, const struct place *from);
 
 /* --- rbd_image.c: one image ------------------------------------------------------------------------------------------- */

@@ -61,6 +61,18 @@ wish_read(json_t *args, const struct place *place, struct wish *wish, struct pla
 	return 0;
 }
 
+/* How deep it lies tells whether it is to be made independent. */
+static json_t *
+describe_clone(const struct place *place, rbd_image_t image, struct error *err)
+{
+	int depth = image_depth(image, NULL, err);
+	json_t *volume = depth < 0 ? NULL : image_describe(place, image, err);
+
+	if (volume != NULL)
+		json_object_set_new(volume, "depth", json_integer(depth));
+	return volume;
+}
+
 /* One that is there: the same clone, made before.  1 with *volume, 0 there is none, -1. */
 static int
 find_clone(const struct place *place, const struct wish *wish, json_t **volume, struct error *err)
@@ -82,7 +94,7 @@ find_clone(const struct place *place, const struct wish *wish, json_t **volume, 
 		return -1;
 	if (!image_is_complete(image, words) || g_strcmp0(g_hash_table_lookup(words, IMAGE_FROM), wish->source) != 0)
 		return error_set(err, EEXIST, "volume %s is already there, and is no clone of %s", place->path, wish->source);
-	*volume = image_describe(place, image, err);
+	*volume = describe_clone(place, image, err);
 	return *volume != NULL ? 1 : -1;
 }
 
@@ -144,7 +156,7 @@ finish(const struct place *place, const struct wish *wish, json_t **volume, stru
 		return cluster_error(err, rc, "cannot resize volume %s", place->path);
 	if (image_dress(image, wish->source, wish->owner, err) < 0)
 		return -1;
-	*volume = image_describe(place, image, err);
+	*volume = describe_clone(place, image, err);
 	return *volume != NULL ? 0 : -1;
 }
 
@@ -216,17 +228,21 @@ run_clone(struct service_call *call, struct error *err)
 
 struct flattening {
 	struct service_call *call;
-	const char *volume;
+	const struct place *place;
 	int64_t object; /* bytes */
+	bool gave_way;
 };
 
+/* Nobody waits for hours: what was copied by then is, and the next call goes on. */
 static int
 on_flattened(uint64_t done, uint64_t total, void *arg)
 {
-	const struct flattening *f = arg;
+	struct flattening *f = arg;
 
-	service_progress(f->call, f->volume, (int64_t)done * f->object, (int64_t)total * f->object);
-	return 0;
+	service_progress(f->call, f->place->volume, (int64_t)done * f->object, (int64_t)total * f->object);
+	if (place_is_awaited(f->place) || service_is_late(f->call))
+		f->gave_way = true;
+	return f->gave_way ? -ECANCELED : 0;
 }
 
 static json_t *
@@ -234,20 +250,24 @@ flatten(struct service_call *call, const struct place *place, struct error *err)
 {
 	IMAGE_AUTO image = NULL;
 	rbd_image_info_t info;
+	struct flattening progress = { .call = call, .place = place };
 	int rc, depth;
 
 	if (image_open(place, &image, err) < 0 || (depth = image_depth(image, NULL, err)) < 0)
 		return NULL;
 	rc = rbd_stat(image, &info, sizeof(info));
-	if (rc == 0 && depth > 0) {
-		struct flattening progress = { call, place->volume, (int64_t)info.obj_size };
+	progress.object = rc == 0 ? (int64_t)info.obj_size : 0;
+	if (rc == 0 && depth > 0)
 		rc = rbd_flatten_with_progress(image, on_flattened, &progress);
+	if (rc < 0 && progress.gave_way) {
+		error_set(err, EBUSY, "volume %s was wanted for something else: what is left of it is made independent later", place->path);
+		return NULL;
 	}
 	if (rc < 0) {
 		cluster_error(err, rc, "cannot make volume %s independent", place->path);
 		return NULL;
 	}
-	return image_describe(place, image, err);
+	return describe_clone(place, image, err);
 }
 
 static json_t *

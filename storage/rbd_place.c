@@ -117,22 +117,42 @@ enum { ALONE = -1 };
 static GMutex lock; /* around holders */
 static GCond freed;
 static GHashTable *holders; /* path -> ALONE, or how many share it */
+static GHashTable *waiters; /* path -> how many wait for it */
+
+static int
+count(GHashTable *table, const char *path)
+{
+	return table == NULL ? 0 : GPOINTER_TO_INT(g_hash_table_lookup(table, path));
+}
+
+static void
+set_count(GHashTable **table, const char *path, int value)
+{
+	if (*table == NULL)
+		*table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	if (value == 0)
+		g_hash_table_remove(*table, path);
+	else
+		g_hash_table_insert(*table, g_strdup(path), GINT_TO_POINTER(value));
+}
 
 static int
 held(const char *path)
 {
-	if (holders == NULL)
-		holders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	return GPOINTER_TO_INT(g_hash_table_lookup(holders, path));
+	return count(holders, path);
 }
 
 static void
 hold(const char *path, int how)
 {
-	if (how == 0)
-		g_hash_table_remove(holders, path);
-	else
-		g_hash_table_insert(holders, g_strdup(path), GINT_TO_POINTER(how));
+	set_count(&holders, path, how);
+}
+
+static void
+wait_for(const struct place *place, int change)
+{
+	if (place != NULL)
+		set_count(&waiters, place->path, count(waiters, place->path) + change);
 }
 
 /* Both or none: two calls that clone each other's volume must not wait for each other. */
@@ -155,8 +175,13 @@ place_lock(const struct service_call *call, const struct place *volume, const st
 	if (from != NULL && strcmp(from->path, volume->path) == 0)
 		return error_set(err, EINVAL, "volume %s cannot be its own source", volume->path);
 	g_mutex_lock(&lock);
-	while (!take(volume, from))
+	while (!take(volume, from)) {
+		wait_for(volume, 1);
+		wait_for(from, 1);
 		g_cond_wait(&freed, &lock);
+		wait_for(volume, -1);
+		wait_for(from, -1);
+	}
 	if (service_is_late(call))
 		rc = error_set(err, ETIMEDOUT, "another call had volume %s for too long", volume->path);
 	g_mutex_unlock(&lock);
@@ -174,6 +199,17 @@ place_try_lock(const struct place *volume)
 	taken = take(volume, NULL);
 	g_mutex_unlock(&lock);
 	return taken;
+}
+
+bool
+place_is_awaited(const struct place *volume)
+{
+	bool awaited;
+
+	g_mutex_lock(&lock);
+	awaited = count(waiters, volume->path) > 0;
+	g_mutex_unlock(&lock);
+	return awaited;
 }
 
 void

@@ -27,7 +27,8 @@
  *                   that clones need into Ceph's trash, where volume-sweep removes it
  *  volume-sweep     {WHERE} -> {"left":N}   removes what delete had to put aside and nobody needs any more, and what a kill left half made
  *                   (rbd: at once when this worker began them, else after ten minutes: another daemon may use the pool); left: what is still there
- *  volume-flatten   {WHERE,"volume"} -> VOLUME   makes a clone independent of its source; events: progress.  No error when it is already
+ *  volume-flatten   {WHERE,"volume"} -> VOLUME   makes a clone independent of its source; events: progress.  No error when it is already.
+ *                   EBUSY (rbd): another call wants the volume, which comes first; what was done is not lost
  *  snapshot-create  {WHERE,"volume","snapshot"} -> SNAPSHOT   while the volume is in use: as a power cut would leave it (local: EBUSY)
  *  snapshot-delete  {WHERE,"volume","snapshot"} -> {}   no error when gone; clones of it live on
  *  volume-serve     {WHERE,"volume","read"?:false,"snapshot"?} + a stream socket -> {"capacity"}   speaks NBD's transmission phase on it
@@ -35,7 +36,7 @@
  *                   only to read.  Answers when open.  local: EOPNOTSUPP, volumes are files
  *
  *  VOLUME    {"volume","path","capacity","allocation","format","inUse"?:[WORD],"parent"?,"depth"?:N,"snapshots"?:[SNAPSHOT],"owner"?}
- *            bytes; path: a file or device on that host, or POOL[/NAMESPACE]/IMAGE.  volume-info tells all of it, the others what costs
+ *            bytes; path: a file or device on that host, or POOL[/NAMESPACE]/IMAGE.  volume-info tells all of it, volume-clone of rbd depth, the others what costs
  *            nothing; depth: how many volumes lie under it; inUse: who has it open, "10.0.0.5:0/123", or a
  *            domain's name; libvirts on other machines cannot tell
  *  SNAPSHOT  {"snapshot","capacity","created"}   created: seconds since 1970

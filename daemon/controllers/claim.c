@@ -243,30 +243,6 @@ is_lost(const struct error *error)
 	return error->code == EHOSTDOWN || error->code == ECANCELED;
 }
 
-static void
-on_flattened(void *arg, json_t *result, const struct error *error)
-{
-	struct volume_job *j = arg;
-
-	(void)result;
-	if (error != NULL)
-		log_object(LOG_LEVEL_WARNING, "PersistentVolumeClaim", j->namespace, j->name, "still rests on its source: %s", error->text);
-	volume_job_free(j);
-}
-
-/* Clones of clones make guests slow: past a depth one is made independent, while it is used. */
-static void
-flatten(struct volume_job *j, const struct object *object, const json_t *result)
-{
-	const struct volume_place place = volume_place(object->value);
-
-	if (json_integer_value(json_object_get(result, "depth")) < VOLUME_DEPTH_SOFT || volume_check(j->daemon, &place, NULL) != 0) {
-		volume_job_free(j);
-		return;
-	}
-	volume_call(j->daemon, &place, "volume-flatten", json_object(), -1, VOLUME_DEADLINE_COPY, on_flattened, j);
-}
-
 int
 claim_take_made(struct daemon *daemon, const struct object *object, const json_t *result, struct error *err)
 {
@@ -278,7 +254,8 @@ claim_take_made(struct daemon *daemon, const struct object *object, const json_t
 	place.path = path_string(result, "path");
 	place.format = path_string(result, "format") == NULL ? "raw" : path_string(result, "format");
 	place.backing = strcmp(place.format, "qcow2") == 0 ? path_string(result, "parent") : NULL;
-	if (claim_bind(daemon, object, &place, json_integer_value(json_object_get(result, "capacity")), false, &next, err) != 0)
+	object = claim_note_depth(daemon, object, json_integer_value(json_object_get(result, "depth")), err);
+	if (object == NULL || claim_bind(daemon, object, &place, json_integer_value(json_object_get(result, "capacity")), false, &next, err) != 0)
 		return -1;
 	daemon_event(daemon, next, "Normal", "ProvisioningSucceeded", "Successfully provisioned volume %s on %s", place.name, place.keeper);
 	return 0;
@@ -303,10 +280,7 @@ on_made(void *arg, json_t *result, const struct error *error)
 	}
 	if (r != 0)
 		log_object(LOG_LEVEL_WARNING, "PersistentVolumeClaim", j->namespace, j->name, "%s", err.text);
-	if (object != NULL && error == NULL)
-		flatten(j, object, result);
-	else
-		volume_job_free(j);
+	volume_job_free(j);
 }
 
 /* Binds the claim to a volume that is there; *next: the claim as it is then, borrowed. */
@@ -675,12 +649,18 @@ claim_reconcile(struct daemon *daemon, const struct object *object, struct error
 		claim_copy_cancel(daemon, object);
 	if (claim_copy_is_running(daemon, object))
 		return 0;
-	if (claim->head.meta->deletion_timestamp != 0)
+	if (claim->head.meta->deletion_timestamp != 0) {
+		claim_flatten_forget(daemon, object);
 		return finish(daemon, object, err);
+	}
 	if (claim->status->phase == CLAIM_BOUND) {
 		if (persistent_volume_keep(daemon, object, err) != 0)
 			return -1;
-		return claim_copy_settle(daemon, object) ? grow(daemon, object) : 0;
+		if (claim_copy_settle(daemon, object) && grow(daemon, object) != 0)
+			return -1;
+		if (!controllers_job_is_running(daemon, object))
+			claim_flatten(daemon, object);
+		return 0;
 	}
 	class_object = store_get(daemon->store, KIND_STORAGE_CLASS, "", claim->spec->storage_class_name);
 	class = class_object == NULL ? NULL : class_object->value;

@@ -16,6 +16,7 @@
 
 #define CLAIM_ORIGIN "solovirt.io/origin"       /* volume that it is made from, or VOLUME@SNAPSHOT: the name of the source may come to mean another */
 #define CLAIM_COPY "solovirt.io/copy"           /* volume_record() and "snapshot", made for a copy: it goes when the copy is there */
+#define CLAIM_DEPTH "solovirt.io/depth"         /* how many volumes lie under it: more than there should, until it is made independent */
 #define CLAIM_PROGRESS "solovirt.io/progress"   /* how much of a copy is there, "42.50%" */
 
 /* Reasons of the condition Provisioning of a claim that is filled by a copy. */
@@ -58,6 +59,19 @@ const struct object *claim_find_writer(struct daemon *daemon, const struct objec
 
 /* Something that wrote to the claim's volume has ended: looks how much that takes.  Nothing for name NULL, or a claim on its way out. */
 void claim_measure(struct daemon *daemon, const char *namespace, const char *name);
+
+/* --- claim_flatten.c -------------------------------------------------------------------------------------------------- */
+
+/* CLAIM_DEPTH, or 0. */
+int claim_depth(const struct claim *claim);
+/* Writes it down when that is so many that the volume has to be made independent.  The claim as it is then, borrowed; NULL with err. */
+const struct object *claim_note_depth(struct daemon *daemon, const struct object *object, json_int_t depth, struct error *err);
+/* Begins with it, or looks again later; nothing where there is nothing to do.  For a claim that is bound. */
+void claim_flatten(struct daemon *daemon, const struct object *object);
+/* The claim is on its way out. */
+void claim_flatten_forget(struct daemon *daemon, const struct object *object);
+/* An event "progress" of a worker; false: it is about something else. */
+bool claim_flatten_progress(struct daemon *daemon, const char *keeper, const json_t *event);
 
 /* --- claim_copy.c ----------------------------------------------------------------------------------------------------- */
 

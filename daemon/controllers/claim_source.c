@@ -13,6 +13,7 @@
 #include "src/base/error.h"
 #include "src/document/document.h"
 #include "src/document/path.h"
+#include "storage/volume_verbs.h"
 
 /* Names of volumes and snapshots come from the uids of what they were made for: nothing else ever has them, and one that was in the trash
  * keeps its own. */
@@ -66,6 +67,8 @@ source_claim(struct daemon *daemon, const struct object *object, const char *nam
 	source->claim = store_get(daemon->store, KIND_CLAIM, namespace, name);
 	const struct claim *claim = source->claim->value;
 	source->place = volume_place(claim);
+	if (claim_depth(claim) >= VOLUME_DEPTH_HARD)
+		return error_set(err, EAGAIN, "the source lies over %d other volumes: it is being made independent of them first", claim_depth(claim));
 	source->is_protected = g_strcmp0(schema_map_get(&claim->head.meta->annotations, CLAIM_PROTECTED), "true") == 0;
 	if (source->is_protected && source->place.driver->clones_in_use)
 		source->snapshot = CLAIM_BASE;

@@ -19,6 +19,8 @@ int data_volume_enter(struct daemon *daemon, const struct object *object, enum d
     const char *reason, const char *message, struct error *err);
 /* Writes how far it is: event as of import_verbs.h or volume_verbs.h, {"phase"?,"done","total","rate"?}. */
 void data_volume_progress(struct daemon *daemon, const struct object *object, enum data_volume_phase phase, const json_t *event);
+/* "download: 512 MiB of 2 GiB, 110 MiB/s, 14s left": the same in words; phase: where the event names none.  g_free(). */
+char *progress_words(const json_t *event, const char *phase);
 /* CDI's three conditions (fact sheet, section 4). */
 void data_volume_conditions(struct daemon *daemon, struct data_volume_status *status, bool bound, bool running, const char *reason,
     const char *message);

@@ -18,16 +18,15 @@ number(const json_t *event, const char *name)
 	return json_integer_value(json_object_get(event, name));
 }
 
-/* "download: 512 MiB of 2 GiB, 110 MiB/s, 14s left" */
-static char *
-words(const json_t *event)
+char *
+progress_words(const json_t *event, const char *phase)
 {
 	int64_t done = number(event, "done"), total = number(event, "total"), rate = number(event, "rate");
 	g_autofree char *so_far = quantity_format_human(done);
 	GString *text = g_string_new(NULL);
 	char left[CLOCK_TEXT_SIZE];
 
-	g_string_printf(text, "%s: %s", path_string(event, "phase") == NULL ? "copy" : path_string(event, "phase"), so_far);
+	g_string_printf(text, "%s: %s", path_string(event, "phase") == NULL ? phase : path_string(event, "phase"), so_far);
 	if (total > 0) {
 		g_autofree char *all = quantity_format_human(total);
 		g_string_append_printf(text, " of %s", all);
@@ -47,7 +46,7 @@ data_volume_progress(struct daemon *daemon, const struct object *object, enum da
 	int64_t done = number(event, "done"), total = number(event, "total");
 	double part = total <= 0 ? 0 : 100.0 * (double)done / (double)total;
 	struct data_volume_status *status = objects_status_copy(object);
-	g_autofree char *message = words(event);
+	g_autofree char *message = progress_words(event, "copy");
 
 	g_free(status->progress);
 	status->progress = total <= 0 ? g_strdup("N/A") : g_strdup_printf("%.2f%%", CLAMP(part, 0, 99.99));
@@ -58,7 +57,7 @@ data_volume_progress(struct daemon *daemon, const struct object *object, enum da
 	schema_free(&data_volume_status_schema, status);
 }
 
-/* The claim that a worker makes a volume for, as a copy; NULL: of a bound one the volume may be made independent, which nobody waits for. */
+/* The claim that a worker makes a volume for, as a copy; NULL: of a bound one the volume is made independent (claim_flatten.c). */
 static const struct object *
 find_copy(struct daemon *daemon, const char *keeper, const char *volume)
 {
@@ -82,7 +81,7 @@ void
 claim_copy_progress(struct daemon *daemon, const char *keeper, const json_t *event)
 {
 	const char *volume = path_string(event, "volume");
-	const struct object *claim = volume == NULL ? NULL : find_copy(daemon, keeper, volume);
+	const struct object *claim = volume == NULL || claim_flatten_progress(daemon, keeper, event) ? NULL : find_copy(daemon, keeper, volume);
 	const struct object *object = claim == NULL ? NULL : store_get(daemon->store, KIND_DATA_VOLUME, claim->namespace, claim->name);
 	const struct data_volume *dv = object == NULL ? NULL : object->value;
 

@@ -54,10 +54,10 @@ trash_put(struct daemon *daemon, const struct object *object, struct error *err)
 	g_autofree char *key = trash_key(object), *source = source_of(claim), *named = named_source(claim), *text = NULL;
 	const struct typed_reference *from = claim_data_source(claim->spec);
 	const struct volume_place place = volume_place(claim);
-	json_t *entry = volume_record(&place), *more = json_pack("{s:I,s:s,s:s,s:s,s:s*,s:I}", "capacity",
+	json_t *entry = volume_record(&place), *more = json_pack("{s:I,s:s,s:s,s:s,s:s*,s:s*,s:I}", "capacity",
 	    (json_int_t)(claim->status->capacity == NULL ? 0 : claim->status->capacity->storage), "class",
 	    claim->spec->storage_class_name, "source", source, "named", named, "origin", schema_map_get(&claim->head.meta->annotations, CLAIM_ORIGIN),
-	    "since", (json_int_t)daemon_steady(daemon));
+	    "depth", schema_map_get(&claim->head.meta->annotations, CLAIM_DEPTH), "since", (json_int_t)daemon_steady(daemon));
 
 	json_object_update_missing(entry, more);
 	if (from != NULL && g_strcmp0(from->namespace, IMAGE_NAMESPACE) == 0)
@@ -114,11 +114,12 @@ trash_match(void *arg, const char *key, const char *value)
 	json_decref(entry);
 }
 
-/* Its volume is what it was: also what that was made from. */
+/* Its volume is what it was: also what that was made from, and how deep it lies over that. */
 static const struct object *
 keep_origin(struct daemon *daemon, const struct object *object, const json_t *entry, struct error *err)
 {
-	json_t *patch = json_pack("{s:{s:{s:s?}}}", "metadata", "annotations", CLAIM_ORIGIN, path_string(entry, "origin"));
+	json_t *patch = json_pack("{s:{s:{s:s?,s:s?}}}", "metadata", "annotations", CLAIM_ORIGIN, path_string(entry, "origin"), CLAIM_DEPTH,
+	    path_string(entry, "depth"));
 	const struct object *next = objects_patch(daemon, object, patch, err);
 
 	json_decref(patch);

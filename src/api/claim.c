@@ -66,7 +66,7 @@ static const struct schema_field claim_status_rows[] = {
 	{ STRINGS("accessModes", struct claim_status, access_modes), .doc = "Who may use it at the same time." },
 	{ OBJECT("capacity", struct claim_status, capacity, struct storage_requests, &storage_requests_schema), .doc = "Size of the volume." },
 	{ QUANTITY("used", struct claim_status, used), .doc = "What the volume really took, without what it shares with its source, when an import or a guest that wrote to it ended last." },
-	{ LIST("conditions", struct claim_status, conditions, &condition_schema), .doc = "Aspects of its state." },
+	{ LIST("conditions", struct claim_status, conditions, &condition_schema), .doc = "Aspects of its state: Provisioning, why there is no volume yet; Flattening, how far a clone that is deep over others is made independent of them." },
 	{ 0 },
 };
 SCHEMA(claim_status_schema, struct claim_status, "PersistentVolumeClaimStatus", "What is known of a claim.", claim_status_rows);

@@ -207,6 +207,34 @@ test_a_claim_is_cloned_while_its_guest_writes() {
   lift copy.yaml; gone dv/copy
 }
 
+# deep FROM NAME...: each a clone of the one before it
+deep() {
+  local from=$1 name; shift
+  for name; do
+    restored "$name" default | sed "/dataSourceRef/d; s/300Mi/500Mi/"
+    echo "  dataSource: {kind: PersistentVolumeClaim, name: $from}"
+    echo ---
+    from=$name
+  done
+}
+no_parent() { [ "$(testbed in hub rbd info --format json "$(image_of "$1")" | jq -c .parent)" = null ]; }
+happened() { sv events --types Normal | grep -E "$1 .*$2|$2 .*$1"; }
+
+# "second" lies over an image of the cache: the seventh after it is the eighth over that.
+test_a_clone_deep_over_others_is_made_independent() {
+  local sum; sum=$(hash_of "$(image_of second)")
+  deep second d{1..7} | sv apply -f -
+  await 90 'field pvc/d7 .metadata.annotations | grep -q "solovirt.io/depth" || no_parent d7'
+  daemon_kill; daemon_start
+  await 60 'no_parent d7'
+  await 20 '[ -z "$(field pvc/d7 ".metadata.annotations[\"solovirt.io/depth\"]")$(reason pvc/d7 Flattening)" ]'
+  expect 'happened d7 Flattened'
+  refute 'no_parent d6'
+  same "$sum" "$(hash_of "$(image_of d7)")"
+  sv delete pvc d{1..7}
+  await 60 '[ -z "$(sv get pvc -o name | grep -E "/d[1-7]$")" ]'
+}
+
 test_an_ephemeral_disk_is_a_clone_that_goes_with_its_guest() {
   machine c4 one | sed 's/dataVolume: {name: one}/ephemeral: {persistentVolumeClaim: {claimName: one}}/' | drop c4.yaml
   booted c4 1 120
