@@ -240,6 +240,23 @@ def test_clones(w, d):
     delete_all(w, d, "e", "base")
 
 
+def test_flatten_gives_way_of_rbd(w, d):
+    """Whoever wants the volume does not wait for its end, and what was done by then is not lost."""
+    large = 64 << 30
+    d.io(w.call("volume-create", d.where, volume="base", capacity=large, format="raw"), "write -P 1 0 1M")
+    c = w.call("volume-clone", d.where, volume="c", **{"from": "base"}, capacity=large)
+    number = w.post("volume-flatten", {**d.where, "volume": "c"})
+    w.event(volume="c")
+    assert w.call("volume-resize", d.where, volume="c", capacity=large + MiB, seconds=20 * PATIENCE)["capacity"] == large + MiB
+    assert "c" in refused(E.EBUSY, w.wait, number)
+    d.io(c, "read -P 1 0 1M", "read -P 0 1M 1M", "write -P 2 0 4k")
+    number = w.post("volume-flatten", {**d.where, "volume": "c"})
+    w.event(volume="c")
+    w.call("volume-delete", d.where, volume="c", seconds=20 * PATIENCE)
+    refused(E.EBUSY, w.wait, number)
+    delete_all(w, d, "base")
+
+
 def test_clones_at_once_of_rbd(w, d):
     """They share a snapshot that was begun after all of them were asked for; one that is asked for later has another."""
     base = w.call("volume-create", d.where, volume="base", capacity=SIZE, format="raw")
