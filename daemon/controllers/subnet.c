@@ -75,7 +75,9 @@ fill_counts(struct daemon *daemon, const char *segment, const struct subnet *sub
 
 /* --- DHCP ------------------------------------------------------------------------------------------------------------------ */
 
-#define UNSERVED "" /* in host->served: there is nothing of it; no entry: nobody knows */
+/* In host->served; no entry: nobody knows. */
+#define UNSERVED ""  /* there is nothing of it */
+#define TOLD_NOW "?" /* it is being told: while machines come by the hundred, the next call is of all that came meanwhile */
 
 struct serving {
 	struct daemon *daemon;
@@ -97,6 +99,8 @@ on_service(void *arg, json_t *result, const struct error *error)
 	const struct object *object = store_get(s->daemon->store, KIND_SUBNET, "", s->name);
 
 	(void)result;
+	if (host != NULL && g_strcmp0(g_hash_table_lookup(host->served, s->name), TOLD_NOW) == 0)
+		g_hash_table_remove(host->served, s->name);
 	if (is_done(s, error) && host != NULL)
 		g_hash_table_insert(host->served, g_strdup(s->name), g_strdup(s->told));
 	else if (error != NULL && error->code != EHOSTDOWN)
@@ -115,6 +119,7 @@ serve(struct daemon *daemon, struct host *host, const char *name, json_t *servic
 	struct serving *s = g_new0(struct serving, 1);
 
 	*s = (struct serving){ daemon, g_strdup(name), g_strdup(host->name), told };
+	g_hash_table_insert(host->served, g_strdup(name), g_strdup(TOLD_NOW));
 	host_call(host, service != NULL ? "subnet-serve" : "subnet-unserve", service != NULL ? service : json_pack("{s:s}", "subnet", name), -1,
 	    HOST_DEADLINE_ACTION, on_service, s);
 }
@@ -123,10 +128,12 @@ serve(struct daemon *daemon, struct host *host, const char *name, json_t *servic
 static bool
 keep_service(struct daemon *daemon, struct host *host, const struct object *object, struct error *err)
 {
-	json_t *service = subnet_service(daemon, host, object, err);
-	char *told = service == NULL ? g_strdup(UNSERVED) : json_dumps(service, JSON_COMPACT | JSON_SORT_KEYS);
 	const char *before = g_hash_table_lookup(host->served, object->name);
 
+	if (g_strcmp0(before, TOLD_NOW) == 0)
+		return false;
+	json_t *service = subnet_service(daemon, host, object, err);
+	char *told = service == NULL ? g_strdup(UNSERVED) : json_dumps(service, JSON_COMPACT | JSON_SORT_KEYS);
 	if (g_strcmp0(told, before) == 0) {
 		json_decref(service);
 		g_free(told);

@@ -287,6 +287,20 @@ add_mended(GString *mended, bool amiss, const char *what, const char *subnet, co
 		g_string_append_printf(mended, "%s%s of subnet %s %s", mended->len > 0 ? "; " : "", what, subnet, how);
 }
 
+/* As ensure_port(), unless that was a moment ago. */
+static int
+look_at_port(const struct subnet *subnet, struct error *err)
+{
+	int port;
+
+	if (subnet_memory_knows_port(subnet))
+		return 0;
+	port = ensure_port(subnet, err);
+	if (port >= 0)
+		subnet_memory_saw_port(subnet);
+	return port;
+}
+
 static json_t *
 serve(const struct subnet *subnet, struct error *err)
 {
@@ -295,7 +309,7 @@ serve(const struct subnet *subnet, struct error *err)
 	bool known = access(path, F_OK) == 0, ran = host_dnsmasq_find(pid) > 0, started;
 	enum subnet_news news = SUBNET_NOTHING;
 	g_autoptr(GString) mended = g_string_new(NULL);
-	int port = ensure_port(subnet, err), addresses = port < 0 ? -1 : ensure_addresses(subnet, err);
+	int port = look_at_port(subnet, err), addresses = port < 0 ? -1 : ensure_addresses(subnet, err);
 
 	if (addresses < 0 || subnet_prepare(subnet->directory, err) < 0 ||
 	    subnet_entries_sync(subnet->directory, subnet->domain, subnet->hosts, &news, err) < 0 ||

@@ -13,6 +13,7 @@
 #define SOLOVIRT_VIRT_HOST_SUBNET_H
 
 #include <arpa/inet.h>
+#include <glib.h>
 #include <jansson.h>
 #include <net/if.h>
 #include <stdbool.h>
@@ -61,6 +62,29 @@ int subnet_entries_sync(const char *directory, const char *domain, json_t *hosts
 void subnet_forget_gone(const char *directory);
 /* Removes all of it. */
 int subnet_remove_files(const char *directory, struct error *err);
+
+/* --- host_subnet_memory.c -------------------------------------------------------------------------------------------- */
+
+/* What the files of a subnet's hosts said when this process wrote them last: of a thousand mostly one is new.  Under the lock of
+ * subnets. */
+struct subnet_memory;
+
+/* That of a directory and a domain; borrowed.  It is empty when somebody else added or removed files since, and after an open() without
+ * a close(). */
+struct subnet_memory *subnet_memory_open(const char *directory, const char *domain);
+/* All is in the files. */
+void subnet_memory_close(struct subnet_memory *memory);
+/* Forgets those who are not in a set of MACs in lower case. */
+void subnet_memory_keep(struct subnet_memory *memory, GHashTable *macs);
+/* A host of subnet-serve stands in the files just so; takes a reference. */
+void subnet_memory_add(struct subnet_memory *memory, json_t *host);
+bool subnet_memory_has(const struct subnet_memory *memory, json_t *host);
+/* The addresses of a remembered MAC, "" for none.  memory may be NULL. */
+bool subnet_memory_addresses(const struct subnet_memory *memory, const char *mac, char ip[INET_ADDRSTRLEN], char ip6[INET6_ADDRSTRLEN]);
+/* The port of a subnet is as it has to be.  For two seconds that is believed while its device is there: Open vSwitch is not asked for
+ * each of a hundred machines that start at once. */
+void subnet_memory_saw_port(const struct subnet *subnet);
+bool subnet_memory_knows_port(const struct subnet *subnet);
 
 /* --- host_subnet_server.c -------------------------------------------------------------------------------------------- */
 

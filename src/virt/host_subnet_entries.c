@@ -195,9 +195,10 @@ free_names(void *names)
 	g_ptr_array_unref(names);
 }
 
-/* Address -> names of the files (GPtrArray of char *) that had it when they were read; read once for many changes. */
+/* Address -> names of the files (GPtrArray of char *) that had it when they were read; read once for many changes, and only those that
+ * are not remembered. */
 static GHashTable *
-read_holders(const char *directory)
+read_holders(const char *directory, const struct subnet_memory *memory)
 {
 	GHashTable *holders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_names);
 	g_autoptr(GPtrArray) names = names_in(directory, "hosts");
@@ -206,7 +207,8 @@ read_holders(const char *directory)
 		g_autofree char *path = place(directory, "hosts", names->pdata[i]);
 		char ip[INET_ADDRSTRLEN], ip6[INET6_ADDRSTRLEN];
 
-		read_line(path, ip, ip6);
+		if (!subnet_memory_addresses(memory, names->pdata[i], ip, ip6))
+			read_line(path, ip, ip6);
 		hold(holders, ip, names->pdata[i]);
 		hold(holders, ip6, names->pdata[i]);
 	}
@@ -271,7 +273,7 @@ set(const char *directory, const char *domain, GHashTable *holders, const struct
 int
 subnet_entry_set(const char *directory, const char *domain, const struct subnet_entry *entry, enum subnet_news *news, struct error *err)
 {
-	g_autoptr(GHashTable) holders = read_holders(directory);
+	g_autoptr(GHashTable) holders = read_holders(directory, NULL);
 
 	return set(directory, domain, holders, entry, news, err);
 }
@@ -289,6 +291,8 @@ subnet_entries_sync(const char *directory, const char *domain, json_t *hosts, en
 {
 	g_autoptr(GHashTable) wanted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GPtrArray) names = names_in(directory, "hosts");
+	struct subnet_memory *memory = subnet_memory_open(directory, domain);
+	g_autoptr(GHashTable) holders = NULL;
 	struct subnet_entry entry;
 	size_t i;
 	json_t *host;
@@ -298,14 +302,20 @@ subnet_entries_sync(const char *directory, const char *domain, json_t *hosts, en
 	for (guint j = 0; j < names->len; j++)
 		if (!g_hash_table_contains(wanted, names->pdata[j]) && drop(directory, names->pdata[j], news, err) < 0)
 			return -1;
-	g_autoptr(GHashTable) holders = read_holders(directory);
+	subnet_memory_keep(memory, wanted);
 	json_array_foreach (hosts, i, host) {
+		if (subnet_memory_has(memory, host))
+			continue;
+		if (holders == NULL)
+			holders = read_holders(directory, memory);
 		entry = (struct subnet_entry){ 0 };
 		if (service_args(host, err, "{s:s,s?:s,s?:s,s?:s}", "mac", &entry.mac, "ip", &entry.ip, "ip6", &entry.ip6, "name",
 		        &entry.name) < 0 ||
 		    subnet_entry_check(&entry, err) < 0 || set(directory, domain, holders, &entry, news, err) < 0)
 			return -1;
+		subnet_memory_add(memory, host);
 	}
+	subnet_memory_close(memory);
 	return 0;
 }
 

@@ -58,7 +58,7 @@ solovirt_host_SOURCES = \
 	src/virt/host_start.c \
 	src/virt/host_subnet.c \
 	src/virt/host_subnet.h \
-	src/virt/host_subnet_entries.c \
+	src/virt/host_subnet_entries.c src/virt/host_subnet_memory.c \
 	src/virt/host_subnet_server.c \
 	src/virt/host_volume.c \
 	src/virt/host_vswitch.c \
