@@ -180,7 +180,7 @@ class Look:
             if data[:len(image)] != image:
                 self.say(f"volume of {name}: not the image that was imported")
             if mark is None:
-                if any(data[len(image):]):
+                if data[len(image):].strip(b"\0"):
                     self.say(f"volume of {name}: not empty behind the image")
                 f.seek(size - MARK)
                 f.write(uid.encode())
