@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "daemon/cluster.h"
+#include "daemon/controllers/controllers.h"
 #include "daemon/host.h"
 #include "daemon/objects.h"
 #include "daemon/store.h"
 #include "daemon/volume.h"
+#include "src/api/core.h"
 #include "src/base/error.h"
 #include "src/document/document.h"
 #include "src/document/path.h"
@@ -91,6 +93,9 @@ rbd_choose(struct daemon *daemon, const struct object *claim, const struct stora
 	json_object_set_new(annotations, VOLUME_CLUSTER, json_string(id));
 	json_object_set_new(annotations, VOLUME_POOL, json_string(where));
 	json_object_set_new(annotations, VOLUME_NAME, json_string(name));
+	g_autofree char *encryption = volume_encryption(class);
+	if (encryption != NULL)
+		json_object_set_new(annotations, VOLUME_ENCRYPTION, json_string(encryption));
 	return 0;
 }
 
@@ -173,8 +178,9 @@ bool
 volume_can_clone(const struct storage_class *class, const struct volume_place *from)
 {
 	const struct volume_driver *driver = volume_driver_of(class->provisioner, NULL);
+	g_autofree char *encryption = volume_encryption(class);
 
-	return driver == from->driver && driver != NULL &&
+	return driver == from->driver && driver != NULL && g_strcmp0(encryption, from->encryption) == 0 &&
 	    (!driver->shared || g_strcmp0(from->keeper, schema_map_get(&class->parameters, "clusterID")) == 0);
 }
 
@@ -187,7 +193,7 @@ volume_place(const struct claim *claim)
 	const char *name = schema_map_get(a, VOLUME_NAME), *format = schema_map_get(a, VOLUME_FORMAT);
 	const char *given = name != NULL ? name : schema_map_get(a, VOLUME_PATH) != NULL ? claim->spec->volume_name : NULL;
 	struct volume_place place = { .pool = schema_map_get(a, VOLUME_POOL), .path = schema_map_get(a, VOLUME_PATH),
-		.format = format == NULL ? "raw" : format, .backing = schema_map_get(a, VOLUME_BACKING) };
+		.format = format == NULL ? "raw" : format, .backing = schema_map_get(a, VOLUME_BACKING), .encryption = schema_map_get(a, VOLUME_ENCRYPTION) };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(drivers) && place.driver == NULL; i++)
 		if ((place.keeper = schema_map_get(a, drivers[i].keeper)) != NULL)
@@ -216,7 +222,7 @@ volume_place_read(const json_t *record)
 	const char *cluster = path_string(record, "cluster"), *format = path_string(record, "format"), *name = path_string(record, "volume");
 	struct volume_place place = { .driver = &drivers[cluster != NULL], .keeper = cluster != NULL ? cluster : path_string(record, "node"),
 		.pool = path_string(record, "pool"), .path = path_string(record, "path"), .format = format == NULL ? "raw" : format,
-		.backing = path_string(record, "backing") };
+		.backing = path_string(record, "backing"), .encryption = path_string(record, "encryption") };
 
 	g_strlcpy(place.name, name == NULL ? "" : name, sizeof(place.name));
 	return place;
@@ -237,8 +243,9 @@ volume_place_of_use(const char *host, const json_t *used)
 json_t *
 volume_record(const struct volume_place *place)
 {
-	return json_pack("{s:s,s:s,s:s*,s:s*,s:s,s:s*}", "volume", place->name, place->driver == &drivers[1] ? "cluster" : "node", place->keeper,
-	    "pool", place->pool, "path", place->path, "format", place->format, "backing", place->backing);
+	return json_pack("{s:s,s:s,s:s*,s:s*,s:s,s:s*,s:s*}", "volume", place->name, place->driver == &drivers[1] ? "cluster" : "node", place->keeper,
+	    "pool", place->pool, "path", place->path, "format", place->format, "backing", place->backing, "encryption",
+	    place->encryption);
 }
 
 int
@@ -260,8 +267,9 @@ volume_note_snapshot(struct daemon *daemon, const struct object *object, const c
 json_t *
 volume_annotations(const struct volume_place *place)
 {
-	return json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:s*}", place->driver->keeper, place->keeper, VOLUME_NAME, place->name, VOLUME_POOL, place->pool,
-	    VOLUME_PATH, place->path, VOLUME_FORMAT, strcmp(place->format, "raw") == 0 ? NULL : place->format, VOLUME_BACKING, place->backing);
+	return json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:s*,s:s*}", place->driver->keeper, place->keeper, VOLUME_NAME, place->name, VOLUME_POOL, place->pool,
+	    VOLUME_PATH, place->path, VOLUME_FORMAT, strcmp(place->format, "raw") == 0 ? NULL : place->format, VOLUME_BACKING, place->backing, VOLUME_ENCRYPTION,
+	    place->encryption);
 }
 
 void
@@ -272,6 +280,45 @@ volume_add_source(const struct volume_place *from, const char *snapshot, json_t 
 		add_pool(args, from->pool, "fromPool", "fromNamespace");
 	if (snapshot != NULL)
 		json_object_set_new(args, "snapshot", json_string(snapshot));
+	if (from->encryption != NULL)
+		json_object_set_new(args, "encrypted", json_true());
+}
+
+/* --- encryption ------------------------------------------------------------------------------------------------------ */
+
+char *
+volume_encryption(const struct storage_class *class)
+{
+	const char *namespace, *name;
+
+	return storage_class_secret(class, &namespace, &name) ? g_strconcat(namespace, "/", name, NULL) : NULL;
+}
+
+const char *
+volume_passphrase(struct daemon *daemon, const struct volume_place *place, const struct object *waiter, struct error *err)
+{
+	const char *slash = strchr(place->encryption, '/'), *name = slash == NULL ? "" : slash + 1;
+	g_autofree char *namespace = g_strndup(place->encryption, slash == NULL ? 0 : (gsize)(slash - place->encryption));
+	const struct object *object = store_get(daemon->store, KIND_SECRET, namespace, name);
+	const char *text = object == NULL ? NULL : schema_map_get(&((const struct secret *)object->value)->data, VOLUME_PASSPHRASE);
+
+	if (waiter != NULL)
+		controllers_await(daemon, waiter, KIND_SECRET, namespace, name);
+	if (text != NULL && *text != '\0')
+		return text;
+	error_set(err, EAGAIN, "Secret %s %s: volume %s cannot be opened without its " VOLUME_PASSPHRASE, place->encryption,
+	    object == NULL ? "does not exist" : "has no such key", place->name);
+	return NULL;
+}
+
+int
+volume_unlock(struct daemon *daemon, const struct volume_place *place, const struct object *waiter, json_t *args, struct error *err)
+{
+	const char *text = place->encryption == NULL ? NULL : volume_passphrase(daemon, place, waiter, err);
+
+	if (text != NULL)
+		json_object_set_new(args, "passphrase", json_string(text));
+	return text != NULL || place->encryption == NULL ? 0 : -1;
 }
 
 /* --- calls ----------------------------------------------------------------------------------------------------------- */

@@ -26,6 +26,9 @@ struct error;
 #define VOLUME_SNAPSHOT "solovirt.io/snapshot"
 #define VOLUME_FORMAT "solovirt.io/format"               /* qcow2; absent: raw */
 
+/* NAMESPACE/NAME of the Secret whose encryptionPassphrase opens it; absent: it is not encrypted. */
+#define VOLUME_ENCRYPTION "solovirt.io/encryption"
+#define VOLUME_PASSPHRASE "encryptionPassphrase" /* key in that Secret */
 #define VOLUME_BACKING "solovirt.io/backing"             /* raw file that a qcow2 volume lies over */
 
 enum { VOLUME_NAME_SIZE = 300 };
@@ -36,6 +39,7 @@ struct volume_place {
 	const char *pool;                   /* POOL or POOL/NAMESPACE; NULL: that of the configuration (local) */
 	const char *path;                   /* NULL: not made yet */
 	const char *format;                 /* "raw", "qcow2" */
+	const char *encryption;             /* as VOLUME_ENCRYPTION, or NULL */
 	const char *backing;                /* of a qcow2 volume: the raw file that it lies over, or NULL */
 	char name[VOLUME_NAME_SIZE];
 };
@@ -61,7 +65,8 @@ struct volume_driver {
 /* The driver of a StorageClass's provisioner; NULL with err: unknown, the text says which are known. */
 const struct volume_driver *volume_driver_of(const char *provisioner, struct error *err);
 
-/* Whether a volume of the class can be a clone of that one: other drivers and clusters are out of reach, their volumes are copied. */
+/* Whether a volume of the class can be a clone of that one: other drivers and clusters are out of reach, and a clone has the passphrase of its
+ * source; volumes of others are copied. */
 bool volume_can_clone(const struct storage_class *class, const struct volume_place *from);
 
 /* Where the claim's volume is or is going to be; driver NULL when that is not chosen yet. */
@@ -80,6 +85,14 @@ struct volume_place volume_place_of_use(const char *host, const json_t *used);
 json_t *volume_annotations(const struct volume_place *place);
 /* A clone of a volume lies where that lies: what volume-clone is told of its source. */
 void volume_add_source(const struct volume_place *from, const char *snapshot, json_t *args);
+
+/* The passphrase of an encrypted volume, in base64; borrowed from the store.  NULL with err: EAGAIN, its Secret has none (waiter, which may be
+ * NULL, is looked at again when that changes). */
+const char *volume_passphrase(struct daemon *daemon, const struct volume_place *place, const struct object *waiter, struct error *err);
+/* Adds it to the arguments of volume-create and volume-serve, where the volume is encrypted.  0, or -1 as above. */
+int volume_unlock(struct daemon *daemon, const struct volume_place *place, const struct object *waiter, json_t *args, struct error *err);
+/* VOLUME_ENCRYPTION of volumes of a class, or NULL; g_free(). */
+char *volume_encryption(const struct storage_class *class);
 
 /* 0 when calls may be made; -1 EHOSTDOWN with why not. */
 int volume_check(struct daemon *daemon, const struct volume_place *place, struct error *err);

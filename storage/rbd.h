@@ -96,6 +96,7 @@ void place_unlock(const struct place *volume, const struct place *from);
 #define IMAGE_MARK "solovirt.image"  /* its own id: it is complete */
 #define IMAGE_FROM "solovirt.from"   /* what it was cloned from */
 #define IMAGE_OWNER "solovirt.owner." /* begins keys of the owner's words */
+#define IMAGE_ENCRYPTION "solovirt.encryption" /* bytes of the LUKS header that it begins with; clones have it from their source */
 #define IMAGE_TEMPORARY ".clone-"     /* begins names of snapshots that live as long as a clone is made; no user's begins so */
 
 #define IMAGE_AUTO __attribute__((cleanup(image_close))) rbd_image_t
@@ -152,6 +153,28 @@ int image_ignore_progress(uint64_t done, uint64_t total, void *arg);
 int image_remove(const struct place *place, struct error *err);
 /* Removes a snapshot; no error when it or the image is gone. */
 int image_remove_snapshot(const struct place *place, const char *snapshot, struct error *err);
+
+/* --- rbd_encryption.c: images that begin with a LUKS header ------------------------------------------------------------ */
+
+/* Bytes of the header; 0: it has none, -1 err.  Of an image, or one of its snapshots, that was opened without its key. */
+int64_t encryption_header(rbd_image_t image, struct error *err);
+/* Bytes of the volume in it: what is behind the header. */
+int image_capacity(rbd_image_t image, uint64_t *capacity, struct error *err);
+/* Makes it as long as that needs, at least. */
+int image_resize(rbd_image_t image, const char *path, uint64_t capacity, bool shrink, struct error *err);
+/* From here on librbd sees the volume.  passphrase: in base64; NULL for a volume that is not encrypted.  EACCES: it is another, EINVAL: it is
+ * needed, or is not.  Costs seconds of a processor. */
+int encryption_load(rbd_image_t image, const char *path, const char *passphrase, struct error *err);
+
+struct encryption_wish {
+	const char *passphrase; /* in base64 */
+	uint64_t capacity;
+	bool zeroed;            /* all of it is written as zeros, events: progress; else it is noise */
+};
+/* Bytes that an image is made with which is encrypted then. */
+uint64_t encryption_size_first(uint64_t capacity);
+/* Encrypts an image that was just made so, and makes it as long as it is to be. */
+int encryption_make(struct service_call *call, const struct place *place, const struct encryption_wish *wish, struct error *err);
 
 /* --- rbd_temporary.c: snapshots that live as long as clones are made from them ---------------------------------------- */
 

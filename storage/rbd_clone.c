@@ -21,6 +21,7 @@ enum { PATIENCE = VOLUME_DEADLINE_ACTION - 5000 /* a clone copies nothing; for f
 struct wish {
 	const char *from, *snapshot, *from_pool, *from_namespace; /* all but from may be NULL */
 	json_int_t capacity, asked;
+	int encrypted; /* as its source */
 	json_t *owner, *options;
 	char *source; /* for the mark: POOL[/NAMESPACE]/IMAGE[@SNAPSHOT] */
 };
@@ -41,8 +42,8 @@ wish_read(json_t *args, const struct place *place, struct wish *wish, struct pla
 	int protected = 0;
 
 	wish->asked = INT64_MAX; /* just now */
-	if (service_args(args, err, "{s:s,s?:s,s?:s,s?:s,s:I,s?:I,s?:b,s?:o,s?:o}", "from", &wish->from, "snapshot", &wish->snapshot, "fromPool",
-	        &wish->from_pool, "fromNamespace", &wish->from_namespace, "capacity", &wish->capacity, "asked", &wish->asked, "protected", &protected, "owner",
+	if (service_args(args, err, "{s:s,s?:s,s?:s,s?:s,s:I,s?:I,s?:b,s?:b,s?:o,s?:o}", "from", &wish->from, "snapshot", &wish->snapshot, "fromPool",
+	        &wish->from_pool, "fromNamespace", &wish->from_namespace, "capacity", &wish->capacity, "asked", &wish->asked, "protected", &protected, "encrypted", &wish->encrypted, "owner",
 	        &wish->owner, "options", &wish->options) < 0)
 		return -1;
 	if (wish->capacity <= 0)
@@ -110,7 +111,7 @@ static int
 check_snapshot(const struct place *from, const struct wish *wish, struct error *err)
 {
 	IMAGE_AUTO source = NULL;
-	rbd_image_info_t info;
+	uint64_t size;
 	int rc;
 
 	if (image_open_to_read(from, &source, err) < 0 || image_check_depth(source, wish->source, err) < 0)
@@ -118,9 +119,9 @@ check_snapshot(const struct place *from, const struct wish *wish, struct error *
 	rc = rbd_snap_set(source, wish->snapshot);
 	if (rc == -ENOENT)
 		return error_set(err, ENOENT, "there is no snapshot %s", wish->source);
-	if (rc == 0)
-		rc = rbd_stat(source, &info, sizeof(info));
-	return rc < 0 ? cluster_error(err, rc, "cannot read %s", wish->source) : check_size(wish, info.size, err);
+	if (rc < 0)
+		return cluster_error(err, rc, "cannot read %s", wish->source);
+	return image_capacity(source, &size, err) < 0 ? -1 : check_size(wish, size, err);
 }
 
 /* --- making -------------------------------------------------------------------------------------------------------------- */
@@ -145,15 +146,15 @@ finish(const struct place *place, const struct wish *wish, json_t **volume, stru
 {
 	IMAGE_AUTO image = NULL;
 	uint64_t size = 0;
-	int rc;
+	int64_t header;
 
-	if (image_open(place, &image, err) < 0)
+	if (image_open(place, &image, err) < 0 || (header = encryption_header(image, err)) < 0 || image_capacity(image, &size, err) < 0)
 		return -1;
-	rc = rbd_get_size(image, &size);
-	if (rc == 0 && (uint64_t)wish->capacity > size)
-		rc = rbd_resize2(image, (uint64_t)wish->capacity, false, image_ignore_progress, NULL);
-	if (rc < 0)
-		return cluster_error(err, rc, "cannot resize volume %s", place->path);
+	if ((header > 0) != wish->encrypted)
+		return error_set(err, EINVAL, "%s is %sencrypted, unlike what is to be a clone of it: it can only be copied", wish->source,
+		    header > 0 ? "" : "not ");
+	if ((uint64_t)wish->capacity > size && image_resize(image, place->path, (uint64_t)wish->capacity, false, err) < 0)
+		return -1;
 	if (image_dress(image, wish->source, wish->owner, err) < 0)
 		return -1;
 	*volume = describe_clone(place, image, err);

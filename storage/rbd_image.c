@@ -102,13 +102,13 @@ set_word(rbd_image_t image, const char *key, const char *value, struct error *er
 	return rc < 0 ? cluster_error(err, rc, "cannot write the metadata of a volume") : 0;
 }
 
-/* It is set anew: with the mark of another image, such as the one that this is a clone of, it says nothing until then. */
+/* It stays, or is set anew: with the mark of another image, such as the one that this is a clone of, it says nothing until then. */
 static bool
 is_replaced(const char *key, const char *from, const json_t *owner)
 {
 	if (g_str_has_prefix(key, IMAGE_OWNER))
 		return json_object_get(owner, key + strlen(IMAGE_OWNER)) != NULL;
-	return strcmp(key, IMAGE_MARK) == 0 || (from != NULL && strcmp(key, IMAGE_FROM) == 0);
+	return strcmp(key, IMAGE_MARK) == 0 || strcmp(key, IMAGE_ENCRYPTION) == 0 || (from != NULL && strcmp(key, IMAGE_FROM) == 0);
 }
 
 static int
@@ -365,7 +365,7 @@ image_snapshots_clear(struct image_snapshots *snapshots)
 }
 
 static void
-add_snapshot(rbd_image_t image, const rbd_snap_info_t *info, struct image_snapshots *out)
+add_snapshot(rbd_image_t image, const rbd_snap_info_t *info, int64_t header, struct image_snapshots *out)
 {
 	struct timespec created = { 0 };
 
@@ -374,7 +374,7 @@ add_snapshot(rbd_image_t image, const rbd_snap_info_t *info, struct image_snapsh
 		return;
 	}
 	rbd_snap_get_timestamp(image, info->id, &created);
-	json_array_append_new(out->listed, json_pack("{s:s,s:I,s:I}", "snapshot", info->name, "capacity", (json_int_t)info->size, "created",
+	json_array_append_new(out->listed, json_pack("{s:s,s:I,s:I}", "snapshot", info->name, "capacity", (json_int_t)info->size - header, "created",
 	    (json_int_t)created.tv_sec));
 }
 
@@ -383,7 +383,10 @@ image_snapshots(rbd_image_t image, struct image_snapshots *out, struct error *er
 {
 	g_autofree rbd_snap_info_t *infos = g_new0(rbd_snap_info_t, SNAPSHOTS_MOST);
 	int most = SNAPSHOTS_MOST, count = rbd_snap_list(image, infos, &most);
+	int64_t header = count <= 0 ? 0 : encryption_header(image, err);
 
+	if (header < 0)
+		return -1;
 	if (count < 0)
 		return cluster_error(err, count, "cannot list the snapshots of a volume");
 	*out = (struct image_snapshots){ .listed = json_array(), .temporary = g_ptr_array_new_with_free_func(g_free) };
@@ -391,7 +394,7 @@ image_snapshots(rbd_image_t image, struct image_snapshots *out, struct error *er
 		rbd_snap_namespace_type_t type = RBD_SNAP_NAMESPACE_TYPE_USER;
 		rbd_snap_get_namespace_type(image, infos[i].id, &type);
 		if (type == RBD_SNAP_NAMESPACE_TYPE_USER)
-			add_snapshot(image, &infos[i], out);
+			add_snapshot(image, &infos[i], header, out);
 		out->trashed += type == RBD_SNAP_NAMESPACE_TYPE_TRASH;
 		out->foreign += type == RBD_SNAP_NAMESPACE_TYPE_GROUP || type == RBD_SNAP_NAMESPACE_TYPE_MIRROR;
 	}
@@ -421,22 +424,14 @@ allocation_of(rbd_image_t image, const rbd_image_info_t *info)
 	return (int64_t)sum;
 }
 
-static json_t *
-describe(const struct place *place, const rbd_image_info_t *info)
-{
-	return json_pack("{s:s,s:s,s:I,s:s}", "volume", place->volume, "path", place->path, "capacity", (json_int_t)info->size, "format", "raw");
-}
-
 json_t *
 image_describe(const struct place *place, rbd_image_t image, struct error *err)
 {
-	rbd_image_info_t info;
-	int rc = rbd_stat(image, &info, sizeof(info));
+	uint64_t capacity;
 
-	if (rc == 0)
-		return describe(place, &info);
-	cluster_error(err, rc, "cannot read volume %s", place->path);
-	return NULL;
+	if (image_capacity(image, &capacity, err) < 0)
+		return NULL;
+	return json_pack("{s:s,s:s,s:I,s:s}", "volume", place->volume, "path", place->path, "capacity", (json_int_t)capacity, "format", "raw");
 }
 
 json_t *
@@ -459,7 +454,11 @@ image_describe_all(const struct place *place, rbd_image_t image, struct error *e
 	users = depth < 0 || image_snapshots(image, &snapshots, err) < 0 ? NULL : image_users(image, err);
 	if (users == NULL)
 		return NULL;
-	volume = describe(place, &info);
+	volume = image_describe(place, image, err);
+	if (volume == NULL) {
+		json_decref(users);
+		return NULL;
+	}
 	allocation = allocation_of(image, &info);
 	if (allocation >= 0)
 		json_object_set_new(volume, "allocation", json_integer(allocation));

@@ -23,7 +23,7 @@
 #include "storage/rbd.h"
 #include "storage/volume_verbs.h"
 
-enum { PATIENCE = VOLUME_DEADLINE_QUERY - 3000, CLOSING_MS = 10000, FLAG_FUA = 1 };
+enum { PATIENCE = VOLUME_DEADLINE_ACTION - 5000 /* the key of an encrypted volume costs seconds of a processor */, CLOSING_MS = 10000, FLAG_FUA = 1 };
 
 struct serve {
 	char *path;
@@ -31,7 +31,7 @@ struct serve {
 	struct place place;
 	rbd_image_t image;
 	uint64_t size;
-	bool writes;
+	bool writes, encrypted;
 	bool closing;           /* its client is gone; under the lock of all */
 	int fd;
 	GAsyncQueue *free, *done; /* struct slot */
@@ -234,9 +234,23 @@ begin_flush(struct slot *slot)
 	return rbd_aio_flush(slot->serve->image, slot->completion);
 }
 
+/* Nothing that is not written reads as zeros there: a hole is left alone, zeros are data. */
+static int
+begin_zeroes_encrypted(struct slot *slot)
+{
+	if (slot->request.length > NBD_MOST)
+		return -EINVAL;
+	if (slot->data == NULL)
+		slot->data = g_malloc(NBD_MOST);
+	memset(slot->data, 0, slot->request.length);
+	return begin_write(slot);
+}
+
 static int
 begin_trim(struct slot *slot)
 {
+	if (slot->serve->encrypted)
+		return rbd_aio_flush(slot->serve->image, slot->completion);
 	return rbd_aio_discard(slot->serve->image, slot->request.offset, slot->request.length, slot->completion);
 }
 
@@ -245,6 +259,8 @@ begin_zeroes(struct slot *slot)
 {
 	int flags = (slot->request.flags & FLAG_FUA) != 0 ? LIBRADOS_OP_FLAG_FADVISE_FUA : 0;
 
+	if (slot->serve->encrypted)
+		return begin_zeroes_encrypted(slot);
 	return rbd_aio_write_zeroes(slot->serve->image, slot->request.offset, slot->request.length, slot->completion, 0, flags);
 }
 
@@ -402,7 +418,7 @@ check_users(const struct serve *serve, struct error *err)
 }
 
 static int
-serve_open(struct serve *serve, struct error *err)
+serve_open(struct serve *serve, const char *passphrase, struct error *err)
 {
 	int rc;
 
@@ -411,6 +427,8 @@ serve_open(struct serve *serve, struct error *err)
 	rc = serve->snapshot == NULL ? 0 : rbd_snap_set(serve->image, serve->snapshot);
 	if (rc == -ENOENT)
 		return error_set(err, ENOENT, "volume %s has no snapshot %s", serve->path, serve->snapshot);
+	if (rc == 0 && encryption_load(serve->image, serve->path, passphrase, err) < 0)
+		return -1;
 	if (rc == 0)
 		rc = rbd_get_size(serve->image, &serve->size);
 	return rc < 0 ? cluster_error(err, rc, "cannot read volume %s", serve->path) : 0;
@@ -449,24 +467,25 @@ static json_t *
 run_serve(struct service_call *call, struct error *err)
 {
 	struct serve *serve = g_new0(struct serve, 1);
-	const char *snapshot = NULL;
+	const char *snapshot = NULL, *passphrase = NULL;
 	int read_only = 0, rc;
 	json_t *answer;
 
 	rc = place_read(call->args, &serve->place, err) < 0 ||
-	    service_args(call->args, err, "{s?:b,s?:s}", "read", &read_only, "snapshot", &snapshot) < 0 || check_socket(call->fd, err) < 0 ? -1 : 0;
+	    service_args(call->args, err, "{s?:b,s?:s,s?:s}", "read", &read_only, "snapshot", &snapshot, "passphrase", &passphrase) < 0 || check_socket(call->fd, err) < 0 ? -1 : 0;
 	if (rc == 0 && snapshot != NULL && !read_only)
 		rc = error_set(err, EINVAL, "snapshot %s can only be read", snapshot);
 	serve->snapshot = g_strdup(snapshot);
 	serve->path = g_strdup(serve->place.path);
 	serve->writes = !read_only;
+	serve->encrypted = passphrase != NULL;
 	serve->fd = call->fd;
 	if (rc < 0 || place_lock(call, &serve->place, NULL, err) < 0) {
 		serve_free(serve);
 		return NULL;
 	}
 	rc = list_add(serve, err);
-	if (rc == 0 && (rc = serve_open(serve, err)) < 0)
+	if (rc == 0 && (rc = serve_open(serve, passphrase, err)) < 0)
 		list_remove(serve);
 	place_unlock(&serve->place, NULL);
 	if (rc < 0) {

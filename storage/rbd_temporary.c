@@ -123,8 +123,8 @@ take_snapshot(const struct place *from, const char *name, uint64_t *size, struct
 	/* As a power cut would leave it: to quiesce is for who asks for the clone. */
 	rc = rbd_snap_create2(source, name, RBD_SNAP_CREATE_SKIP_QUIESCE, image_ignore_progress, NULL);
 	if (rc == 0)
-		rc = rbd_get_size(source, size);
-	return rc == 0 ? 0 : cluster_error(err, rc, "cannot take a snapshot of %s", from->path);
+		return image_capacity(source, size, err);
+	return cluster_error(err, rc, "cannot take a snapshot of %s", from->path);
 }
 
 int

@@ -56,6 +56,8 @@ run_list(struct service_call *call, struct error *err)
 
 struct wish {
 	json_int_t capacity;
+	const char *passphrase;  /* in base64, or NULL: it is not encrypted */
+	bool zeroed;
 	json_t *owner, *options; /* may be NULL */
 };
 
@@ -63,11 +65,12 @@ static int
 wish_read(json_t *args, struct wish *wish, struct error *err)
 {
 	const char *format = "raw";
-	int preallocate = 0;
+	int preallocate = 0, zeroed = 0;
 
-	if (service_args(args, err, "{s:I,s?:s,s?:b,s?:o,s?:o}", "capacity", &wish->capacity, "format", &format, "preallocate", &preallocate,
-	        "owner", &wish->owner, "options", &wish->options) < 0)
+	if (service_args(args, err, "{s:I,s?:s,s?:b,s?:s,s?:b,s?:o,s?:o}", "capacity", &wish->capacity, "format", &format, "preallocate", &preallocate,
+	        "passphrase", &wish->passphrase, "zeroed", &zeroed, "owner", &wish->owner, "options", &wish->options) < 0)
 		return -1;
+	wish->zeroed = zeroed;
 	if (wish->capacity <= 0)
 		return error_set(err, EINVAL, "a volume must have a size");
 	if (strcmp(format, "raw") != 0)
@@ -83,9 +86,14 @@ accept_volume(const struct place *place, const struct wish *wish, struct error *
 	g_autoptr(GHashTable) words = NULL;
 	json_t *volume;
 	json_int_t capacity;
+	int64_t header;
 
-	if (image_open(place, &image, err) < 0)
+	if (image_open(place, &image, err) < 0 || (header = encryption_header(image, err)) < 0)
 		return NULL;
+	if ((header > 0) != (wish->passphrase != NULL)) {
+		error_set(err, EEXIST, "volume %s is already there, and is %sencrypted", place->path, header > 0 ? "" : "not ");
+		return NULL;
+	}
 	words = image_words(image, err);
 	volume = words != NULL ? image_describe(place, image, err) : NULL;
 	if (volume == NULL)
@@ -101,8 +109,9 @@ accept_volume(const struct place *place, const struct wish *wish, struct error *
 
 /* EEXIST is returned as it is.  A name that is free is noted first; what has one may be somebody's. */
 static int
-make(const struct place *place, const struct wish *wish, struct error *err)
+make(struct service_call *call, const struct place *place, const struct wish *wish, struct error *err)
 {
+	struct encryption_wish encryption = { wish->passphrase, (uint64_t)wish->capacity, wish->zeroed };
 	rbd_image_options_t options;
 	int rc;
 
@@ -112,38 +121,41 @@ make(const struct place *place, const struct wish *wish, struct error *err)
 		rbd_image_options_destroy(options);
 		return -EIO;
 	}
-	rc = rbd_create4(place->io, place->volume, (uint64_t)wish->capacity, options);
+	rc = rbd_create4(place->io, place->volume, wish->passphrase == NULL ? (uint64_t)wish->capacity : encryption_size_first((uint64_t)wish->capacity),
+	    options);
 	rbd_image_options_destroy(options);
 	if (rc < 0 && rc != -EEXIST)
 		cluster_error(err, rc, "cannot create volume %s", place->path);
+	if (rc == 0 && wish->passphrase != NULL && encryption_make(call, place, &encryption, err) < 0)
+		return -EIO;
 	return rc;
 }
 
 static json_t *
-make_noted(const struct place *place, const struct wish *wish, struct error *err)
+make_noted(struct service_call *call, const struct place *place, const struct wish *wish, struct error *err)
 {
 	json_t *volume;
 	int rc;
 
-	rc = make(place, wish, err);
+	rc = make(call, place, wish, err);
 	if (rc < 0 && rc != -EEXIST)
 		return NULL;
 	volume = accept_volume(place, wish, err);
 	/* A name without a header: what a kill left of an earlier one. */
-	if (volume == NULL && rc == -EEXIST && err->code == ENOENT && image_remove(place, err) == 0 && make(place, wish, err) == 0)
+	if (volume == NULL && rc == -EEXIST && err->code == ENOENT && image_remove(place, err) == 0 && make(call, place, wish, err) == 0)
 		volume = accept_volume(place, wish, err);
 	return volume;
 }
 
 static json_t *
-create(const struct place *place, const struct wish *wish, struct error *err)
+create(struct service_call *call, const struct place *place, const struct wish *wish, struct error *err)
 {
 	struct error ignored = { 0 };
 	json_t *volume;
 
 	if (unfinished_settle(place, err) < 0)
 		return NULL;
-	volume = make_noted(place, wish, err);
+	volume = make_noted(call, place, wish, err);
 	if (volume == NULL) {
 		unfinished_settle(place, &ignored);
 	} else if (unfinished_end(place, err) < 0) {
@@ -162,7 +174,7 @@ run_create(struct service_call *call, struct error *err)
 
 	if (place_read(call->args, &place, err) < 0 || wish_read(call->args, &wish, err) < 0 || place_lock(call, &place, NULL, err) < 0)
 		return NULL;
-	volume = create(&place, &wish, err);
+	volume = create(call, &place, &wish, err);
 	place_unlock(&place, NULL);
 	return volume;
 }
@@ -199,19 +211,14 @@ resize(const struct place *place, json_int_t capacity, bool shrink, struct error
 {
 	IMAGE_AUTO image = NULL;
 	uint64_t size = 0;
-	int rc;
 
-	if (image_open(place, &image, err) < 0)
+	if (image_open(place, &image, err) < 0 || image_capacity(image, &size, err) < 0)
 		return NULL;
-	rc = rbd_get_size(image, &size);
-	if (rc == 0 && (uint64_t)capacity < size && shrink && check_unused(place, image, err) < 0)
+	if ((uint64_t)capacity < size && shrink && check_unused(place, image, err) < 0)
 		return NULL;
-	if (rc == 0 && ((uint64_t)capacity > size || ((uint64_t)capacity < size && shrink)))
-		rc = rbd_resize2(image, (uint64_t)capacity, shrink, image_ignore_progress, NULL);
-	if (rc < 0) {
-		cluster_error(err, rc, "cannot resize volume %s", place->path);
+	if (((uint64_t)capacity > size || ((uint64_t)capacity < size && shrink)) &&
+	    image_resize(image, place->path, (uint64_t)capacity, shrink, err) < 0)
 		return NULL;
-	}
 	return image_describe(place, image, err);
 }
 

@@ -8,16 +8,20 @@
  *
  *  verb             args -> result
  *  volume-list      {WHERE} -> {"volumes":[VOLUME]}   rbd: without sizes, which would cost an open each
- *  volume-create    {WHERE,"volume","capacity","format"?:"raw"|"qcow2","preallocate"?,"owner"?,"options"?} -> VOLUME   reads as zeros.  One
+ *  volume-create    {WHERE,"volume","capacity","format"?:"raw"|"qcow2","preallocate"?,"passphrase"?,"zeroed"?:false,"owner"?,"options"?}
+ *                   -> VOLUME   reads as zeros.  One
  *                   that is there and as large, or has grown since: as it is; a smaller one EEXIST.  preallocate: EOPNOTSUPP with
  *                   rbd.  owner: words that are kept with it, for people and for a lost store (local: not).
+ *                   passphrase (rbd): in base64; it is encrypted, and reads as zeros only when it is zeroed, which writes all of it; events:
+ *                   progress.  EEXIST: it is there, and is not.
  *                   options of rbd: {"dataPool","features":[WORD],"objectSize","stripeUnit","stripeCount"}
- *  volume-clone     {WHERE,"volume","from","snapshot"?,"fromPool"?,"fromNamespace"?,"capacity","asked"?,"protected"?,"owner"?,"options"?}
+ *  volume-clone     {WHERE,"volume","from","snapshot"?,"fromPool"?,"fromNamespace"?,"capacity","asked"?,"protected"?,"encrypted"?,"owner"?,"options"?}
  *                   -> VOLUME   what the volume "from" held when it was asked for, or later, or its snapshot; as large as capacity, never smaller than the
  *                   source (EINVAL).  EAGAIN: too many volumes lie under the source (VOLUME_DEPTH_HARD).  protected:
  *                   from is never written to again (an image of the cache): local lays a qcow2 over it, as it is now,
  *                   instead of copying: its snapshots may go before their clones.  EEXIST (rbd): a volume of that name is there that is none.
- *                   ENOENT: no such source.  asked: when that was, of clock_monotonic_ms(); else when it arrives.  A copy tells events:
+ *                   encrypted (rbd): as the source is, with the same
+ *                   passphrase; EINVAL: they differ.  ENOENT: no such source.  asked: when that was, of clock_monotonic_ms(); else when it arrives.  A copy tells events:
  *                   progress.
  *  volume-info      {WHERE,"volume"} -> VOLUME   ENOENT
  *  volume-resize    {WHERE,"volume","capacity","shrink"?:false} -> VOLUME   grows; a smaller capacity changes nothing unless shrink says so
@@ -31,9 +35,9 @@
  *                   EBUSY (rbd): another call wants the volume, which comes first; what was done is not lost
  *  snapshot-create  {WHERE,"volume","snapshot"} -> SNAPSHOT   while the volume is in use: as a power cut would leave it (local: EBUSY)
  *  snapshot-delete  {WHERE,"volume","snapshot"} -> {}   no error when gone; clones of it live on
- *  volume-serve     {WHERE,"volume","read"?:false,"snapshot"?} + a stream socket -> {"capacity"}   speaks NBD's transmission phase on it
+ *  volume-serve     {WHERE,"volume","read"?:false,"snapshot"?,"passphrase"?} + a stream socket -> {"capacity"}   speaks NBD's transmission phase on it
  *                   (storage/nbd.h) until the other side ends; one writer at a time, EBUSY; snapshot: of the volume,
- *                   only to read.  Answers when open.  local: EOPNOTSUPP, volumes are files
+ *                   only to read.  passphrase: of one that is encrypted, EACCES when it is another.  Answers when open.  local: EOPNOTSUPP, volumes are files
  *
  *  VOLUME    {"volume","path","capacity","allocation","format","inUse"?:[WORD],"parent"?,"depth"?:N,"snapshots"?:[SNAPSHOT],"owner"?}
  *            bytes; path: a file or device on that host, or POOL[/NAMESPACE]/IMAGE.  volume-info tells all of it, volume-clone of rbd depth, the others what costs

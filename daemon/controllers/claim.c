@@ -450,7 +450,7 @@ finish(struct daemon *daemon, const struct object *object, struct error *err)
 
 /* Takes the volume that the domain of a lost instance uses.  1: taken, 0: there is none, -1 err. */
 static int
-take_from_orphan(struct daemon *daemon, const struct object *object, struct error *err)
+take_from_orphan(struct daemon *daemon, const struct object *object, const struct storage_class *class, struct error *err)
 {
 	struct host *host = NULL;
 	const json_t *used = adopt_find_claim(daemon, object->namespace, object->name, &host);
@@ -458,7 +458,9 @@ take_from_orphan(struct daemon *daemon, const struct object *object, struct erro
 
 	if (used == NULL)
 		return 0;
-	const struct volume_place place = volume_place_of_use(host->name, used);
+	struct volume_place place = volume_place_of_use(host->name, used);
+	g_autofree char *encryption = volume_encryption(class);
+	place.encryption = encryption;
 	if (claim_bind(daemon, object, &place, g_ascii_strtoll(path_string(used, "capacity"), NULL, 10), true, &next, err) != 0)
 		return -1;
 	daemon_event(daemon, next, "Normal", "Adopted", "The volume %s is in use by a guest that runs since before the store", place.name);
@@ -491,8 +493,9 @@ choose_place(struct daemon *daemon, const struct object *object, const struct vo
 /* Makes the volume, empty or as a clone. */
 static int
 make(struct daemon *daemon, const struct object *object, const struct volume_place *place, const struct storage_class *class,
-    const struct claim_source *source)
+    const struct claim_source *source, struct error *err)
 {
+	struct error why = { 0 };
 	json_t *args = json_pack("{s:I,s:{s:s,s:s,s:s}}", "capacity", (json_int_t)claim_request(((const struct claim *)object->value)->spec),
 	    "owner", "namespace", object->namespace, "name", object->name, "uid", object->uid), *options = place->driver->options(class);
 
@@ -500,6 +503,10 @@ make(struct daemon *daemon, const struct object *object, const struct volume_pla
 		json_object_set_new(args, "options", options);
 	if (source->claim == NULL) {
 		json_object_set_new(args, "format", json_string("raw"));
+		if (volume_unlock(daemon, place, object, args, &why) != 0) {
+			json_decref(args);
+			return put_pending(daemon, object, "WaitForSecret", why.text, err);
+		}
 		return job_call(daemon, object, place, "volume-create", args, VOLUME_DEADLINE_ACTION, on_made);
 	}
 	volume_add_source(&source->place, source->snapshot, args);
@@ -545,7 +552,7 @@ provision(struct daemon *daemon, const struct object *object, const struct volum
 {
 	const struct claim *claim = object->value;
 	const struct volume_place place = volume_place(claim);
-	int taken = place.driver == NULL ? take_from_orphan(daemon, object, err) : 0;
+	int taken = place.driver == NULL ? take_from_orphan(daemon, object, class, err) : 0;
 	struct claim_source source = { 0 };
 	struct error why = { 0 };
 	int r;
@@ -562,7 +569,7 @@ provision(struct daemon *daemon, const struct object *object, const struct volum
 	r = place.driver == NULL ? choose_place(daemon, object, driver, class, &source, err)
 	    : other              ? forget_origin(daemon, object, &place)
 	    : source.is_copied   ? claim_copy(daemon, object, &source, err)
-	                         : make(daemon, object, &place, class, &source);
+	                         : make(daemon, object, &place, class, &source, err);
 	claim_source_clear(&source);
 	return r;
 }

@@ -174,6 +174,11 @@ serve(struct copying *c, const struct volume_place *place, json_t *args, int *en
 {
 	int ends[2];
 
+	if (volume_unlock(c->daemon, place, NULL, args, err) != 0) {
+		json_decref(args);
+		err->code = ENOENT; /* told, unlike a queue that is full */
+		return -1;
+	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
 		json_decref(args);
 		return error_errno(err, "cannot make a socket pair");
@@ -217,7 +222,13 @@ step_create(struct copying *c, const struct object *object, struct job_step *ste
 	json_t *args = json_pack("{s:I,s:s,s:{s:s,s:s,s:s},s:o*}", "capacity", (json_int_t)claim_request(claim->spec), "format", "raw", "owner",
 	    "namespace", c->namespace, "name", c->name, "uid", c->uid, "options", options);
 
-	return call(c, &place, "volume-create", args, -1, VOLUME_DEADLINE_ACTION, step, err);
+	json_object_set_new(args, "zeroed", json_boolean(place.encryption != NULL)); /* the worker leaves zeros out */
+	if (volume_unlock(c->daemon, &place, NULL, args, err) != 0) {
+		json_decref(args);
+		err->code = ENOENT;
+		return -1;
+	}
+	return call(c, &place, "volume-create", args, -1, VOLUME_DEADLINE_COPY, step, err);
 }
 
 static int

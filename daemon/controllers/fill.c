@@ -403,6 +403,13 @@ on_served(void *arg, json_t *result, const struct error *error)
 		start_worker(f, take_socket(f));
 }
 
+/* A Secret that is missing is told, unlike a queue that is full. */
+static void
+locked(struct error *err)
+{
+	err->code = ENOENT;
+}
+
 /* Files of this machine are handed over; everything else is served by whoever has the rights to it. */
 static void
 open_target(struct filling *f, const struct volume_place *place, const char *path)
@@ -426,8 +433,16 @@ open_target(struct filling *f, const struct volume_place *place, const char *pat
 		steps_failed(f, &err);
 		return;
 	}
+	json_t *args = json_object();
 	f->socket = ends[0];
-	volume_call(f->daemon, place, "volume-serve", json_object(), ends[1], VOLUME_DEADLINE_ACTION, on_served, f);
+	if (volume_unlock(f->daemon, place, NULL, args, &err) == 0) {
+		volume_call(f->daemon, place, "volume-serve", args, ends[1], VOLUME_DEADLINE_ACTION, on_served, f);
+		return;
+	}
+	close(ends[1]);
+	json_decref(args);
+	locked(&err);
+	steps_failed(f, &err);
 }
 
 /* The place of the claim's volume while it can be reached; false: the steps have failed with why not. */
@@ -467,6 +482,7 @@ on_gone(void *arg, json_t *result, const struct error *error)
 {
 	struct filling *f = arg;
 	struct volume_place place;
+	struct error err = { 0 };
 	json_t *options, *args;
 
 	(void)result;
@@ -481,7 +497,15 @@ on_gone(void *arg, json_t *result, const struct error *error)
 	options = class == NULL ? NULL : place.driver->options(class->value);
 	if (options != NULL)
 		json_object_set_new(args, "options", options);
-	volume_call(f->daemon, &place, "volume-create", args, -1, VOLUME_DEADLINE_ACTION, on_fresh, f);
+	/* The worker leaves zeros out. */
+	json_object_set_new(args, "zeroed", json_boolean(place.encryption != NULL));
+	if (volume_unlock(f->daemon, &place, NULL, args, &err) == 0) {
+		volume_call(f->daemon, &place, "volume-create", args, -1, VOLUME_DEADLINE_COPY, on_fresh, f);
+		return;
+	}
+	json_decref(args);
+	locked(&err);
+	steps_failed(f, &err);
 }
 
 bool
@@ -510,7 +534,7 @@ begin_steps(struct filling *f, const struct object *object, const struct volume_
 
 	if (!recorded)
 		record_set(f, NULL);
-	if (f->resume != NULL || (!begun && !dv->spec->preallocation))
+	if (f->resume != NULL || (!begun && !dv->spec->preallocation && place->encryption == NULL))
 		volume_call(f->daemon, place, "volume-info", json_object(), -1, VOLUME_DEADLINE_QUERY, on_fresh, f);
 	else
 		volume_call(f->daemon, place, "volume-delete", json_object(), -1, VOLUME_DEADLINE_ACTION, on_gone, f);

@@ -29,6 +29,8 @@ vmi_ceph(struct daemon *daemon, const struct volume_place *place, struct domain_
 	*ceph = (struct domain_ceph){ .cluster = config->cluster_id, .pool = place->pool, .monitors = (const char *const *)config->monitors,
 		.user = config->user };
 	domain_ceph_secret(config->cluster_id, config->user, ceph->secret);
+	if (place->encryption != NULL)
+		domain_passphrase_secret(place->encryption, ceph->passphrase);
 	return true;
 }
 
@@ -45,6 +47,21 @@ step_secret(struct daemon *daemon, const struct domain_ceph *ceph, struct job_st
 	step->deadline = HOST_DEADLINE_ACTION;
 	explicit_bzero(key, strlen(key));
 	g_free(key);
+	return 1;
+}
+
+static int
+step_passphrase(struct daemon *daemon, const struct object *object, const struct volume_place *place, const struct domain_ceph *ceph,
+    struct job_step *step, struct error *err)
+{
+	const char *text = volume_passphrase(daemon, place, object, err);
+	g_autofree char *usage = g_strdup_printf("solovirt passphrase %s", place->encryption);
+
+	if (text == NULL)
+		return -1;
+	step->verb = "secret-ensure";
+	step->args = json_pack("{s:s,s:s,s:s,s:b}", "uuid", ceph->passphrase, "usage", usage, "value", text, "volume", 1);
+	step->deadline = HOST_DEADLINE_ACTION;
 	return 1;
 }
 
@@ -71,23 +88,28 @@ is_shared(const struct vmi_spec *spec, const struct volume *v)
 	return false;
 }
 
+/* Of each volume. */
+enum { STEP_KEY, STEP_PASSPHRASE, STEP_LOOK, STEPS };
+
 int
 vmi_ceph_next(struct daemon *daemon, const struct object *object, size_t *at, bool look, struct job_step *step, struct error *err)
 {
 	const struct vmi *vmi = object->value;
 
-	while (*at < 2 * vmi->spec->volumes.count) {
-		const struct volume *v = (const struct volume *)vmi->spec->volumes.items + *at / 2;
-		bool second = (*at)++ % 2 != 0;
+	while (*at < STEPS * vmi->spec->volumes.count) {
+		const struct volume *v = (const struct volume *)vmi->spec->volumes.items + *at / STEPS;
+		size_t which = (*at)++ % STEPS;
 		const char *claim = volume_claim(v) != NULL ? volume_claim(v) : volume_base_claim(v);
 		struct volume_place place;
 		struct domain_ceph ceph;
 
 		if (claim == NULL || !claim_volume(daemon, object->namespace, claim, &place) || !vmi_ceph(daemon, &place, &ceph))
 			continue;
-		if (!second)
+		if (which == STEP_KEY)
 			return step_secret(daemon, &ceph, step, err);
-		if (look && volume_claim(v) != NULL && !is_shared(vmi->spec, v))
+		if (which == STEP_PASSPHRASE && place.encryption != NULL)
+			return step_passphrase(daemon, object, &place, &ceph, step, err);
+		if (which == STEP_LOOK && look && volume_claim(v) != NULL && !is_shared(vmi->spec, v))
 			return step_look(daemon, &place, step, err);
 	}
 	return 0;

@@ -137,12 +137,13 @@ CELL(class_clone_cell, struct storage_class, put(out, DRIVER(clone)))
 CELL(class_snapshot_cell, struct storage_class, put(out, DRIVER(snapshot)))
 CELL(class_shared_cell, struct storage_class, put(out, DRIVER(shared)))
 CELL(class_grow_cell, struct storage_class, put(out, DRIVER(clone) == NULL ? NULL : storage_driver_find(o->provisioner)->online_grow ? "true" : "false"))
+CELL(class_encrypted_cell, struct storage_class, put(out, storage_class_secret(o, &(const char *){ NULL }, &(const char *){ NULL }) ? "true" : "false"))
 CELL(class_features_cell, struct storage_class, put(out, storage_class_features(o)))
 const struct column storage_class_columns[] = { { "Provisioner", "string", "", false, class_provisioner_cell },
 	{ "ReclaimPolicy", "string", "", false, class_reclaim_cell }, { "VolumeBindingMode", "string", "", false, class_binding_cell },
 	{ "AllowVolumeExpansion", "string", "", false, class_expansion_cell }, AGE,
 	{ "Clone", "string", "", true, class_clone_cell }, { "Snapshot", "string", "", true, class_snapshot_cell },
-	{ "Shared", "string", "", true, class_shared_cell }, { "Online-Grow", "string", "", true, class_grow_cell },
+	{ "Shared", "string", "", true, class_shared_cell }, { "Online-Grow", "string", "", true, class_grow_cell }, { "Encrypted", "string", "", true, class_encrypted_cell },
 	{ "Features", "string", "", true, class_features_cell }, { 0 } };
 
 CELL(secret_type_cell, struct secret, put(out, o->type))

@@ -190,17 +190,17 @@ check_unit(const char *text, struct error *err)
 	return bytes < 1 ? error_set(err, EINVAL, "must be positive: bytes that stand together on one object") : 0;
 }
 
-/* Seen with librbd 16.2.15, with images of 4 MiB objects: a clone that is flattened while somebody has it open with its key (flattening is
- * handed to whoever holds the exclusive lock, so QEMU does it) gets only what lies behind the header: it can never be opened again.
- * What was never written in the middle of an object is decrypted, while behind its end and where there is none zeros are read; with
- * QEMU's own LUKS, which opens what librbd formatted, it is noise everywhere.  Imports leave out zeros. */
 static int
 check_encrypted(const char *text, struct error *err)
 {
-	if (strcmp(text, "false") == 0)
-		return 0;
-	return error_set(err, EOPNOTSUPP, "is not supported: librbd of Ceph 16 loses the LUKS header of a clone that is flattened while a guest uses it, "
-	    "and what was never written is not zeros there; remove it, or write \"false\", and encrypt in the guest or beneath the OSDs");
+	return strcmp(text, "true") == 0 || strcmp(text, "false") == 0 ? 0 : error_set(err, EINVAL, "must be \"true\" or \"false\"");
+}
+
+static int
+check_encryption_type(const char *text, struct error *err)
+{
+	return strcmp(text, "block") == 0 ? 0
+	                                  : error_set(err, EOPNOTSUPP, "only \"block\" is supported: images are disks, and no file system is mounted here");
 }
 
 static int
@@ -220,6 +220,7 @@ struct parameter {
 	const char *ignored; /* why it does nothing here; or NULL */
 	const char *refused; /* why it cannot stand; or NULL */
 	bool required;
+	bool encrypts;       /* not ignored where volumes are encrypted */
 	const char *with;    /* the parameter that it makes sense with only; or NULL */
 };
 
@@ -269,8 +270,8 @@ static const struct parameter rbd_parameters[] = {
 	{ .name = "encrypted", .check = check_encrypted },
 	{ .name = "topologyConstrainedPools", .refused = "is not supported: write one pool" },
 	{ .name = "thickProvision", .refused = "is not supported: ceph-csi gave it up; use a DataVolume with preallocation: true" },
-	{ .name = "encryptionType", .ignored = "is ignored: images are not encrypted here" },
-	{ .name = "encryptionKMSID", .ignored = "is ignored: images are not encrypted here" },
+	{ .name = "encryptionType", .check = check_encryption_type },
+	{ .name = "encryptionKMSID", .refused = "is not supported: the passphrase is the encryptionPassphrase of the Secret that csi.storage.k8s.io/node-stage-secret-name names" },
 	{ .name = "mounter", .ignored = NOT_MAPPED },
 	{ .name = "tryOtherMounters", .ignored = NOT_MAPPED },
 	{ .name = "mapOptions", .ignored = NOT_MAPPED },
@@ -285,11 +286,28 @@ static const struct parameter rbd_parameters[] = {
 	{ .name = "csi.storage.k8s.io/controller-expand-secret-namespace", .ignored = KEYRING },
 	{ .name = "csi.storage.k8s.io/controller-publish-secret-name", .ignored = KEYRING },
 	{ .name = "csi.storage.k8s.io/controller-publish-secret-namespace", .ignored = KEYRING },
-	{ .name = "csi.storage.k8s.io/node-stage-secret-name", .ignored = KEYRING },
-	{ .name = "csi.storage.k8s.io/node-stage-secret-namespace", .ignored = KEYRING },
+	{ .name = "csi.storage.k8s.io/node-stage-secret-name", .ignored = KEYRING, .encrypts = true },
+	{ .name = "csi.storage.k8s.io/node-stage-secret-namespace", .ignored = KEYRING, .encrypts = true },
 	{ 0 },
 };
 static const struct parameter *const parameters[G_N_ELEMENTS(drivers)] = { local_parameters, rbd_parameters };
+
+#define SECRET_NAME "csi.storage.k8s.io/node-stage-secret-name"
+#define SECRET_NAMESPACE "csi.storage.k8s.io/node-stage-secret-namespace"
+
+static bool
+is_encrypted(const struct storage_class *class)
+{
+	return g_strcmp0(schema_map_get(&class->parameters, "encrypted"), "true") == 0;
+}
+
+bool
+storage_class_secret(const struct storage_class *class, const char **namespace, const char **name)
+{
+	*name = schema_map_get(&class->parameters, SECRET_NAME);
+	*namespace = schema_map_get(&class->parameters, SECRET_NAMESPACE);
+	return is_encrypted(class) && *name != NULL && *namespace != NULL;
+}
 
 struct judging {
 	const struct storage_class *class;
@@ -324,7 +342,7 @@ check_parameter(const struct judging *j, const struct parameter *p, const char *
 		return;
 	else if (p->refused != NULL)
 		say(j, SEVERITY_ERROR, p->name, "%s", p->refused);
-	else if (p->ignored != NULL)
+	else if (p->ignored != NULL && !(p->encrypts && is_encrypted(j->class)))
 		say(j, SEVERITY_WARNING, p->name, "%s", p->ignored);
 	else if (p->check != NULL && p->check(value, &err) != 0)
 		say(j, SEVERITY_ERROR, p->name, "%s", err.text);
@@ -346,6 +364,22 @@ check_totals(const struct judging *j)
 		if (limits_known[i].offset != limits_known[i].excludes && total > 0 && own > 0)
 			say(j, SEVERITY_ERROR, given ? limits_known[i].base : limits_known[i].max, "cannot stand beside a limit of reads and writes together: "
 			    "write one for each or one for both");
+	}
+}
+
+/* ceph-csi puts names of claims and namespaces in for what stands in ${}. */
+static void
+check_secret(const struct judging *j)
+{
+	static const char *const names[] = { SECRET_NAME, SECRET_NAMESPACE };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names) && is_encrypted(j->class); i++) {
+		const char *value = schema_map_get(&j->class->parameters, names[i]);
+		struct error err = { 0 };
+		if (value == NULL)
+			say(j, SEVERITY_ERROR, names[i], "is required with encrypted: the Secret with the key encryptionPassphrase");
+		else if (check_dns_subdomain(value, &err) != 0)
+			say(j, SEVERITY_ERROR, names[i], "%s; one Secret is for all volumes of the class", err.text);
 	}
 }
 
@@ -384,6 +418,8 @@ storage_class_check(const void *object, const struct document *document, const c
 	for (const struct parameter *p = known; p->name != NULL; p++)
 		check_parameter(&j, p, schema_map_get(&j.class->parameters, p->name));
 	check_totals(&j);
+	if (known == rbd_parameters)
+		check_secret(&j);
 	for (size_t i = 0; i < j.class->parameters.count; i++)
 		check_unknown(&j, known, j.class->parameters.entries[i].name);
 }
@@ -391,7 +427,7 @@ storage_class_check(const void *object, const struct document *document, const c
 static const struct schema_field storage_class_rows[] = {
 	HEAD_ROWS(struct storage_class),
 	{ STRING("provisioner", struct storage_class, provisioner), .flags = FIELD_REQUIRED | FIELD_FIXED, .doc = "Driver: local.solovirt.io or rbd.csi.ceph.com." },
-	{ MAP("parameters", struct storage_class, parameters), .flags = FIELD_FIXED, .doc = "Settings of the driver; local: format (raw or qcow2); rbd: clusterID, pool, dataPool, imageFeatures, volumeNamePrefix, stripeUnit, stripeCount, objectSize; both: limits of a guest's disk, baseIops, baseReadIops, baseWriteIops, baseBps, baseReadBps, baseWriteBps, what each GiB adds (iopsPerGiB, readBpsPerGiB ...) above baseVolSizeBytes, and what there is at most (maxReadIops, maxWriteBps ...)." },
+	{ MAP("parameters", struct storage_class, parameters), .flags = FIELD_FIXED, .doc = "Settings of the driver; local: format (raw or qcow2); rbd: clusterID, pool, dataPool, imageFeatures, volumeNamePrefix, stripeUnit, stripeCount, objectSize, encrypted (LUKS, with the encryptionPassphrase of the Secret in csi.storage.k8s.io/node-stage-secret-name and -namespace); both: limits of a guest's disk, baseIops, baseReadIops, baseWriteIops, baseBps, baseReadBps, baseWriteBps, what each GiB adds (iopsPerGiB, readBpsPerGiB ...) above baseVolSizeBytes, and what there is at most (maxReadIops, maxWriteBps ...)." },
 	{ ENUM("reclaimPolicy", struct storage_class, reclaim_policy, reclaim_policy_words), .dflt = "Delete", .doc = "What happens to a volume when its claim is deleted." },
 	{ ENUM("volumeBindingMode", struct storage_class, volume_binding_mode, binding_modes), .dflt = "Immediate", .doc = "When a volume is made; Immediate in effect." },
 	{ BOOL("allowVolumeExpansion", struct storage_class, allow_volume_expansion), .dflt = "true", .doc = "Claims may grow." },

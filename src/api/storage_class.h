@@ -42,6 +42,9 @@ struct disk_limits {
 /* The limits of a class's disk of so many bytes: base + PER_GIB for each GiB above baseVolSizeBytes, at most max. */
 void storage_class_limits(const struct storage_class *class, int64_t capacity, struct disk_limits *limits);
 
+/* Whether volumes of the class are encrypted, and the Secret with their passphrase; borrowed. */
+bool storage_class_secret(const struct storage_class *class, const char **namespace, const char **name);
+
 /* What the volumes of a class can do more, or NULL when nothing is known of its provisioner; borrowed. */
 const char *storage_class_features(const struct storage_class *class);
 

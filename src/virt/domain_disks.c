@@ -202,6 +202,12 @@ domain_ceph_secret(const char *cluster, const char *user, char uuid[37])
 	uuid_of_name(cluster, user, uuid);
 }
 
+void
+domain_passphrase_secret(const char *of, char uuid[37])
+{
+	uuid_of_name("passphrase", of, uuid);
+}
+
 /* Source: libvirt's formatdomain, "disk", protocol rbd.  With the monitors in it no host needs a ceph.conf. */
 static void
 add_image(struct domain_build *b, struct xml_node *node, const struct domain_volume *v)
@@ -217,6 +223,11 @@ add_image(struct domain_build *b, struct xml_node *node, const struct domain_vol
 	}
 	auth = xml_add(b->xml, source, "auth", "username", v->ceph->user, NULL);
 	xml_add(b->xml, auth, "secret", "type", "ceph", "uuid", v->ceph->secret, NULL);
+	if (v->ceph->passphrase[0] == '\0')
+		return;
+	/* Not librbd's: with it a clone that is flattened by QEMU loses its header. */
+	auth = xml_add(b->xml, source, "encryption", "format", "luks", "engine", "qemu", NULL);
+	xml_add(b->xml, auth, "secret", "type", "passphrase", "uuid", v->ceph->passphrase, NULL);
 }
 
 static void

@@ -22,9 +22,11 @@ struct domain_ceph {
 	const char *const *monitors; /* "10.0.0.1:6789", NULL-terminated */
 	const char *user;            /* without "client." */
 	char secret[37];             /* uuid of libvirt's secret with the key */
+	char passphrase[37];         /* likewise with the passphrase of the volume's LUKS; "": it is not encrypted */
 };
-/* The uuid of that secret on every host: it goes by names. */
+/* The uuids of these secrets on every host: they go by names.  of: whose passphrase it is. */
 void domain_ceph_secret(const char *cluster, const char *user, char uuid[37]);
+void domain_passphrase_secret(const char *of, char uuid[37]);
 
 /* Where storage put a volume on the host. */
 struct domain_volume {

@@ -7,20 +7,29 @@
 #include "src/virt/host.h"
 
 /*
- * The key of a Ceph user, known to libvirt until it ends: nothing of it is written to a disk, nobody can read it back.  libvirt
+ * The key of a Ceph user, or the passphrase of a volume, known to libvirt until it ends: nothing of it is written to a disk, nobody can read it back.  libvirt
  * wants its bytes, not the text of the keyring.
  */
+static char *
+secret_xml(const char *uuid, const char *usage, bool volume)
+{
+	return volume ? g_markup_printf_escaped("<secret ephemeral='yes' private='yes'><uuid>%s</uuid>"
+	                                        "<usage type='volume'><volume>%s</volume></usage></secret>", uuid, usage)
+	              : g_markup_printf_escaped("<secret ephemeral='yes' private='yes'><uuid>%s</uuid>"
+	                                        "<usage type='ceph'><name>%s</name></usage></secret>", uuid, usage);
+}
+
 static json_t *
 run_secret(struct host_call *call, struct error *err)
 {
 	const char *uuid, *usage, *value;
 	gsize length = 0;
+	int volume = 0;
 
-	if (host_args(call, err, "{s:s,s:s,s:s}", "uuid", &uuid, "usage", &usage, "value", &value) < 0)
+	if (host_args(call, err, "{s:s,s:s,s:s,s?:b}", "uuid", &uuid, "usage", &usage, "value", &value, "volume", &volume) < 0)
 		return NULL;
 	guchar *bytes = g_base64_decode(value, &length);
-	g_autofree char *xml = g_markup_printf_escaped("<secret ephemeral='yes' private='yes'><uuid>%s</uuid>"
-	    "<usage type='ceph'><name>%s</name></usage></secret>", uuid, usage);
+	g_autofree char *xml = secret_xml(uuid, usage, volume);
 	virSecretPtr secret = virSecretDefineXML(call->connection, xml, 0);
 	int r = secret == NULL ? -1 : virSecretSetValue(secret, bytes, length, 0);
 

@@ -132,6 +132,17 @@ let_go(virDomainPtr domain, const struct start *start, struct error *err)
 	return guard_unmark(domain, err);
 }
 
+/* What QEMU says of a passphrase leaves its reader alone. */
+static int
+start_error(const struct start *start, struct error *err)
+{
+	host_error(err, "cannot start domain %s", start->name);
+	if (strstr(err->text, "cannot unlock any keyslot") != NULL)
+		error_set(err, EAGAIN, "cannot start domain %s: the passphrase does not open one of its disks: in the Secret that the StorageClass "
+		    "names, put back the encryptionPassphrase that the volume was made with", start->name);
+	return -1;
+}
+
 static int
 start_domain(virDomainPtr domain, const struct start *start, struct error *err)
 {
@@ -140,7 +151,7 @@ start_domain(virDomainPtr domain, const struct start *start, struct error *err)
 	if (guarded && guard_mark(domain, err) < 0)
 		return -1;
 	if (virDomainCreateWithFlags(domain, start->paused || guarded ? VIR_DOMAIN_START_PAUSED : 0) < 0)
-		return host_error(err, "cannot start domain %s", start->name);
+		return start_error(start, err);
 	if (!guarded || let_go(domain, start, err) == 0)
 		return 0;
 	virDomainDestroy(domain);

@@ -33,7 +33,8 @@
  *                     ended it; EBUSY while another one is written, of this domain or of many
  *  domain-disk-resize {"name","uid","target","capacity"} -> {"capacity","allocation"}   makes a disk larger while the guest runs; bytes; a
  *                     smaller capacity changes nothing.  ENOENT when it does not run
- *  secret-ensure      {"uuid","usage","value"} -> {}   a key in base64 that libvirt holds until it ends, for disks in Ceph
+ *  secret-ensure      {"uuid","usage","value","volume"?:false} -> {}   a key in base64 that libvirt holds until it ends, for disks in Ceph; volume: a
+ *                     passphrase of theirs
  *  domain-xml         {"name","uid"} -> {"xml"}
  *  cpus-share         {"cpus":"0-3"} -> {}          keeps every running domain of ours that has no processors for itself on these; "" is all
  *  domain-addresses   {"name","uid"} -> {"interfaces":[{"name","mac","ips":[]}]}   from the guest agent; ENOTCONN without one

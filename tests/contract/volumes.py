@@ -42,7 +42,9 @@ class Driver:
 
     def start(self):
         """A new worker that is ready for calls."""
-        worker = Worker([*self.enter, self.program, *self.arguments])
+        # it sees itself in /proc, as librbd's LUKS wants
+        own = ["unshare", "-m", "sh", "-c", 'mount -t proc proc /proc && exec "$@"', "-"]
+        worker = Worker([*self.enter, *own, self.program, *self.arguments])
         self.ready(worker)
         return worker
 
@@ -487,6 +489,40 @@ def test_halves_of_rbd(w, d):
     w.call("volume-clone", d.where, volume="c2", **{"from": "half"}, snapshot="s", capacity=SIZE)
     w.call("snapshot-delete", d.where, volume="half", snapshot="s")
     delete_all(w, d, "half", "c1", "c2")
+
+
+def test_encrypted_volumes_of_rbd(w, d):
+    """They are as large as asked for, and whoever only clones, grows or flattens them needs no passphrase."""
+    right = {"passphrase": base64.b64encode(b"right").decode()}
+    for _ in range(2):
+        a = w.call("volume-create", d.where, volume="a", capacity=SIZE + 512, zeroed=True, **right)
+        assert SIZE + 512 <= a["capacity"] < SIZE + 8192, a
+    refused(E.EEXIST, w.call, "volume-create", d.where, volume="a", capacity=SIZE)
+    refused(E.EINVAL, Nbd, w, d, "a")
+    n = Nbd(w, d, "a", **right)
+    assert n.do(READ, 8 * MiB, 4096) == bytes(4096)
+    assert n.do(WRITE, 0, data=b"plain" * 1000) == b"" and n.do(WRITE, 4 * MiB, data=b"x" * MiB) == b""
+    assert n.do(ZEROES, 4 * MiB + 4096, 8192) == b"" and n.do(TRIM, 4 * MiB, 4096) == b""
+    n.end()
+    assert w.call("snapshot-create", d.where, volume="a", snapshot="s")["capacity"] == a["capacity"]
+    refused(E.EINVAL, w.call, "volume-clone", d.where, volume="c", **{"from": "a"}, capacity=2 * SIZE)
+    assert names(w, d) == ["a"]
+    for more in {}, {"snapshot": "s"}:
+        for _ in range(2):
+            c = w.call("volume-clone", d.where, volume="c", **{"from": "a"}, capacity=2 * SIZE, encrypted=True, **more)
+            assert c["capacity"] == 2 * SIZE, c
+        assert w.call("volume-resize", d.where, volume="c", capacity=3 * SIZE)["capacity"] == 3 * SIZE
+        assert w.call("volume-flatten", d.where, volume="c")["capacity"] == 3 * SIZE
+        if more:  # to open one costs seconds
+            n = Nbd(w, d, "c", read=True, **right)
+            assert n.do(READ, 0, 10) == b"plainplain" and n.do(READ, 4 * MiB, 8192) == b"x" * 4096 + bytes(4096)
+            n.end()
+        w.call("volume-delete", d.where, volume="c")
+    w.call("snapshot-delete", d.where, volume="a", snapshot="s")
+    w.call("volume-create", d.where, volume="b", capacity=SIZE)
+    refused(E.EINVAL, w.call, "volume-clone", d.where, volume="c", **{"from": "b"}, capacity=SIZE, encrypted=True)
+    refused(E.EEXIST, w.call, "volume-create", d.where, volume="b", capacity=SIZE, **right)
+    delete_all(w, d, "a", "b")
 
 
 def test_serve_of_rbd(w, d):

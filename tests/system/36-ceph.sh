@@ -376,6 +376,76 @@ test_two_clusters_at_once() {
   second ceph-stop
 }
 
+# sealed NAME SOURCE: the same in a class whose volumes are encrypted
+PASSPHRASE=correct-horse-7153
+sealed() { volume "$@" | sed 's/csi-rbd-sc/csi-rbd-sealed/'; }
+passphrase() {
+  sv apply -f - <<EOX
+apiVersion: v1
+kind: Secret
+metadata: {name: rbd-passphrase, namespace: kube-system}
+stringData: {encryptionPassphrase: "$1"}
+EOX
+}
+raw() { testbed in hub rbd export "$(image_of "$1")" - 2>/dev/null || :; }
+tells_passphrase() {
+  local word
+  for word in "$PASSPHRASE" "$(printf %s "$PASSPHRASE" | base64)"; do
+    ! host grep -rlaF "$word" "$S/run" "$WORK/solovirtd.log" /etc/libvirt /var/log/libvirt /run/libvirt || return 0
+    ! host bash -c 'cat /proc/[0-9]*/cmdline 2>/dev/null' | tr '\0' '\n' | grep -vE '^grep$' | grep -aF "$word" || return 0
+    ! sv get dv,pvc,pv,vm,vmi,storageclass,volumesnapshot,events -A -o json | grep -F "$word" || return 0
+  done
+  return 1
+}
+
+test_an_encrypted_volume_holds_no_plain_text() {
+  sed 's/csi-rbd-sc/csi-rbd-sealed/; s/parameters: {/&encrypted: "true", encryptionType: block, csi.storage.k8s.io\/node-stage-secret-name: rbd-passphrase, csi.storage.k8s.io\/node-stage-secret-namespace: kube-system, /' "$S/spool/class.yaml" | drop sealed-class.yaml
+  sealed sealed "$(image guest.qcow2)" | drop sealed.yaml
+  await 30 'sv get pvc -A -o json | grep -q "Secret kube-system/rbd-passphrase does not exist"'
+  passphrase "$PASSPHRASE"
+  filled sealed 90
+  same LUKS "$(raw sealed | head -c 4)"
+  expect 'grep -aq TB-READY "$GUEST/images/guest.raw"'
+  refute 'raw sealed | grep -aq TB-READY'
+  same 300Mi "$(field pvc/sealed .status.capacity.storage)"
+  expect 'sv get storageclass -o wide | grep csi-rbd-sealed | grep -q true'
+}
+
+test_a_guest_runs_on_an_encrypted_volume() {
+  machine c7 sealed "${WRITES[0]}" | drop c7.yaml
+  shows c7 TB-SUM 150
+  last c7 TB-SUM >"$S/sealed-sum"
+  same 314572800 "$(virsh_ domblkinfo default_c7 vda | awk "/Capacity/ {print \$2}")"
+  refute tells_passphrase
+  lift c7.yaml; gone vm/c7
+}
+
+test_a_wrong_passphrase_is_told_and_data_is_there_with_the_right_one() {
+  passphrase wrong
+  machine c8 sealed 'cd /root; echo TB-FOUND $(sha256sum data) > /dev/console' | drop c8.yaml
+  await 90 'message vmi/c8 Synchronized | grep -q "put back the encryptionPassphrase that the volume was made with"'
+  sealed other '{pvc: {name: sealed}}' | sed 's/csi-rbd-sealed/csi-rbd-sc/' | drop other.yaml
+  says other "put back the encryptionPassphrase that it was made with" 60
+  passphrase "$PASSPHRASE"
+  shows c8 TB-FOUND 150
+  same "$(cat "$S/sealed-sum")" "$(last c8 TB-FOUND)"
+  filled other 90                   # a copy, in plain text
+  refute 'testbed in hub rbd info --format json "$(image_of other)" | jq -e .parent.image'
+  expect 'raw other | grep -aq TB-READY'
+  lift c8.yaml; gone vm/c8
+}
+
+test_clones_of_an_encrypted_volume_are_encrypted() {
+  sealed clone '{pvc: {name: sealed}}' 400Mi | drop clone.yaml
+  filled clone 30
+  expect 'testbed in hub rbd info --format json "$(image_of clone)" | jq -e .parent.image'
+  same LUKS "$(raw clone | head -c 4)"
+  refute tells_passphrase
+  for it in clone other sealed; do lift $it.yaml; gone dv/$it; gone pvc/$it; done
+  lift sealed-class.yaml; gone storageclass/csi-rbd-sealed
+  sv delete secret/rbd-passphrase -n kube-system
+}
+
 test_all_of_it_goes() {
   lift c1.yaml; gone vm/c1
   lift one.yaml; gone dv/one; gone pvc/one

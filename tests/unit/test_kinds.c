@@ -459,11 +459,17 @@ static const struct {
 	  "provisioner: is required: a string (Driver: local.solovirt.io or rbd.csi.ceph.com)" },
 	{ CLASS("provisioner: rbd.csi.ceph.com"), "parameters.clusterID: is required for the provisioner rbd.csi.ceph.com\nparameters.pool: is required for the provisioner rbd.csi.ceph.com" },
 	{ CLASS("provisioner: rook-ceph.rbd.csi.ceph.com, parameters: {clusterID: a, pool: b, imageFeatures: 'layering,exclusive-lock', stripeUnit: '4096', stripeCount: '2', objectSize: '4194304', csi.storage.k8s.io/fstype: ext4, colour: red}"), "" },
-	{ CLASS("provisioner: rbd.csi.ceph.com, parameters: {clusterID: a, pool: b, imageFeatures: fast-diff, stripeUnit: '4096', objectSize: '5', thickProvision: 'true', encrypted: 'true'}"),
+	{ CLASS("provisioner: rbd.csi.ceph.com, parameters: {clusterID: a, pool: b, imageFeatures: fast-diff, stripeUnit: '4096', objectSize: '5', thickProvision: 'true', encrypted: 'yes'}"),
 	  "parameters.imageFeatures: fast-diff needs object-map: add it\nparameters.stripeUnit: needs stripeCount: write both or none\n"
 	  "parameters.objectSize: \"5\" is not a power of two from 4096 to 33554432 bytes\n"
-	  "parameters.encrypted: is not supported: librbd of Ceph 16 loses the LUKS header of a clone that is flattened while a guest uses it, and what was never written is not zeros there; remove it, or write \"false\", and encrypt in the guest or beneath the OSDs\n"
+	  "parameters.encrypted: must be \"true\" or \"false\"\n"
 	  "parameters.thickProvision: is not supported: ceph-csi gave it up; use a DataVolume with preallocation: true" },
+	{ CLASS("provisioner: rbd.csi.ceph.com, parameters: {clusterID: a, pool: b, encrypted: 'true', encryptionType: block, csi.storage.k8s.io/node-stage-secret-name: s, csi.storage.k8s.io/node-stage-secret-namespace: kube-system}"), "" },
+	{ CLASS("provisioner: rbd.csi.ceph.com, parameters: {clusterID: a, pool: b, encrypted: 'true', encryptionType: file, encryptionKMSID: vault, csi.storage.k8s.io/node-stage-secret-namespace: '${pvc.namespace}'}"),
+	  "parameters.encryptionType: only \"block\" is supported: images are disks, and no file system is mounted here\n"
+	  "parameters.encryptionKMSID: is not supported: the passphrase is the encryptionPassphrase of the Secret that csi.storage.k8s.io/node-stage-secret-name names\n"
+	  "parameters['csi.storage.k8s.io/node-stage-secret-name']: is required with encrypted: the Secret with the key encryptionPassphrase\n"
+	  "parameters['csi.storage.k8s.io/node-stage-secret-namespace']: \"${pvc.namespace}\" is not a valid name: at most 253 of a-z, 0-9, - and ., each part beginning and ending with a letter or digit; one Secret is for all volumes of the class" },
 	{ CLASS("provisioner: rbd.csi.ceph.com, parameters: {clusterID: a, pool: b, imageFeatures: layerin}"),
 	  "parameters.imageFeatures: \"layerin\" is not one of layering, exclusive-lock, object-map, fast-diff, deep-flatten, journaling; did you mean layering?" },
 	{ CLASS("provisioner: local.solovirt.io, parameters: {baseIops: '100', maxReadIops: '10', writeBpsPerGiB: '-1'}"),
