@@ -106,6 +106,50 @@ number_ranges_count(const GArray *ranges, const struct number_range *within)
 	return count;
 }
 
+GArray *
+number_ranges_without(const GArray *ranges, const GArray *others)
+{
+	GArray *left = g_array_new(FALSE, FALSE, sizeof(struct number_range));
+	guint k = 0;
+
+	for (guint i = 0; i < ranges->len; i++) {
+		struct number_range rest = g_array_index(ranges, struct number_range, i);
+		bool any = true;
+		for (; k < others->len && g_array_index(others, struct number_range, k).first <= rest.last; k++) {
+			const struct number_range *hole = &g_array_index(others, struct number_range, k);
+			const struct number_range before = { rest.first, hole->first - 1 };
+			if (hole->last < rest.first)
+				continue;
+			if (hole->first > rest.first)
+				g_array_append_val(left, before);
+			any = hole->last < rest.last;
+			if (!any)
+				break; /* it may reach into the next range */
+			rest.first = hole->last + 1;
+		}
+		if (any)
+			g_array_append_val(left, rest);
+	}
+	return left;
+}
+
+char *
+number_ranges_format(enum ip_family family, const GArray *ranges, guint most)
+{
+	GString *text = g_string_new(NULL);
+
+	for (guint i = 0; i < ranges->len && i < most; i++) {
+		const struct number_range *r = &g_array_index(ranges, struct number_range, i);
+		char first[IP_TEXT], last[IP_TEXT];
+		number_format(family, r->first, first);
+		number_format(family, r->last, last);
+		g_string_append_printf(text, "%s%s%s%s", i > 0 ? "," : "", first, r->first == r->last ? "" : "-", r->first == r->last ? "" : last);
+	}
+	if (ranges->len > most)
+		g_string_append(text, ",...");
+	return g_string_free(text, text->len == 0);
+}
+
 char *
 number_count_format(ip_number count)
 {

@@ -27,6 +27,10 @@ void number_ranges_merge(GArray *ranges);
 const struct number_range *number_ranges_find(const GArray *ranges, ip_number number);
 /* How many numbers of merged ranges lie within one. */
 ip_number number_ranges_count(const GArray *ranges, const struct number_range *within);
+/* Merged ranges without those of others, merged; the caller g_array_unref()s. */
+GArray *number_ranges_without(const GArray *ranges, const GArray *others);
+/* "10.6.0.2-10.6.0.9,10.6.0.11" of merged ranges; of more than most the first, and "..." behind them; NULL: there is none.  Caller g_free()s. */
+char *number_ranges_format(enum ip_family family, const GArray *ranges, guint most);
 /* A number in decimal: more than 64 bits of addresses fit into a subnet of IPv6.  Caller g_free()s. */
 char *number_count_format(ip_number count);
 

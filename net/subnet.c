@@ -168,6 +168,29 @@ subnet_gives(const struct subnet_family *family, ip_number number)
 	    (family->only != NULL ? number_ranges_find(family->only, number) != NULL : number_ranges_find(family->excluded, number) == NULL);
 }
 
+GArray *
+subnet_ranges(const struct subnet_family *family)
+{
+	g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct number_range)), outside = g_array_new(FALSE, FALSE, sizeof(struct number_range));
+	const ip_number most = ~(ip_number)0;
+	const struct number_range gateway = { family->gateway, family->gateway }, below = { 0, family->guests.first - 1 }, above = { family->guests.last + 1, most };
+
+	if (!family->present)
+		return g_steal_pointer(&all);
+	if (family->only != NULL)
+		g_array_append_vals(all, family->only->data, family->only->len);
+	else
+		g_array_append_val(all, family->guests);
+	if (family->only == NULL && family->excluded != NULL)
+		g_array_append_vals(outside, family->excluded->data, family->excluded->len);
+	g_array_append_val(outside, gateway);
+	g_array_append_val(outside, below); /* a subnet has an address of its own, and so one below its guests' */
+	if (family->guests.last != most)
+		g_array_append_val(outside, above);
+	number_ranges_merge(outside);
+	return number_ranges_without(all, outside);
+}
+
 ip_number
 subnet_guests(const struct subnet_family *family)
 {

@@ -38,6 +38,8 @@ int subnet_restrict(struct subnet *subnet, const char *const *ranges, struct err
 /* Gives these to nobody who does not ask for them. */
 int subnet_exclude(struct subnet *subnet, const char *const *ranges, struct error *err);
 
+/* The addresses that guests can have without asking for one, as merged ranges (struct number_range); the caller g_array_unref()s. */
+GArray *subnet_ranges(const struct subnet_family *family);
 /* Number of addresses that guests can have without asking for one. */
 ip_number subnet_guests(const struct subnet_family *family);
 /* The address is given to who asks for none. */

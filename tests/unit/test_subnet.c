@@ -199,6 +199,48 @@ START_TEST(kept_for_one)
 }
 END_TEST
 
+/* Ranges of a subnet without some of its addresses, as a status tells them. */
+static char *
+left_of(const struct subnet *subnet, enum ip_family family, const char *const *used, guint most)
+{
+	g_autoptr(GArray) all = subnet_ranges(&subnet->families[family]), holes = g_array_new(FALSE, FALSE, sizeof(struct number_range)), left = NULL;
+
+	for (; *used != NULL; used++) {
+		struct number_range range;
+		enum ip_family its;
+		ck_assert(number_range_parse(*used, &its, &range) && its == family);
+		g_array_append_val(holes, range);
+	}
+	number_ranges_merge(holes);
+	left = number_ranges_without(all, holes);
+	return number_ranges_format(family, left, most);
+}
+
+START_TEST(ranges_are_told)
+{
+	static const struct { const char *cidr, *gateway, *excluded[3], *only[3], *used[5], *text; guint most; enum ip_family family; } rows[] = {
+		{ "10.6.0.0/29", NULL, { NULL }, { NULL }, { NULL }, "10.6.0.2-10.6.0.6", 9, IPV4 },
+		{ "10.6.0.0/29", "10.6.0.4", { "10.6.0.6" }, { NULL }, { "10.6.0.2" }, "10.6.0.1,10.6.0.3,10.6.0.5", 9, IPV4 },
+		{ "10.6.0.0/29", NULL, { NULL }, { NULL }, { "10.6.0.1..10.6.0.6" }, NULL, 9, IPV4 },
+		{ "10.6.0.0/29", NULL, { NULL }, { NULL }, { "10.6.0.0/8" }, NULL, 9, IPV4 },
+		{ "10.6.0.0/24", NULL, { NULL }, { "10.6.0.10..10.6.0.19", "10.6.0.30..10.6.0.39" }, { "10.6.0.15..10.6.0.33", "10.6.0.39" },
+		  "10.6.0.10-10.6.0.14,10.6.0.34-10.6.0.38", 9, IPV4 },
+		{ "10.6.0.0/24", NULL, { NULL }, { NULL }, { "10.6.0.4", "10.6.0.6", "10.6.0.8" }, "10.6.0.2-10.6.0.3,10.6.0.5,...", 2, IPV4 },
+		{ "::/0", "::1", { NULL }, { NULL }, { "::3" }, "::2,::4-ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", 9, IPV6 },
+		{ "10.6.0.0/29", NULL, { NULL }, { NULL }, { NULL }, NULL, 9, IPV6 },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct subnet subnet = subnet_of(rows[i].cidr, rows[i].gateway, rows[i].excluded);
+		if (rows[i].only[0] != NULL)
+			ck_assert_int_eq(subnet_restrict(&subnet, rows[i].only, &err), 0);
+		g_autofree char *text = left_of(&subnet, rows[i].family, rows[i].used, rows[i].most);
+		ck_assert_msg(g_strcmp0(text, rows[i].text) == 0, "row %zu: %s", i, text);
+		subnet_clear(&subnet);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -214,6 +256,7 @@ main(void)
 	tcase_add_test(t, a_pool_lies_within);
 	tcase_add_test(t, both_families);
 	tcase_add_test(t, kept_for_one);
+	tcase_add_test(t, ranges_are_told);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
