@@ -5,7 +5,13 @@
 #include "config.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "src/virt/disk_modes.h"
 #include "src/virt/host.h"
@@ -68,6 +74,45 @@ fit_threads(xmlDoc *doc, virConnectPtr connection)
 	}
 }
 
+/* A bridge of Open vSwitch in user space: its own port is a tap. */
+static bool
+is_in_user_space(const char *bridge)
+{
+	struct ethtool_drvinfo driver = { .cmd = ETHTOOL_GDRVINFO };
+	struct ifreq request = { .ifr_data = (void *)&driver };
+	int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool tap;
+
+	g_strlcpy(request.ifr_name, bridge, sizeof(request.ifr_name));
+	tap = control >= 0 && ioctl(control, SIOCETHTOOL, &request) == 0 && strncmp(driver.driver, "tun", sizeof(driver.driver)) == 0;
+	if (control >= 0)
+		close(control);
+	return tap;
+}
+
+/* Open vSwitch in user space takes every checksum for finished: what a guest leaves to its card would arrive broken, UDP and TCP alike. */
+static void
+fit_offloads(xmlDoc *doc)
+{
+	static const char *const offloads[] = { "csum", "gso", "tso4", "tso6", "ecn", "ufo" };
+	g_autoptr(GPtrArray) sources = host_xml_nodes(doc, "//interface[@type='bridge'][virtualport/@type='openvswitch'][starts-with(model/@type,'virtio')]/source");
+
+	for (guint i = 0; i < sources->len && host_is_local(); i++) {
+		xmlNodePtr interface = ((xmlNodePtr)sources->pdata[i])->parent, driver = NULL, host;
+		g_autofree char *bridge = host_xml_attribute(sources->pdata[i], "bridge");
+		if (bridge == NULL || !is_in_user_space(bridge))
+			continue;
+		for (xmlNodePtr node = interface->children; node != NULL; node = node->next)
+			if (xmlStrcmp(node->name, (const xmlChar *)"driver") == 0)
+				driver = node;
+		if (driver == NULL)
+			driver = xmlNewChild(interface, NULL, (const xmlChar *)"driver", NULL);
+		host = xmlNewChild(driver, NULL, (const xmlChar *)"host", NULL);
+		for (size_t k = 0; k < G_N_ELEMENTS(offloads); k++)
+			set(host, offloads[k], "off");
+	}
+}
+
 char *
 host_fit(virConnectPtr connection, const char *xml, struct error *err)
 {
@@ -80,6 +125,7 @@ host_fit(virConnectPtr connection, const char *xml, struct error *err)
 		return NULL;
 	fit_max_memory(doc);
 	fit_threads(doc, connection);
+	fit_offloads(doc);
 	xmlDocDumpMemory(doc, &text, &length);
 	copy = g_strdup((const char *)text);
 	xmlFree(text);
