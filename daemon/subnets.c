@@ -19,8 +19,6 @@
 #include "src/base/error.h"
 #include "src/base/log.h"
 
-enum { DHCP_LEASE_SECONDS = 3600, DHCP_ROUTER = 3 }; /* OVN's default; RFC 2132, 3.5 */
-
 /* --- annotations --------------------------------------------------------------------------------------------------------- */
 
 const char *
@@ -296,6 +294,19 @@ read_subnet_wish(struct daemon *daemon, const struct object *instance, const str
 	return family == NULL ? 0 : wish_family(wish, family, &attachment->subnet, err);
 }
 
+static int
+check_options(struct daemon *daemon, const struct object *instance, const struct interface *interface, const struct attachment *attachment,
+    struct error *err)
+{
+	g_autoptr(GPtrArray) ignored = g_ptr_array_new_with_free_func(g_free);
+
+	if (subnet_own_options_check(instance->value, interface, attachment, ignored, err) < 0)
+		return -1;
+	for (guint i = 0; i < ignored->len; i++)
+		daemon_event(daemon, instance, "Warning", "OptionIgnored", "interface %s: %s", interface->name, (const char *)ignored->pdata[i]);
+	return 0;
+}
+
 int
 subnet_wish_read(struct daemon *daemon, const struct object *instance, const struct interface *interface, struct attachment *attachment,
     struct subnet_wish *wish, struct error *err)
@@ -304,6 +315,8 @@ subnet_wish_read(struct daemon *daemon, const struct object *instance, const str
 	const char *mac = network_annotation(instance->value, attachment, interface->name, "mac_address");
 
 	memset(wish, 0, sizeof(*wish));
+	if (check_options(daemon, instance, interface, attachment, err) < 0)
+		return -1;
 	if (wish_mac(wish, mac, is_text(interface->mac_address) ? interface->mac_address : NULL, err) < 0 ||
 	    (ips != NULL && wish_ips(wish, ips, "annotation ip_address", err) < 0))
 		return -1;
@@ -323,21 +336,10 @@ subnet_wish_read(struct daemon *daemon, const struct object *instance, const str
 
 /* --- IP objects -------------------------------------------------------------------------------------------------------------- */
 
-static json_t *
-ip_spec(const struct object *instance, const struct attachment *attachment, const struct address *address)
-{
-	const struct vmi *vmi = instance->value;
-
-	return json_pack("{s:s,s:s,s:s,s:s,s:s*,s:s*,s:s*,s:s}", "podName", instance->name, "namespace", instance->namespace, "podType", "VirtualMachine",
-	    "subnet", attachment->of->name, "nodeName", vmi->status->node_name, "v4IpAddress", *address->ip == '\0' ? NULL : address->ip,
-	    "v6IpAddress", *address->ip6 == '\0' ? NULL : address->ip6, "macAddress", address->mac);
-}
-
 int
-subnet_show(struct daemon *daemon, const struct object *instance, const struct attachment *attachment, const struct address *address,
-    struct error *err)
+subnet_show_entry(struct daemon *daemon, const char *name, const char *namespace, const char *machine, const char *host,
+    const struct object *subnet, const struct address *address, struct error *err)
 {
-	g_autofree char *name = ip_address_name(instance->name, instance->namespace, spec_of(attachment->of)->provider);
 	const struct object *object = store_get(daemon->store, KIND_IP, "", name), *shown;
 	json_t *spec, *patch;
 
@@ -345,7 +347,9 @@ subnet_show(struct daemon *daemon, const struct object *instance, const struct a
 		return 0;
 	if (object != NULL && ((const struct ip_address *)object->value)->head.meta->deletion_timestamp != 0)
 		return error_set(err, EAGAIN, "IP %s is being deleted", name);
-	spec = ip_spec(instance, attachment, address);
+	spec = json_pack("{s:s,s:s,s:s,s:s,s:s*,s:s*,s:s*,s:s}", "podName", machine, "namespace", namespace, "podType", "VirtualMachine",
+	    "subnet", subnet->name, "nodeName", host, "v4IpAddress", *address->ip == '\0' ? NULL : address->ip,
+	    "v6IpAddress", *address->ip6 == '\0' ? NULL : address->ip6, "macAddress", address->mac);
 	if (object == NULL)
 		return objects_create_tree(daemon, json_pack("{s:s,s:s,s:{s:s,s:{s:s}},s:o}", "apiVersion", kind_api_version(&kinds[KIND_IP]), "kind", "IP",
 		    "metadata", "name", name, "labels", IP_RESERVED, "false", "spec", spec), NULL, err) == NULL ? -1 : 0;
@@ -353,6 +357,16 @@ subnet_show(struct daemon *daemon, const struct object *instance, const struct a
 	shown = objects_patch(daemon, object, patch, err);
 	json_decref(patch);
 	return shown == NULL ? -1 : 0;
+}
+
+int
+subnet_show(struct daemon *daemon, const struct object *instance, const struct attachment *attachment, const struct address *address,
+    struct error *err)
+{
+	g_autofree char *name = ip_address_name(instance->name, instance->namespace, spec_of(attachment->of)->provider);
+
+	return subnet_show_entry(daemon, name, instance->namespace, instance->name, ((const struct vmi *)instance->value)->status->node_name,
+	    attachment->of, address, err);
 }
 
 /* The IPs that show an owner's addresses on a segment: of the Subnets on it. */
@@ -379,106 +393,4 @@ subnet_hide(struct daemon *daemon, const char *segment, const char *owner)
 		else if (objects_delete(daemon, ip, &now, &gone, &err) < 0)
 			log_warning("IP %s: %s", name, err.text);
 	}
-}
-
-/* --- DHCP ------------------------------------------------------------------------------------------------------------------ */
-
-/* Guests of a host that have an address of the Subnet. */
-struct guests {
-	struct daemon *daemon;
-	const struct host *host;
-	const struct subnet *subnet;
-	json_t *entries;
-};
-
-static const char *
-within(const struct subnet *subnet, const char *ip)
-{
-	enum ip_family family;
-	ip_number number;
-
-	return number_parse(ip, &family, &number) && subnet_has(&subnet->families[family], number) ? ip : NULL;
-}
-
-static void
-add_guest(void *arg, const struct address *a)
-{
-	struct guests *g = arg;
-	g_auto(GStrv) parts = g_strsplit(a->owner, "/", 3);
-	const struct object *object = a->released == 0 && g_strv_length(parts) == 3 ? store_get(g->daemon->store, KIND_VMI, parts[0], parts[1]) : NULL;
-	const char *ip = within(g->subnet, a->ip), *ip6 = within(g->subnet, a->ip6);
-	g_autofree char *name = g_strv_length(parts) == 3 ? g_strdup_printf("%s.%s", parts[1], parts[0]) : NULL;
-
-	if (object == NULL || (ip == NULL && ip6 == NULL) ||
-	    g_strcmp0(((const struct vmi *)object->value)->status->node_name, g->host->name) != 0)
-		return;
-	json_array_append_new(g->entries, json_pack("{s:s,s:s*,s:s*,s:s}", "mac", a->mac, "ip", ip, "ip6", ip6, "name", name));
-}
-
-/* OVN's options by their numbers; what is not an option in the protocol (lease_time ...) is said elsewhere. */
-static json_t *
-service_options(const GArray *options, int64_t mtu)
-{
-	json_t *list = json_array();
-
-	for (guint i = 0; i < options->len; i++) {
-		const struct dhcp_option *o = &g_array_index(options, struct dhcp_option, i);
-		g_autofree char *number = g_strdup_printf("%d", o->number);
-		if (o->number > 0 && o->number != DHCP_ROUTER)
-			json_array_append_new(list, json_pack("[s,s]", number, o->value));
-	}
-	if (mtu > 0 && dhcp_options_find(options, "mtu") == NULL)
-		json_array_append_new(list, json_pack("[s,o]", "26", json_sprintf("%d", (int)mtu)));
-	return list;
-}
-
-/* Of the host's DHCP server itself: "10.6.0.2/24". */
-static char *
-server_address(const struct subnet *subnet, enum ip_family family, const char *ip)
-{
-	return !subnet->families[family].present || *ip == '\0' ? NULL : g_strdup_printf("%s/%d", ip, subnet->families[family].prefix);
-}
-
-static json_t *
-describe(struct daemon *daemon, const struct host *host, const struct object *object, struct attachment *at, json_t *guests, struct error *err)
-{
-	const struct subnet_spec *spec = spec_of(object);
-	g_autofree char *owner = address_owner_of_dhcp(host->name, object->name);
-	const struct address *own = address_ensure(daemon, at, owner, &(struct address_wish){ 0 }, err);
-	g_autoptr(GArray) options = dhcp_options_parse(4, spec->dhcp_v4_options, NULL, err);
-	const char *lease = options == NULL ? NULL : dhcp_options_find(options, "lease_time");
-	char gateway[IP_TEXT];
-
-	if (own == NULL || options == NULL)
-		return NULL;
-	g_autofree char *address = server_address(&at->subnet, IPV4, own->ip), *address6 = server_address(&at->subnet, IPV6, own->ip6);
-	const char *router = dhcp_options_find(options, "router");
-	number_format(IPV4, at->subnet.families[IPV4].gateway, gateway);
-	if (router == NULL && at->subnet.families[IPV4].present)
-		router = gateway;
-	return json_pack("{s:s,s:s,s:i,s:s*,s:s*,s:s*,s:I,s:o,s:b,s:O}", "subnet", object->name, "bridge", at->config.name, "vlan", at->config.vlan,
-	    "address", address, "address6", address6, "gateway", router, "leaseSeconds",
-	    (json_int_t)(lease == NULL ? DHCP_LEASE_SECONDS : g_ascii_strtoll(lease, NULL, 10)), "options", service_options(options, spec->mtu), "ra",
-	    spec->enable_ra, "hosts", guests);
-}
-
-json_t *
-subnet_service(struct daemon *daemon, const struct host *host, const struct object *object, struct error *err)
-{
-	ATTACHMENT_AUTO at = { 0 };
-	struct guests g = { daemon, host, &at.subnet, NULL };
-	json_t *service = NULL;
-
-	if (!spec_of(object)->enable_dhcp || is_going(object))
-		return NULL;
-	if (subnet_wire(daemon, object, &at.config, err) < 0 || subnet_addresses(daemon, object, &at.subnet, &at.addressed, err) < 0)
-		return NULL;
-	at.segment = network_segment(&at.config);
-	g.entries = json_array();
-	if (at.addressed)
-		store_address_each(daemon->store, at.segment, add_guest, &g);
-	if (json_array_size(g.entries) > 0)
-		service = describe(daemon, host, object, &at, g.entries, err);
-	json_decref(g.entries);
-	return service;
 }

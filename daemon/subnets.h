@@ -35,11 +35,19 @@ int subnet_wish_read(struct daemon *daemon, const struct object *instance, const
     struct attachment *attachment, struct subnet_wish *wish, struct error *err);
 void subnet_wish_clear(struct subnet_wish *wish);
 
+/* The annotations dhcp-v4-options and dhcp-v6-options of an interface; a sentence about each option that means nothing here is added to ignored
+ * (char *).  EINVAL says what would be right. */
+int subnet_own_options_check(const struct vmi *vmi, const struct interface *interface, const struct attachment *at, GPtrArray *ignored,
+    struct error *err);
+
 /* The IP keeps its address for a machine; else it shows what one has. */
 bool ip_is_kept(const struct ip_address *ip);
 /* Writes the IP object of an address in use, in this turn. */
 int subnet_show(struct daemon *daemon, const struct object *instance, const struct attachment *attachment, const struct address *address,
     struct error *err);
+/* The same of one that is known by its name; host may be NULL. */
+int subnet_show_entry(struct daemon *daemon, const char *name, const char *namespace, const char *machine, const char *host,
+    const struct object *subnet, const struct address *address, struct error *err);
 /* The address of an owner was released: its IP goes, unless it is kept; the Subnet counts anew. */
 void subnet_hide(struct daemon *daemon, const char *segment, const char *owner);
 

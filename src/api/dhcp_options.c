@@ -99,7 +99,9 @@ struct option_kind {
 	int number;
 	bool list;                                         /* {a,b} is possible */
 	int (*check)(const char *text, struct error *err); /* of a member; NULL: it means nothing here */
+	const char *why;                                   /* that is so */
 };
+#define BY_ITSELF "the DHCP server says it by itself"
 static const struct option_kind v4_kinds[] = {
 	{ "lease_time", 0, false, check_lease },
 	{ "router", 3, true, check_ip4 },
@@ -122,10 +124,10 @@ static const struct option_kind v4_kinds[] = {
 	{ "tftp_server_address", 150, true, check_ip4 },
 	{ "path_prefix", 210, false, check_text },
 	{ "wpad", 252, false, check_text },
-	{ "next_server", 0, false, NULL },
-	{ "server_id", 0, false, NULL },
-	{ "server_mac", 0, false, NULL },
-	{ "offerip", 0, false, NULL },
+	{ "next_server", 0, false, NULL, BY_ITSELF },
+	{ "server_id", 0, false, NULL, BY_ITSELF },
+	{ "server_mac", 0, false, NULL, BY_ITSELF },
+	{ "offerip", 0, false, NULL, BY_ITSELF },
 	{ NULL },
 };
 static const struct option_kind v6_kinds[] = {
@@ -133,11 +135,11 @@ static const struct option_kind v6_kinds[] = {
 	{ "dns_server", 23, true, check_ip6 },
 	{ "domain_search", 24, true, check_text },
 	{ "ntp_server", 31, true, check_ip6 },
-	{ "fqdn", 39, false, check_text },
+	{ "fqdn", 0, false, NULL, "guests are told their own names" },
 	{ "bootfile_name", 59, false, check_text },
-	{ "server_id", 0, false, NULL },
-	{ "ia_addr", 0, false, NULL },
-	{ "dhcpv6_stateless", 0, false, NULL },
+	{ "server_id", 0, false, NULL, BY_ITSELF },
+	{ "ia_addr", 0, false, NULL, "each guest is given its own address" },
+	{ "dhcpv6_stateless", 0, false, NULL, "address_mode of ipv6RAConfigs says it" },
 	{ NULL },
 };
 
@@ -284,6 +286,16 @@ dhcp_options_parse(int version, const char *text, GPtrArray *ignored, struct err
 }
 
 const char *
+dhcp_option_why(int version, const char *name)
+{
+	const struct option_kind *kind = version == 4 ? v4_kinds : v6_kinds;
+
+	while (kind->name != NULL && strcmp(kind->name, name) != 0)
+		kind++;
+	return kind->why;
+}
+
+const char *
 dhcp_options_find(const GArray *options, const char *name)
 {
 	for (guint i = 0; i < options->len; i++) {
@@ -344,21 +356,62 @@ take_periodic(struct ra_configs *configs, const char *value, struct error *err)
 	return configs->send_periodic || strcmp(value, "false") == 0 ? 0 : error_set(err, EINVAL, "must be true or false, and is \"%.40s\"", value);
 }
 
+static int
+take_list(char **list, const char *value, int (*check)(const char *text, struct error *err), struct error *err)
+{
+	SETTING_AUTO copy = { NULL, g_strdup(value), true };
+
+	if (check_members(&copy, true, check, err) != 0)
+		return -1;
+	g_free(*list);
+	*list = g_steal_pointer(&copy.value);
+	return 0;
+}
+
+static int
+take_servers(struct ra_configs *configs, const char *value, struct error *err)
+{
+	return take_list(&configs->dns_servers, value, check_ip6, err);
+}
+
+static int
+take_domains(struct ra_configs *configs, const char *value, struct error *err)
+{
+	return take_list(&configs->domains, value, check_text, err);
+}
+
 /* Source: ovn-nb(5), ipv6_ra_configs. */
 static const struct {
 	const char *name;
-	int (*take)(struct ra_configs *configs, const char *value, struct error *err); /* NULL: it means nothing here */
+	int (*take)(struct ra_configs *configs, const char *value, struct error *err); /* NULL: its value is not looked at */
+	const char *why; /* nothing follows from it; NULL: something does */
 } ra_settings[] = {
-	{ "address_mode", take_mode },
-	{ "max_interval", take_most },
-	{ "min_interval", take_least },
-	{ "send_periodic", take_periodic },
-	{ "mtu", take_mtu },
-	{ "router_preference", NULL },
-	{ "route_info", NULL },
-	{ "dnssl", NULL },
-	{ "rdnss", NULL },
+	{ "address_mode", take_mode, NULL },
+	{ "max_interval", take_most, NULL },
+	{ "min_interval", take_least, "the server waits at least three quarters of max_interval" },
+	{ "send_periodic", take_periodic, NULL },
+	{ "mtu", take_mtu, NULL },
+	{ "rdnss", take_servers, NULL },
+	{ "dnssl", take_domains, NULL },
+	{ "router_preference", NULL, "the router of the network outside advertises itself" },
+	{ "route_info", NULL, "the router of the network outside advertises its routes" },
 };
+
+const char *
+ra_config_why(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(ra_settings); i++)
+		if (strcmp(ra_settings[i].name, name) == 0)
+			return ra_settings[i].why;
+	return NULL;
+}
+
+void
+ra_configs_clear(struct ra_configs *configs)
+{
+	g_clear_pointer(&configs->dns_servers, g_free);
+	g_clear_pointer(&configs->domains, g_free);
+}
 
 struct ra_reading {
 	struct ra_configs configs;
@@ -375,26 +428,31 @@ take_ra(void *arg, const struct setting *setting, struct error *err)
 		names[i] = ra_settings[i].name;
 		if (strcmp(names[i], setting->name) != 0)
 			continue;
-		if (ra_settings[i].take != NULL)
-			return ra_settings[i].take(&r->configs, setting->value, err);
-		if (r->ignored != NULL)
+		if (ra_settings[i].why != NULL && r->ignored != NULL)
 			g_ptr_array_add(r->ignored, (char *)(uintptr_t)names[i]);
-		return 0;
+		return ra_settings[i].take == NULL ? 0 : ra_settings[i].take(&r->configs, setting->value, err);
 	}
 	return unknown_setting(setting->name, names, err);
+}
+
+/* RFC 4861: at most three quarters of the other. */
+static int
+check_intervals(const struct ra_configs *configs, struct error *err)
+{
+	if (configs->min_interval * 4 <= configs->max_interval * 3)
+		return 0;
+	return error_set(err, EINVAL, "min_interval (%u) must be at most three quarters of max_interval (%u)", configs->min_interval, configs->max_interval);
 }
 
 int
 ra_configs_parse(const char *text, struct ra_configs *configs, GPtrArray *ignored, struct error *err)
 {
-	struct ra_reading reading = { { RA_DHCPV6_STATEFUL, 30, 5, true, 0 }, ignored };
+	struct ra_reading reading = { { RA_DHCPV6_STATEFUL, 30, 5, true, 0, NULL, NULL }, ignored };
 
-	if (each_setting(text, take_ra, &reading, err) != 0)
+	if (each_setting(text, take_ra, &reading, err) != 0 || check_intervals(&reading.configs, err) != 0) {
+		ra_configs_clear(&reading.configs);
 		return -1;
-	/* RFC 4861: at most three quarters of the other. */
-	if (reading.configs.min_interval * 4 > reading.configs.max_interval * 3)
-		return error_set(err, EINVAL, "min_interval (%u) must be at most three quarters of max_interval (%u)", reading.configs.min_interval,
-		    reading.configs.max_interval);
+	}
 	*configs = reading.configs;
 	return 0;
 }

@@ -19,6 +19,8 @@ struct dhcp_option {
  * says what would be right.  The caller g_array_unref()s.
  */
 GArray *dhcp_options_parse(int version, const char *text, GPtrArray *ignored, struct error *err);
+/* Why an option that is ignored means nothing here. */
+const char *dhcp_option_why(int version, const char *name);
 /* The value of an option by its name, or NULL; borrowed. */
 const char *dhcp_options_find(const GArray *options, const char *name);
 
@@ -28,8 +30,14 @@ struct ra_configs {
 	unsigned max_interval, min_interval; /* seconds */
 	bool send_periodic;
 	unsigned mtu; /* 0: not told */
+	char *dns_servers, *domains; /* rdnss, dnssl: members joined by ","; NULL: none; owned */
 };
-/* EINVAL names what is wrong and says what would be right; *configs is written on success only. */
+/* Names from which nothing follows are added to ignored (const char *), which may be NULL.  EINVAL names what is wrong and says what would
+ * be right; *configs is written on success only, and to be cleared then. */
 int ra_configs_parse(const char *text, struct ra_configs *configs, GPtrArray *ignored, struct error *err);
+void ra_configs_clear(struct ra_configs *configs);
+#define RA_CONFIGS_AUTO __attribute__((cleanup(ra_configs_clear))) struct ra_configs
+/* Why one that is ignored means nothing here. */
+const char *ra_config_why(const char *name);
 
 #endif

@@ -202,7 +202,39 @@ check_options(const struct checking *c, const char *field, int version, const ch
 	if (options == NULL)
 		complain(c, CAUSE_INVALID, field, "%s", err.text);
 	for (guint i = 0; i < ignored->len; i++)
-		advise(c, field, "%s is ignored: the DHCP server says it by itself", (const char *)ignored->pdata[i]);
+		advise(c, field, "%s is ignored: %s", (const char *)ignored->pdata[i], dhcp_option_why(version, ignored->pdata[i]));
+}
+
+/* The server has one list of each, for DHCPv6 and for advertisements. */
+static void
+check_told_twice(const struct checking *c, const struct subnet_spec *spec, const struct ra_configs *configs)
+{
+	g_autoptr(GArray) options = dhcp_options_parse(6, spec->dhcp_v6_options, NULL, NULL);
+	const struct {
+		const char *setting, *value, *option;
+	} pairs[] = { { "rdnss", configs->dns_servers, "dns_server" }, { "dnssl", configs->domains, "domain_search" } };
+
+	for (size_t i = 0; options != NULL && i < G_N_ELEMENTS(pairs); i++) {
+		const char *other = dhcp_options_find(options, pairs[i].option);
+		if (pairs[i].value != NULL && other != NULL && strcmp(pairs[i].value, other) != 0)
+			complain(c, CAUSE_INVALID, "ipv6RAConfigs", "%s is %s, and %s of dhcpV6Options %s: both are told the same, write one of them",
+			    pairs[i].setting, pairs[i].value, pairs[i].option, other);
+	}
+}
+
+/* RFC 4862: guests fill up 64 bits by themselves. */
+static void
+check_mode(const struct checking *c, const struct subnet_spec *spec, const struct ra_configs *configs)
+{
+	const char *mode = configs->address_mode == RA_SLAAC ? "slaac" : "dhcpv6_stateless";
+	struct blocks blocks;
+
+	if (configs->address_mode == RA_DHCPV6_STATEFUL || blocks_parse(spec->cidr_block, &blocks, NULL) != 0 || !blocks.there[1])
+		return;
+	if (blocks.prefix[1] != 64)
+		complain(c, CAUSE_INVALID, "ipv6RAConfigs", "address_mode=%s needs a subnet of IPv6 that is a /64, and cidrBlock has a /%u", mode, blocks.prefix[1]);
+	else
+		advise(c, "ipv6RAConfigs", "address_mode=%s: guests make IPv6 addresses of their own, which are not those of their IPs; port_security stops them", mode);
 }
 
 static void
@@ -210,12 +242,40 @@ check_advertisement(const struct checking *c, const struct subnet_spec *spec)
 {
 	g_autoptr(GPtrArray) ignored = g_ptr_array_new();
 	struct error err = { 0 };
-	struct ra_configs configs;
+	RA_CONFIGS_AUTO configs = { 0 };
 
-	if (ra_configs_parse(spec->ra_configs, &configs, ignored, &err) != 0)
+	if (ra_configs_parse(spec->ra_configs, &configs, ignored, &err) != 0) {
 		complain(c, CAUSE_INVALID, "ipv6RAConfigs", "%s", err.text);
+		return;
+	}
 	for (guint i = 0; i < ignored->len; i++)
-		advise(c, "ipv6RAConfigs", "%s is ignored: it is not advertised here", (const char *)ignored->pdata[i]);
+		advise(c, "ipv6RAConfigs", "%s is ignored: %s", (const char *)ignored->pdata[i], ra_config_why(ignored->pdata[i]));
+	if (!configs.send_periodic)
+		advise(c, "ipv6RAConfigs", "send_periodic=false: advertisements come every half an hour, besides those that guests ask for");
+	check_told_twice(c, spec, &configs);
+	if (!spec->enable_ra || (subnet_protocol(spec) != SUBNET_IPV6 && subnet_protocol(spec) != SUBNET_DUAL))
+		return;
+	check_mode(c, spec, &configs);
+	if (!spec->enable_dhcp && configs.address_mode == RA_DHCPV6_STATEFUL)
+		advise(c, "enableIPv6RA", "is ignored without enableDHCP, unless address_mode of ipv6RAConfigs is slaac: guests would wait for DHCPv6");
+}
+
+/* What is told only by a service that is not asked for. */
+static void
+check_untold(const struct checking *c, const struct subnet_spec *spec)
+{
+	const struct {
+		const char *field, *text, *needs;
+		bool told;
+	} fields[] = {
+		{ "dhcpV4Options", spec->dhcp_v4_options, "enableDHCP", spec->enable_dhcp },
+		{ "dhcpV6Options", spec->dhcp_v6_options, "enableDHCP", spec->enable_dhcp },
+		{ "ipv6RAConfigs", spec->ra_configs, "enableIPv6RA", spec->enable_ra },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(fields); i++)
+		if (is_text(fields[i].text) && !fields[i].told)
+			advise(c, fields[i].field, "is told to nobody without %s", fields[i].needs);
 }
 
 /* --- rules: where it is ----------------------------------------------------------------------------------------------- */
@@ -269,6 +329,7 @@ subnet_check(const void *object, const struct document *document, const char *pa
 	check_options(&c, "dhcpV4Options", 4, subnet->spec->dhcp_v4_options);
 	check_options(&c, "dhcpV6Options", 6, subnet->spec->dhcp_v6_options);
 	check_advertisement(&c, subnet->spec);
+	check_untold(&c, subnet->spec);
 	check_overlay(&c, subnet->spec);
 }
 
@@ -310,9 +371,9 @@ static const struct schema_field spec_rows[] = {
 	{ STRING("vlan", struct subnet_spec, vlan), .check = check_vlan_name, .doc = "Vlan that its guests are on." },
 	{ BOOL("enableDHCP", struct subnet_spec, enable_dhcp), .doc = "Guests are given their addresses by DHCP." },
 	{ STRING("dhcpV4Options", struct subnet_spec, dhcp_v4_options), .doc = "What guests are told with them, such as lease_time=3600,dns_server={10.6.0.2,10.6.0.3}: lease_time, router, netmask, dns_server, domain_name, domain_search_list, ntp_server, mtu, hostname, classless_static_route, tftp_server, bootfile_name and others." },
-	{ STRING("dhcpV6Options", struct subnet_spec, dhcp_v6_options), .warn = "is not told to guests yet: DHCPv6 gives them their addresses alone", .doc = "The same for DHCPv6: dns_server, domain_search, ntp_server, fqdn, bootfile_name." },
-	{ BOOL("enableIPv6RA", struct subnet_spec, enable_ra), .doc = "Routers are advertised to guests." },
-	{ STRING("ipv6RAConfigs", struct subnet_spec, ra_configs), .warn = "is not followed yet: enableIPv6RA says whether routers are advertised", .doc = "How: address_mode (dhcpv6_stateful, dhcpv6_stateless or slaac), max_interval, min_interval, send_periodic, mtu." },
+	{ STRING("dhcpV6Options", struct subnet_spec, dhcp_v6_options), .doc = "The same for DHCPv6: lease_time, dns_server, domain_search, ntp_server, bootfile_name." },
+	{ BOOL("enableIPv6RA", struct subnet_spec, enable_ra), .doc = "The IPv6 subnet is advertised to guests, and how they get addresses of it; the router is for the network outside to advertise." },
+	{ STRING("ipv6RAConfigs", struct subnet_spec, ra_configs), .doc = "How: address_mode (dhcpv6_stateful, dhcpv6_stateless or slaac), max_interval, send_periodic, mtu, rdnss, dnssl." },
 	{ INT("mtu", struct subnet_spec, mtu), .min = 0, .max = 65535, .doc = "MTU of guests' cards; 0: that of the wire." },
 	{ BOOL("default", struct subnet_spec, is_default), .doc = "Ignored: a network of an instance names its Subnet." },
 	{ BOOL("private", struct subnet_spec, is_private), .doc = "Ignored: SecurityGroups keep guests apart." },

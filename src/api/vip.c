@@ -40,8 +40,8 @@ vip_check(const void *object, const struct document *document, const char *path,
 		return; /* what is stored was judged when it came */
 	if (is_text(vip->spec->type))
 		advise(&c, "type", "is ignored: there are no load balancers; machines that name it in an annotation aaps may use it");
-	if (vip->spec->selector != NULL && vip->spec->selector[0] != NULL && !is_text(vip->spec->namespace))
-		complain(&c, CAUSE_REQUIRED, "namespace", "is required beside selector: where the machines are");
+	if (vip->spec->selector != NULL && vip->spec->selector[0] != NULL)
+		advise(&c, "selector", "is ignored: machines that name it in an annotation aaps may use it");
 }
 
 /* --- rows ------------------------------------------------------------------------------------------------------------- */
@@ -61,7 +61,7 @@ static const struct schema_field spec_rows[] = {
 	{ STRING("v4ip", struct vip_spec, v4), .flags = FIELD_FIXED, .check = check_ipv4_or_nothing, .doc = "IPv4 address; a free one when not given." },
 	{ STRING("v6ip", struct vip_spec, v6), .flags = FIELD_FIXED, .check = check_ipv6_or_nothing, .doc = "IPv6 address; a free one when not given." },
 	{ STRING("macAddress", struct vip_spec, mac), .flags = FIELD_FIXED, .check = check_mac_or_nothing, .doc = "MAC address that goes with it; each user's own when not given." },
-	{ STRINGS("selector", struct vip_spec, selector), .check = check_selector, .doc = "Labels of the machines that may use it, each as \"key: value\"." },
+	{ STRINGS("selector", struct vip_spec, selector), .check = check_selector, .doc = "Ignored, each a label as \"key: value\": machines that name it in an annotation aaps may use it." },
 	{ IGNORED("attachSubnets", STRINGS, "It is of one Subnet.") },
 	{ 0 },
 };

@@ -30,16 +30,21 @@ check_dns_name(const char *what, const char *name, struct error *err)
 	return error_set(err, EINVAL, "%s \"%s\": only lower case letters, digits, dots and dashes are allowed", what, shown);
 }
 
+void
+subnet_port_name(const char *subnet, char port[IFNAMSIZ])
+{
+	g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA1, subnet, -1);
+
+	g_snprintf(port, IFNAMSIZ, "dhcp-%.8s", digest);
+}
+
 /* Where all of a subnet is, by its name. */
 static int
 name_subnet(struct subnet *subnet, struct error *err)
 {
-	g_autofree char *digest = NULL;
-
 	if (ovs_check_local(err) < 0 || check_dns_name("subnet", subnet->name, err) < 0)
 		return -1;
-	digest = g_compute_checksum_for_string(G_CHECKSUM_SHA1, subnet->name, -1);
-	g_snprintf(subnet->port, sizeof(subnet->port), "dhcp-%.8s", digest);
+	subnet_port_name(subnet->name, subnet->port);
 	subnet->directory = g_build_filename(SUBNETS, subnet->port, NULL);
 	return 0;
 }
@@ -90,10 +95,13 @@ check_subnet(const struct subnet *subnet, struct error *err)
 		return error_set(err, EINVAL, "subnet %s: gateway is not an IPv4 address", subnet->name);
 	if (subnet->mtu != 0 && (subnet->mtu < MTU_LEAST || subnet->mtu > MTU_MOST))
 		return error_set(err, EINVAL, "subnet %s: mtu %" PRId64 " is not between %d and %d", subnet->name, subnet->mtu, MTU_LEAST, MTU_MOST);
-	if (subnet->lease_seconds < LEASE_LEAST || subnet->lease_seconds > G_MAXINT32)
+	if (subnet->lease_seconds < LEASE_LEAST || subnet->lease_seconds > G_MAXINT32 ||
+	    (subnet->lease_seconds6 != 0 && (subnet->lease_seconds6 < LEASE_LEAST || subnet->lease_seconds6 > G_MAXINT32)))
 		return error_set(err, EINVAL, "subnet %s: leaseSeconds must be at least %d", subnet->name, LEASE_LEAST);
 	if (ovs_check_name("bridge", subnet->bridge, err) < 0 || ovs_check_vlan(subnet->vlan, err) < 0)
 		return error_wrap(err, "subnet %s: ", subnet->name);
+	if (subnet_server_check(subnet, err) < 0)
+		return -1;
 	return subnet->domain == NULL ? 0 : check_dns_name("domain", subnet->domain, err);
 }
 
@@ -106,10 +114,7 @@ check_hosts(json_t *hosts, struct error *err)
 	json_t *host;
 
 	json_array_foreach (hosts, i, host) {
-		entry = (struct subnet_entry){ 0 };
-		if (service_args(host, err, "{s:s,s?:s,s?:s,s?:s}", "mac", &entry.mac, "ip", &entry.ip, "ip6", &entry.ip6, "name",
-		        &entry.name) < 0 ||
-		    subnet_entry_check(&entry, err) < 0)
+		if (subnet_entry_read(host, &entry, err) < 0 || subnet_entry_check(&entry, err) < 0)
 			return error_wrap(err, "hosts: ");
 	}
 	return 0;
@@ -305,15 +310,14 @@ static json_t *
 serve(const struct subnet *subnet, struct error *err)
 {
 	g_autofree char *path = g_build_filename(subnet->directory, "dnsmasq.conf", NULL);
-	g_autofree char *pid = g_build_filename(subnet->directory, "dnsmasq.pid", NULL);
-	bool known = access(path, F_OK) == 0, ran = host_dnsmasq_find(pid) > 0, started;
+	bool known = access(path, F_OK) == 0, ran = subnet_server_runs(subnet->directory);
 	enum subnet_news news = SUBNET_NOTHING;
 	g_autoptr(GString) mended = g_string_new(NULL);
 	int port = look_at_port(subnet, err), addresses = port < 0 ? -1 : ensure_addresses(subnet, err);
 
 	if (addresses < 0 || subnet_prepare(subnet->directory, err) < 0 ||
 	    subnet_entries_sync(subnet->directory, subnet->domain, subnet->hosts, &news, err) < 0 ||
-	    subnet_server_run(subnet, &started, err) < 0 || (!started && subnet_server_tell(subnet->directory, news, err) < 0))
+	    subnet_server_run(subnet, news, err) < 0)
 		return NULL;
 	subnet_server_watch(subnet->directory, subnet->name);
 	add_mended(mended, known && port > 0, "the port", subnet->name, "was not as it has to be and was made anew");
@@ -325,14 +329,15 @@ serve(const struct subnet *subnet, struct error *err)
 static json_t *
 run_serve(struct host_call *call, struct error *err)
 {
-	struct subnet subnet = { 0 };
+	struct subnet subnet = { .dhcp = 1 };
 	const char *address = NULL, *address6 = NULL;
 	json_t *result = NULL;
 
-	if (host_args(call, err, "{s:s,s:s,s:I,s?:I,s?:s,s?:s,s?:s,s:I,s?:o,s?:b,s?:s,s?:o}", "subnet", &subnet.name, "bridge", &subnet.bridge,
-	        "vlan", &subnet.vlan, "mtu", &subnet.mtu, "address", &address, "address6", &address6, "gateway", &subnet.gateway,
-	        "leaseSeconds", &subnet.lease_seconds, "options", &subnet.options, "ra", &subnet.ra, "domain", &subnet.domain, "hosts",
-	        &subnet.hosts) < 0 ||
+	if (host_args(call, err, "{s:s,s:s,s:I,s?:I,s?:s,s?:s,s?:s,s:I,s?:I,s?:o,s?:b,s?:b,s?:s,s?:I,s?:I,s?:s,s?:o}", "subnet", &subnet.name,
+	        "bridge", &subnet.bridge, "vlan", &subnet.vlan, "mtu", &subnet.mtu, "address", &address, "address6", &address6, "gateway",
+	        &subnet.gateway, "leaseSeconds", &subnet.lease_seconds, "leaseSeconds6", &subnet.lease_seconds6, "options", &subnet.options,
+	        "dhcp", &subnet.dhcp, "ra", &subnet.ra, "raMode", &subnet.ra_mode, "raInterval", &subnet.ra_interval, "raMtu", &subnet.ra_mtu,
+	        "domain", &subnet.domain, "hosts", &subnet.hosts) < 0 ||
 	    name_subnet(&subnet, err) < 0)
 		return NULL;
 	if (parse_range(address, AF_INET, &subnet.v4, err) == 0 && parse_range(address6, AF_INET6, &subnet.v6, err) == 0 &&
@@ -411,8 +416,7 @@ run_host_set(struct host_call *call, struct error *err)
 	struct subnet subnet = { 0 };
 	struct subnet_entry entry = { 0 };
 
-	if (host_args(call, err, "{s:s,s:s,s?:s,s?:s,s?:s}", "subnet", &subnet.name, "mac", &entry.mac, "ip", &entry.ip, "ip6", &entry.ip6, "name",
-	        &entry.name) < 0 ||
+	if (host_args(call, err, "{s:s}", "subnet", &subnet.name) < 0 || subnet_entry_read(call->args, &entry, err) < 0 ||
 	    subnet_entry_check(&entry, err) < 0)
 		return NULL;
 	return change(&subnet, &entry, err);

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +31,46 @@ subnet_prepare(const char *directory, struct error *err)
 	return 0;
 }
 
+/* --- options --------------------------------------------------------------------------------------------------------- */
+
+int
+subnet_options_check(json_t *options, struct error *err)
+{
+	size_t i;
+	json_t *option;
+
+	json_array_foreach (options, i, option) {
+		const char *name = json_string_value(json_array_get(option, 0)), *value = json_string_value(json_array_get(option, 1));
+
+		if (name == NULL || value == NULL)
+			return error_set(err, EINVAL, "options: each is a pair of a name and a value");
+		if (!g_regex_match_simple("^(option6:)?([a-z][a-z0-9-]{0,63}|[0-9]{1,3})$", name, G_REGEX_DOLLAR_ENDONLY, 0))
+			return error_set(err, EINVAL, "a DHCP option is known by its name in dnsmasq (--help dhcp) or its number");
+		if (!g_regex_match_simple("^[ !$-\\[\\]-~]{0,1000}$", value, G_REGEX_DOLLAR_ENDONLY, 0))
+			return error_set(err, EINVAL, "DHCP option %s: its value has a character that cannot be passed on", name);
+	}
+	return 0;
+}
+
+void
+subnet_option_add(GString *text, const char *before, json_t *option)
+{
+	const char *name = json_string_value(json_array_get(option, 0)), *value = json_string_value(json_array_get(option, 1));
+	bool plain = g_str_has_prefix(name, "option6:") || g_ascii_isdigit(*name);
+
+	g_string_append_printf(text, "%s%s%s%s%s\n", before, plain ? "" : "option:", name, *value != '\0' ? "," : "", value);
+}
+
+/* --- entries --------------------------------------------------------------------------------------------------------- */
+
+int
+subnet_entry_read(json_t *host, struct subnet_entry *entry, struct error *err)
+{
+	*entry = (struct subnet_entry){ 0 };
+	return service_args(host, err, "{s:s,s?:s,s?:s,s?:s,s?:o,s?:b,s?:b,s?:I}", "mac", &entry->mac, "ip", &entry->ip, "ip6", &entry->ip6, "name",
+	    &entry->name, "options", &entry->options, "own4", &entry->own4, "own6", &entry->own6, "leaseSeconds", &entry->lease_seconds);
+}
+
 static bool
 is_address(int family, const char *text)
 {
@@ -54,7 +95,9 @@ subnet_entry_check(struct subnet_entry *entry, struct error *err)
 		return error_set(err, EINVAL, "the ip of %s is not an IPv4 address", entry->mac);
 	if (!is_address(AF_INET6, entry->ip6))
 		return error_set(err, EINVAL, "the ip6 of %s is not an IPv6 address", entry->mac);
-	return 0;
+	if (entry->lease_seconds < 0 || entry->lease_seconds > G_MAXINT32)
+		return error_set(err, EINVAL, "the leaseSeconds of %s are not between 0 and %d", entry->mac, G_MAXINT32);
+	return subnet_options_check(entry->options, err);
 }
 
 /* --- lines ----------------------------------------------------------------------------------------------------------- */
@@ -65,20 +108,47 @@ is_domain_name(const char *name)
 	return name != NULL && g_regex_match_simple("^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$", name, G_REGEX_DOLLAR_ENDONLY, 0);
 }
 
+/* By which a guest's own options are known to be for it. */
+static char *
+guest_tag(const char *mac)
+{
+	g_auto(GStrv) parts = g_strsplit(mac, ":", -1);
+	g_autofree char *joined = g_strjoinv("", parts);
+
+	return g_strconcat("g", joined, NULL);
+}
+
 static char *
 host_line(const struct subnet_entry *entry)
 {
 	g_autofree char *mac = g_ascii_strdown(entry->mac, -1), *label = entry->name == NULL ? NULL : g_strdup(entry->name);
+	g_autofree char *tag = guest_tag(mac);
 	GString *line = g_string_new(mac);
 
+	if (entry->own4 || entry->own6)
+		g_string_append_printf(line, ",set:%s%s%s", tag, entry->own4 ? ",set:own4" : "", entry->own6 ? ",set:own6" : "");
 	if (entry->ip != NULL)
 		g_string_append_printf(line, ",%s", entry->ip);
 	if (entry->ip6 != NULL)
 		g_string_append_printf(line, ",[%s]", entry->ip6);
 	if (is_domain_name(label) && host_dhcp_is_safe_name(strtok_r(label, ".", &(char *){ NULL })))
 		g_string_append_printf(line, ",%s", label);
+	if (entry->lease_seconds > 0)
+		g_string_append_printf(line, ",%" PRId64, entry->lease_seconds);
 	g_string_append_c(line, '\n');
 	return g_string_free(line, FALSE);
+}
+
+void
+subnet_entry_add_options(GString *text, const struct subnet_entry *entry, bool v6)
+{
+	g_autofree char *mac = g_ascii_strdown(entry->mac, -1), *tag = guest_tag(mac), *before = g_strdup_printf("dhcp-option=tag:%s,", tag);
+	size_t i;
+	json_t *option;
+
+	json_array_foreach (entry->options, i, option)
+		if (g_str_has_prefix(json_string_value(json_array_get(option, 0)), "option6:") == v6)
+			subnet_option_add(text, before, option);
 }
 
 /* For DNS: empty when there is no name. */
@@ -247,6 +317,20 @@ write_changed(const char *path, const char *text, struct error *err)
 	return host_dhcp_write(path, text, err);
 }
 
+/* What dnsmasq read before it forgets only when it reads all anew. */
+static int
+write_told(const char *path, const char *text, enum subnet_news *news, struct error *err)
+{
+	g_autofree char *old = NULL;
+
+	if (!g_file_get_contents(path, &old, NULL, NULL))
+		return host_dhcp_write(path, text, err);
+	if (strcmp(old, text) == 0)
+		return 0;
+	raise_news(news, SUBNET_RELOAD);
+	return host_dhcp_write(path, text, err);
+}
+
 static int
 set(const char *directory, const char *domain, GHashTable *holders, const struct subnet_entry *entry, enum subnet_news *news,
     struct error *err)
@@ -263,7 +347,7 @@ set(const char *directory, const char *domain, GHashTable *holders, const struct
 	if ((g_strcmp0(ip, entry->ip) != 0 && note_gone(directory, ip, mac, err) < 0) ||
 	    (g_strcmp0(ip6, entry->ip6) != 0 && note_gone(directory, ip6, mac, err) < 0))
 		return -1;
-	if (write_changed(host, line, err) < 0 || write_changed(name, lines, err) < 0)
+	if (write_told(host, line, news, err) < 0 || write_changed(name, lines, err) < 0)
 		return -1;
 	hold(holders, entry->ip == NULL ? "" : entry->ip, mac);
 	hold(holders, entry->ip6 == NULL ? "" : entry->ip6, mac);
@@ -308,10 +392,8 @@ subnet_entries_sync(const char *directory, const char *domain, json_t *hosts, en
 			continue;
 		if (holders == NULL)
 			holders = read_holders(directory, memory);
-		entry = (struct subnet_entry){ 0 };
-		if (service_args(host, err, "{s:s,s?:s,s?:s,s?:s}", "mac", &entry.mac, "ip", &entry.ip, "ip6", &entry.ip6, "name",
-		        &entry.name) < 0 ||
-		    subnet_entry_check(&entry, err) < 0 || set(directory, domain, holders, &entry, news, err) < 0)
+		if (subnet_entry_read(host, &entry, err) < 0 || subnet_entry_check(&entry, err) < 0 ||
+		    set(directory, domain, holders, &entry, news, err) < 0)
 			return -1;
 		subnet_memory_add(memory, host);
 	}
@@ -333,11 +415,15 @@ empty(const char *directory, const char *folder, struct error *err)
 }
 
 void
-subnet_forget_gone(const char *directory)
+subnet_forget_gone(const char *directory, bool v6)
 {
-	struct error ignored = { 0 };
+	g_autoptr(GPtrArray) names = names_in(directory, "gone");
 
-	empty(directory, "gone", &ignored);
+	for (guint i = 0; i < names->len; i++) {
+		g_autofree char *path = place(directory, "gone", names->pdata[i]);
+		if ((strchr(names->pdata[i], ':') != NULL) == v6)
+			unlink(path);
+	}
 }
 
 int

@@ -13,17 +13,23 @@
 enum { START_MS = 10000, LEASES_MOST = 65536, RA_SECONDS = 30 };
 
 #define DOMAIN_KEY "domain="
+#define OPTION6 "option6:"
+
+/* The first has DNS and DHCPv4; the second DHCPv6 and announcements: beside a DNS server dnsmasq tells guests of that, and where none is to be
+ * told an option without a value, which clients of DHCPv6 take for broken. */
+static const char *const parts[] = { "dnsmasq", "dnsmasq6" };
+enum { PART_DNS, PART_V6, PARTS = G_N_ELEMENTS(parts) };
 
 static char *
-configuration_path(const char *directory)
+configuration_path(const char *directory, int part)
 {
-	return g_build_filename(directory, "dnsmasq.conf", NULL);
+	return g_strdup_printf("%s/%s.conf", directory, parts[part]);
 }
 
 static char *
-pid_path(const char *directory)
+pid_path(const char *directory, int part)
 {
-	return g_build_filename(directory, "dnsmasq.pid", NULL);
+	return g_strdup_printf("%s/%s.pid", directory, parts[part]);
 }
 
 /* --- configuration --------------------------------------------------------------------------------------------------- */
@@ -53,25 +59,6 @@ option_value(const struct subnet *subnet, size_t own)
 	return NULL;
 }
 
-static int
-check_options(const struct subnet *subnet, struct error *err)
-{
-	size_t i;
-	json_t *option;
-
-	json_array_foreach (subnet->options, i, option) {
-		const char *name = json_string_value(json_array_get(option, 0)), *value = json_string_value(json_array_get(option, 1));
-
-		if (name == NULL || value == NULL)
-			return error_set(err, EINVAL, "options: each is a pair of a name and a value");
-		if (!g_regex_match_simple("^(option6:)?([a-z][a-z0-9-]{0,63}|[0-9]{1,3})$", name, G_REGEX_DOLLAR_ENDONLY, 0))
-			return error_set(err, EINVAL, "a DHCP option is known by its name in dnsmasq (--help dhcp) or its number");
-		if (!g_regex_match_simple("^[ !$-\\[\\]-~]{0,1000}$", value, G_REGEX_DOLLAR_ENDONLY, 0))
-			return error_set(err, EINVAL, "DHCP option %s: its value has a character that cannot be passed on", name);
-	}
-	return 0;
-}
-
 /* The server is named as the guests' DNS server: then it answers for the world, too, by what the host asks. */
 static bool
 is_resolver(const struct subnet *subnet)
@@ -84,64 +71,146 @@ is_resolver(const struct subnet *subnet)
 	    (subnet->v6.family != 0 && g_strv_contains((const char *const *)list6, subnet->v6.address));
 }
 
+/* A guest that has options of its own has the tag own4, own6: those of the subnet are not for it, nor what dnsmasq fills in. */
+#define OTHERS4 "dhcp-option=tag:!own4,"
+#define OTHERS6 "dhcp-option=tag:!own6,"
+
 static void
-add_options(GString *text, const struct subnet *subnet)
+add_options(GString *text, const struct subnet *subnet, int part)
 {
 	size_t i;
 	json_t *option;
 
+	json_array_foreach (subnet->options, i, option) {
+		bool six = g_str_has_prefix(json_string_value(json_array_get(option, 0)), OPTION6);
+		if (six == (part == PART_V6))
+			subnet_option_add(text, six ? OTHERS6 : OTHERS4, option);
+	}
+}
+
+static void
+add_options4(GString *text, const struct subnet *subnet)
+{
+	g_string_append(text, "dhcp-option=tag:own4,option:router\ndhcp-option=tag:own4,option:dns-server\n");
 	if (option_value(subnet, 0) == NULL)
-		g_string_append_printf(text, "dhcp-option=option:router%s%s\n", subnet->gateway != NULL ? "," : "",
+		g_string_append_printf(text, OTHERS4 "option:router%s%s\n", subnet->gateway != NULL ? "," : "",
 		    subnet->gateway != NULL ? subnet->gateway : "");
 	if (option_value(subnet, 1) == NULL)
-		g_string_append(text, "dhcp-option=option:dns-server\n");
-	if (option_value(subnet, 3) == NULL)
-		g_string_append(text, "dhcp-option=option6:dns-server\n");
+		g_string_append(text, OTHERS4 "option:dns-server\n");
 	if (subnet->mtu > 0 && option_value(subnet, 2) == NULL)
-		g_string_append_printf(text, "dhcp-option=option:mtu,%" PRId64 "\n", subnet->mtu);
-	json_array_foreach (subnet->options, i, option) {
-		const char *name = json_string_value(json_array_get(option, 0)), *value = json_string_value(json_array_get(option, 1));
-		bool plain = g_str_has_prefix(name, "option6:") || g_ascii_isdigit(*name);
+		g_string_append_printf(text, OTHERS4 "option:mtu,%" PRId64 "\n", subnet->mtu);
+	add_options(text, subnet, PART_DNS);
+}
 
-		g_string_append_printf(text, "dhcp-option=%s%s%s%s\n", plain ? "" : "option:", name, *value != '\0' ? "," : "", value);
-	}
+/* How guests get addresses of IPv6, as dnsmasq calls it. */
+static const struct {
+	const char *mode, *range;
+} modes[] = {
+	{ "stateful", "static" },
+	{ "stateless", "ra-stateless" },
+	{ "slaac", "ra-only" },
+};
+
+static const char *
+range_mode(const struct subnet *subnet)
+{
+	for (size_t i = 0; subnet->ra && subnet->ra_mode != NULL && i < G_N_ELEMENTS(modes); i++)
+		if (strcmp(subnet->ra_mode, modes[i].mode) == 0)
+			return modes[i].range;
+	return modes[0].range;
+}
+
+int
+subnet_server_check(const struct subnet *subnet, struct error *err)
+{
+	bool known = subnet->ra_mode == NULL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++)
+		known |= g_strcmp0(subnet->ra_mode, modes[i].mode) == 0;
+	if (!known)
+		return error_set(err, EINVAL, "subnet %s: raMode is not stateful, stateless or slaac", subnet->name);
+	if (!subnet->dhcp && !subnet->ra)
+		return error_set(err, EINVAL, "subnet %s: dhcp or ra is needed", subnet->name);
+	return subnet_options_check(subnet->options, err);
 }
 
 /*
  * A range that is static has no address for strangers, and who has no line is not answered at all: other hosts serve the same
  * network.  The router of announcements is the network's own, never this host: lifetime 0.
  */
-static char *
-configuration(const struct subnet *subnet)
+static void
+add_v6(GString *text, const struct subnet *subnet)
 {
-	GString *text = g_string_new(NULL);
+	const char *mode = range_mode(subnet);
 
-	/* A port that was made anew has another number: the server's socket is bound to the one that is gone. */
-	g_string_append_printf(text, "# subnet %s on interface number %u\n", subnet->name, if_nametoindex(subnet->port));
-	g_string_append_printf(text, "interface=%s\nexcept-interface=lo\nbind-dynamic\nno-hosts\n", subnet->port);
-	g_string_append_printf(text, "pid-file=%s/dnsmasq.pid\ndhcp-hostsdir=%s/hosts\nhostsdir=%s/names\n", subnet->directory,
-	    subnet->directory, subnet->directory);
-	g_string_append_printf(text, "leasefile-ro\ndhcp-lease-max=%d\ndhcp-authoritative\ndhcp-ignore=tag:!known\nno-ping\nquiet-dhcp\nquiet-dhcp6\nquiet-ra\n",
-	    LEASES_MOST);
+	g_string_append_printf(text, "port=0\ndhcp-range=%s,%s,%d,%" PRId64 "\n", subnet->v6.network, mode, subnet->v6.prefix,
+	    subnet->lease_seconds6 > 0 ? subnet->lease_seconds6 : subnet->lease_seconds);
+	if (subnet->ra) {
+		g_string_append_printf(text, "enable-ra\nra-param=%s,", subnet->port);
+		if (subnet->ra_mtu > 0)
+			g_string_append_printf(text, "mtu:%" PRId64 ",", subnet->ra_mtu);
+		g_string_append_printf(text, "%" PRId64 ",0\n", subnet->ra_interval > 0 ? subnet->ra_interval : RA_SECONDS);
+	}
+	add_options(text, subnet, PART_V6);
+}
+
+static void
+add_dns(GString *text, const struct subnet *subnet)
+{
+	g_string_append_printf(text, "hostsdir=%s/names\n", subnet->directory);
 	if (!is_resolver(subnet))
 		g_string_append(text, "no-resolv\n");
 	if (subnet->domain != NULL)
-		g_string_append_printf(text, DOMAIN_KEY "%s\nlocal=/%s/\n", subnet->domain, subnet->domain);
-	if (subnet->v4.family != 0)
-		g_string_append_printf(text, "dhcp-range=%s,static,%s,%" PRId64 "\n", subnet->v4.network, subnet->v4.mask, subnet->lease_seconds);
-	if (subnet->v6.family != 0)
-		g_string_append_printf(text, "dhcp-range=%s,static,%d,%" PRId64 "\n", subnet->v6.network, subnet->v6.prefix,
-		    subnet->lease_seconds);
-	if (subnet->ra)
-		g_string_append_printf(text, "enable-ra\nra-param=%s,%d,0\n", subnet->port, RA_SECONDS);
-	add_options(text, subnet);
+		g_string_append_printf(text, "local=/%s/\n", subnet->domain);
+	if (subnet->v4.family == 0 || !subnet->dhcp)
+		return;
+	g_string_append_printf(text, "dhcp-range=%s,static,%s,%" PRId64 "\n", subnet->v4.network, subnet->v4.mask, subnet->lease_seconds);
+	add_options4(text, subnet);
+}
+
+static void
+add_own_options(GString *text, const struct subnet *subnet, int part)
+{
+	struct subnet_entry entry;
+	struct error unused;
+	size_t i;
+	json_t *host;
+
+	json_array_foreach (subnet->hosts, i, host)
+		if (json_object_get(host, "options") != NULL && subnet_entry_read(host, &entry, &unused) == 0)
+			subnet_entry_add_options(text, &entry, part == PART_V6);
+}
+
+/* NULL: the subnet needs no such server. */
+static char *
+configuration(const struct subnet *subnet, int part)
+{
+	bool fixed = strcmp(range_mode(subnet), modes[0].range) == 0;
+	GString *text;
+
+	if (part == PART_V6 && (subnet->v6.family == 0 || (!subnet->dhcp && fixed)))
+		return NULL;
+	text = g_string_new(NULL);
+	/* A port that was made anew has another number: the server's socket is bound to the one that is gone. */
+	g_string_append_printf(text, "# subnet %s on interface number %u\n", subnet->name, if_nametoindex(subnet->port));
+	g_string_append_printf(text, "interface=%s\nexcept-interface=lo\nbind-dynamic\nno-hosts\n", subnet->port);
+	g_string_append_printf(text, "pid-file=%s/%s.pid\ndhcp-hostsdir=%s/hosts\n", subnet->directory, parts[part], subnet->directory);
+	g_string_append_printf(text, "leasefile-ro\ndhcp-lease-max=%d\ndhcp-authoritative\ndhcp-ignore=tag:!known\nno-ping\nquiet-dhcp\nquiet-dhcp6\nquiet-ra\n",
+	    LEASES_MOST);
+	if (subnet->domain != NULL)
+		g_string_append_printf(text, DOMAIN_KEY "%s\n", subnet->domain);
+	if (part == PART_V6)
+		add_v6(text, subnet);
+	else
+		add_dns(text, subnet);
+	add_own_options(text, subnet, part);
 	return g_string_free(text, FALSE);
 }
 
 char *
 subnet_server_domain(const char *directory)
 {
-	g_autofree char *path = configuration_path(directory), *text = NULL;
+	g_autofree char *path = configuration_path(directory, PART_DNS), *text = NULL;
 	char *domain = NULL;
 
 	if (!g_file_get_contents(path, &text, NULL, NULL))
@@ -153,22 +222,26 @@ subnet_server_domain(const char *directory)
 	return domain;
 }
 
-/* --- the process ----------------------------------------------------------------------------------------------------- */
+/* --- the processes --------------------------------------------------------------------------------------------------- */
 
 static int
-start(const char *directory, struct error *err)
+stop(const char *directory, int part, struct error *err)
 {
-	g_autofree char *path = configuration_path(directory), *option = g_strconcat("--conf-file=", path, NULL);
-	const char *const words[] = { "dnsmasq", option, NULL };
+	g_autofree char *pid = pid_path(directory, part);
 
-	subnet_forget_gone(directory);
-	return host_child_do(words, NULL, START_MS, NULL, err) < 0 ? error_wrap(err, "the DHCP server (dnsmasq) does not start: ") : 0;
+	return host_dnsmasq_stop(pid, err);
 }
 
 static int
-restart(const char *directory, struct error *err)
+restart(const char *directory, int part, struct error *err)
 {
-	return subnet_server_stop(directory, err) < 0 ? -1 : start(directory, err);
+	g_autofree char *path = configuration_path(directory, part), *option = g_strconcat("--conf-file=", path, NULL);
+	const char *const words[] = { "dnsmasq", option, NULL };
+
+	if (stop(directory, part, err) < 0)
+		return -1;
+	subnet_forget_gone(directory, part == PART_V6);
+	return host_child_do(words, NULL, START_MS, NULL, err) < 0 ? error_wrap(err, "the DHCP server (dnsmasq) does not start: ") : 0;
 }
 
 /* dnsmasq's own opinion, before the one that runs is ended for it. */
@@ -184,54 +257,114 @@ check(const char *path, struct error *err)
 	return status;
 }
 
-int
-subnet_server_run(const struct subnet *subnet, bool *started, struct error *err)
+/* What a part is to be told, checked, beside the file that it has. */
+static int
+prepare(const struct subnet *subnet, int part, bool *changed, struct error *err)
 {
-	g_autofree char *path = configuration_path(subnet->directory), *fresh = g_strconcat(path, ".new", NULL);
-	g_autofree char *pid = pid_path(subnet->directory), *old = NULL, *text = NULL;
+	g_autofree char *path = configuration_path(subnet->directory, part), *fresh = g_strconcat(path, ".new", NULL);
+	g_autofree char *pid = pid_path(subnet->directory, part), *old = NULL, *text = configuration(subnet, part);
 
-	if (check_options(subnet, err) < 0)
-		return -1;
-	text = configuration(subnet);
-	*started = false;
-	if (g_file_get_contents(path, &old, NULL, NULL) && strcmp(old, text) == 0 && host_dnsmasq_find(pid) > 0)
+	*changed = text != NULL && !(g_file_get_contents(path, &old, NULL, NULL) && strcmp(old, text) == 0 && host_dnsmasq_find(pid) > 0);
+	if (!*changed)
 		return 0;
 	if (host_dhcp_write(fresh, text, err) < 0)
 		return -1;
-	if (check(fresh, err) < 0) {
-		unlink(fresh);
-		return -1;
-	}
-	if (rename(fresh, path) != 0)
-		return error_errno(err, "cannot write %s", path);
-	*started = true;
-	return restart(subnet->directory, err);
+	if (check(fresh, err) == 0)
+		return 0;
+	unlink(fresh);
+	return -1;
 }
 
-int
-subnet_server_tell(const char *directory, enum subnet_news news, struct error *err)
+static int
+end_unneeded(const struct subnet *subnet, int part, struct error *err)
 {
-	g_autofree char *pid = pid_path(directory);
+	g_autofree char *path = configuration_path(subnet->directory, part), *text = configuration(subnet, part);
 
+	if (text != NULL || access(path, F_OK) != 0)
+		return 0;
+	if (stop(subnet->directory, part, err) < 0)
+		return -1;
+	return unlink(path) == 0 ? 0 : error_errno(err, "cannot remove %s", path);
+}
+
+static int
+take_over(const struct subnet *subnet, int part, struct error *err)
+{
+	g_autofree char *path = configuration_path(subnet->directory, part), *fresh = g_strconcat(path, ".new", NULL);
+
+	if (rename(fresh, path) != 0)
+		return error_errno(err, "cannot write %s", path);
+	return restart(subnet->directory, part, err);
+}
+
+static int
+tell_one(const char *directory, int part, enum subnet_news news, struct error *err)
+{
+	g_autofree char *path = configuration_path(directory, part), *pid = pid_path(directory, part);
+
+	if (access(path, F_OK) != 0)
+		return 0;
 	if (news == SUBNET_RESTART)
-		return restart(directory, err);
+		return restart(directory, part, err);
 	if (news == SUBNET_RELOAD)
 		host_dnsmasq_reload(pid);
 	return 0;
 }
 
 int
+subnet_server_run(const struct subnet *subnet, enum subnet_news news, struct error *err)
+{
+	bool changed[PARTS];
+
+	for (int part = 0; part < PARTS; part++)
+		if (prepare(subnet, part, &changed[part], err) < 0)
+			return -1;
+	for (int part = 0; part < PARTS; part++)
+		if ((changed[part] ? take_over(subnet, part, err) : end_unneeded(subnet, part, err)) < 0)
+			return -1;
+	/* One that has just been started has read everything. */
+	for (int part = 0; part < PARTS; part++)
+		if (!changed[part] && tell_one(subnet->directory, part, news, err) < 0)
+			return -1;
+	return 0;
+}
+
+int
+subnet_server_tell(const char *directory, enum subnet_news news, struct error *err)
+{
+	for (int part = 0; part < PARTS; part++)
+		if (tell_one(directory, part, news, err) < 0)
+			return -1;
+	return 0;
+}
+
+bool
+subnet_server_runs(const char *directory)
+{
+	bool all = true;
+
+	for (int part = 0; part < PARTS; part++) {
+		g_autofree char *path = configuration_path(directory, part), *pid = pid_path(directory, part);
+		all &= access(path, F_OK) != 0 || host_dnsmasq_find(pid) > 0;
+	}
+	return all;
+}
+
+int
 subnet_server_stop(const char *directory, struct error *err)
 {
-	g_autofree char *pid = pid_path(directory);
-
-	return host_dnsmasq_stop(pid, err);
+	for (int part = 0; part < PARTS; part++)
+		if (stop(directory, part, err) < 0)
+			return -1;
+	return 0;
 }
 
 void
 subnet_server_watch(const char *directory, const char *subnet)
 {
-	g_autofree char *pid = pid_path(directory);
-
-	host_dnsmasq_watch(pid, "subnet", subnet);
+	for (int part = 0; part < PARTS; part++) {
+		g_autofree char *path = configuration_path(directory, part), *pid = pid_path(directory, part);
+		if (access(path, F_OK) == 0)
+			host_dnsmasq_watch(pid, "subnet", subnet);
+	}
 }

@@ -9,11 +9,13 @@
  *                            first the address that this host speaks to the world with)
  *  kvm-probe          {} -> {"usable":bool,"reason":"..."}   runs guest code against the clock; for local hosts
  *  domain-list        {} -> {"domains":[DOMAIN]}   those with our metadata
- *  domain-start       {"xml","name","uid","paused":bool,"guards"?:[{"mac","flows":[FLOW]}]} -> DOMAIN with "machine", its type as libvirt has it, and "user", that QEMU runs as   defines and starts; a running one with the same uid is
+ *  domain-start       {"xml","name","uid","paused":bool,"guards"?:[{"mac","flows":[FLOW]}],"probes"?:[PROBE]} -> DOMAIN with "machine", its type as libvirt has it, and "user", that QEMU runs as   defines and starts; a running one with the same uid is
  *                     left alone (and answered); a stopped one of ours is defined anew; a running one of another uid, or one
  *                     that is not ours: EEXIST; one of the same store and a higher epoch: ESTALE.  When it cannot start it is undefined again.
  *                     With guards it is started paused and goes on, unless it is to be paused, when the flows of its ports in Open vSwitch are
- *                     in; ENOENT when one has no port there; a start that was broken off in between is gone on with
+ *                     in; ENOENT when one has no port there; a start that was broken off in between is gone on with.  With probes it goes on
+ *                     when nobody has answered for these addresses ("asked": all could be asked for), else it is undefined again, and the
+ *                     answer is {"conflicts"} as that of address-probe
  *  All below that take a uid: a domain of another uid is refused with ESTALE, one that is not ours with EACCES.
  *  domain-shutdown    {"name","uid"} -> {}          asks the guest (agent or ACPI); ENOENT when there is no such domain; {} when it does not run
  *  domain-destroy     {"name","uid"} -> DOMAIN      no error when it is not running; {} when it is gone
@@ -72,16 +74,20 @@
  *  bridge-remove      {"bridge"} -> {}              gives its interface back; no error when it is gone or was made by others; EBUSY while anything
  *                     else is plugged in.  These two, and all else that needs Open vSwitch: local hosts only, else EOPNOTSUPP;
  *                     ENOENT when it is not installed, ENOTCONN when it does not run, ETIMEDOUT when it does not follow
- *  subnet-serve       {"subnet","bridge","vlan","mtu"?,"address":"10.6.0.2/24"?,"address6"?,"gateway"?,"leaseSeconds","options"?:[[NAME,VALUE]],"ra"?:bool,
- *                     "domain"?,"hosts"?:[HOST]} -> {"mended"}   a port of the bridge in that VLAN with the addresses, of which one is needed, and a
+ *  subnet-serve       {"subnet","bridge","vlan","mtu"?,"address":"10.6.0.2/24"?,"address6"?,"gateway"?,"leaseSeconds","leaseSeconds6"?,
+ *                     "options"?:[[NAME,VALUE]],"dhcp"?:bool (true),"ra"?:bool,"raMode"?:"stateful"|"stateless"|"slaac","raInterval"?:30 (seconds),
+ *                     "raMtu"?,"domain"?,"hosts"?:[HOST]} -> {"mended"}   a port of the bridge in that VLAN with the addresses, of which one is needed, and a
  *                     DHCP server (dnsmasq) on it that outlives us; it has exactly these hosts then.  NAME: dnsmasq's name of an option or
  *                     its number, option6:NAME for DHCPv6; what it does not take: EINVAL, and one that runs is left alone.  Strangers get no
  *                     answer.  Guests are told of no DNS server unless an option says so; names of hosts resolve at address, with and
  *                     without domain, all others only when dns-server names address: then as this host does.  ra: announces the prefix and
- *                     that addresses come by DHCPv6; never a router.  ENOENT: no such bridge
+ *                     whether addresses come by DHCPv6 (raMode); never a router.  dhcp false: no addresses are given, ra is needed then.
+ *                     ENOENT: no such bridge
  *  subnet-unserve     {"subnet"} -> {}              all of it is gone
  *  subnet-host-set    {"subnet"} + HOST -> {}       replaces entries with the same mac, ip or ip6; ENOENT when it is not served
  *  subnet-host-remove {"subnet","mac"} -> {}        no error when there is none
+ *  address-probe      {"probes":[PROBE]} -> {"conflicts":[{"subnet","ip","mac"}],"asked":bool}   asks on the wire who has these addresses,
+ *                     within half a second: mac has answered, which is not that of the guest
  *  guards-sync        {"guards":[{"name","uid","mac","flows":[FLOW]}]} -> {"mended"}   the ports of these, where they run, have exactly
  *                     these flows, and flows of ours (a cookie that begins with 0x5056) that belong to nobody are removed; those of guests who
  *                     run but are not listed stay: they were started since
@@ -92,7 +98,9 @@
  *  log-read           {"path","limit"} -> {"text"}   last bytes of a console log below /var/log/libvirt; not UTF-8 is replaced
  *  log-remove         {"path"} -> {}
  *
- *  HOST "mac","ip"?,"ip6"?,"name"?: a guest's addresses, one is needed, and its name, e.g. "web.default"; one that is no name of DNS is left out
+ *  HOST "mac","ip"?,"ip6"?,"name"?: a guest's addresses, one is needed, and its name, e.g. "web.default"; one that is no name of DNS is left out.
+ *         "own4"?,"own6"?:bool: it is not told the subnet's options of DHCPv4, of DHCPv6; "options"?: what it is told alone, by subnet-serve only; "leaseSeconds"?
+ *  PROBE "subnet","mac","ip"?,"ip6"?: addresses of a guest, of a subnet that is served here
  *  FLOW as ovs-ofctl add-flow reads it, without a cookie, and with {port} for the number of the port
  *  DOMAIN {"name","uuid","uid","namespace","vmi","state","reason","id","epoch","uses":{"pool","claims":[{"name","path","capacity"}],
  *         "interfaces":[{"name","network","mac","ip"}],"cpus":[{"id","node"}],"devices":[{"name","bus","address"}]}}: uses as the metadata says it, all words; state and reason are libvirt's words in lower case:

@@ -163,11 +163,22 @@ static const struct {
 	{ UNDERLAY("cidrBlock: 10.6.0.0/24, enableDHCP: true, dhcpV4Options: 'lease_time=3600,router=10.6.0.1,server_id=169.254.0.254,server_mac=00:00:00:2E:2F:B8'"), "",
 	  "spec.dhcpV4Options: server_id is ignored: the DHCP server says it by itself\nspec.dhcpV4Options: server_mac is ignored: the DHCP server says it by itself" },
 	{ UNDERLAY("cidrBlock: 10.6.0.0/24, enableDHCP: true, dhcpV4Options: 'dns_sever=10.6.0.2'"), "spec.dhcpV4Options: dns_sever is not known; did you mean dns_server?", "" },
-	{ UNDERLAY("cidrBlock: 'fd00:6::/64', dhcpV6Options: 'dns_server=10.6.0.2'"), "spec.dhcpV6Options: dns_server must be an address of IPv6, and is 10.6.0.2",
-	  "spec.dhcpV6Options: is not told to guests yet: DHCPv6 gives them their addresses alone" },
+	{ UNDERLAY("cidrBlock: 'fd00:6::/64', enableDHCP: true, dhcpV6Options: 'dns_server=10.6.0.2'"), "spec.dhcpV6Options: dns_server must be an address of IPv6, and is 10.6.0.2", "" },
+	{ UNDERLAY("cidrBlock: 'fd00:6::/64', dhcpV6Options: 'fqdn=a.example.org'"), "",
+	  "spec.dhcpV6Options: fqdn is ignored: guests are told their own names\nspec.dhcpV6Options: is told to nobody without enableDHCP" },
+	{ UNDERLAY("cidrBlock: 'fd00:6::/64', enableDHCP: true, enableIPv6RA: true, dhcpV6Options: 'dns_server=fd00:6::2', ipv6RAConfigs: 'rdnss=fd00:6::3'"),
+	  "spec.ipv6RAConfigs: rdnss is fd00:6::3, and dns_server of dhcpV6Options fd00:6::2: both are told the same, write one of them", "" },
+	{ UNDERLAY("cidrBlock: 'fd00:6::/80', enableIPv6RA: true, ipv6RAConfigs: 'address_mode=slaac'"),
+	  "spec.ipv6RAConfigs: address_mode=slaac needs a subnet of IPv6 that is a /64, and cidrBlock has a /80", "" },
+	{ UNDERLAY("cidrBlock: 'fd00:6::/64', enableIPv6RA: true, ipv6RAConfigs: 'address_mode=slaac,send_periodic=false,min_interval=5,router_preference=HIGH'"), "",
+	  "spec.ipv6RAConfigs: min_interval is ignored: the server waits at least three quarters of max_interval\n"
+	  "spec.ipv6RAConfigs: router_preference is ignored: the router of the network outside advertises itself\n"
+	  "spec.ipv6RAConfigs: send_periodic=false: advertisements come every half an hour, besides those that guests ask for\n"
+	  "spec.ipv6RAConfigs: address_mode=slaac: guests make IPv6 addresses of their own, which are not those of their IPs; port_security stops them" },
+	{ UNDERLAY("cidrBlock: 'fd00:6::/64', enableIPv6RA: true"), "",
+	  "spec.enableIPv6RA: is ignored without enableDHCP, unless address_mode of ipv6RAConfigs is slaac: guests would wait for DHCPv6" },
 	{ UNDERLAY("cidrBlock: 'fd00:6::/64', enableIPv6RA: true, ipv6RAConfigs: 'address_mode=magic'"),
-	  "spec.ipv6RAConfigs: address_mode must be dhcpv6_stateful, dhcpv6_stateless or slaac, and is \"magic\"",
-	  "spec.ipv6RAConfigs: is not followed yet: enableIPv6RA says whether routers are advertised" },
+	  "spec.ipv6RAConfigs: address_mode must be dhcpv6_stateful, dhcpv6_stateless or slaac, and is \"magic\"", "" },
 
 	/* what only an overlay has */
 	{ UNDERLAY("cidrBlock: 10.6.0.0/24, natOutgoing: true, private: true, default: true, gatewayNode: a, vpc: mine, enableLb: true"), "",
@@ -201,10 +212,9 @@ static const struct {
 
 	/* Vip */
 	{ VIP(""), "", "" },
-	{ VIP(", v4ip: 10.6.0.20, namespace: default, selector: ['app: web', 'tier:front'], macAddress: ''"), "", "" },
+	{ VIP(", v4ip: 10.6.0.20, namespace: default, selector: ['app: web', 'tier:front'], macAddress: ''"), "", "spec.selector: is ignored: machines that name it in an annotation aaps may use it" },
 	{ VIP(", v4ip: 10.6.0"), "spec.v4ip: \"10.6.0\" is not an IP address such as 10.6.0.9 or fd00::9", "" },
-	{ VIP(", selector: ['app: web']"), "spec.namespace: is required beside selector: where the machines are", "" },
-	{ VIP(", namespace: a, selector: [app]"), "spec.selector: \"app\" is no label: write \"key: value\"", "" },
+	{ VIP(", namespace: a, selector: [app]"), "spec.selector: \"app\" is no label: write \"key: value\"", "spec.selector: is ignored: machines that name it in an annotation aaps may use it" },
 	{ VIP(", type: switch_lb_vip"), "", "spec.type: is ignored: there are no load balancers; machines that name it in an annotation aaps may use it" },
 
 	/* IPPool */
@@ -481,10 +491,14 @@ START_TEST(reads_advertisements)
 
 	ck_assert_int_eq(ra_configs_parse(NULL, &c, ignored, NULL), 0);
 	ck_assert(c.address_mode == RA_DHCPV6_STATEFUL && c.max_interval == 30 && c.min_interval == 5 && c.send_periodic && c.mtu == 0);
-	ck_assert_int_eq(ra_configs_parse("address_mode=slaac,max_interval=600,min_interval=200,send_periodic=false,mtu=1400,rdnss=fd00::1", &c, ignored, NULL), 0);
+	ck_assert_int_eq(ra_configs_parse("address_mode=slaac,max_interval=600,min_interval=200,send_periodic=false,mtu=1400,rdnss={fd00::1, fd00::2},dnssl=example.org", &c, ignored, NULL), 0);
+	ck_assert_str_eq(c.dns_servers, "fd00::1,fd00::2");
+	ck_assert_str_eq(c.domains, "example.org");
 	ck_assert(c.address_mode == RA_SLAAC && c.max_interval == 600 && c.min_interval == 200 && !c.send_periodic && c.mtu == 1400);
 	ck_assert_uint_eq(ignored->len, 1);
-	ck_assert_str_eq(ignored->pdata[0], "rdnss");
+	ck_assert_str_eq(ignored->pdata[0], "min_interval");
+	ck_assert_str_eq(ra_config_why("min_interval"), "the server waits at least three quarters of max_interval");
+	ra_configs_clear(&c);
 }
 END_TEST
 
@@ -492,6 +506,7 @@ static const char *const wrong_advertisements[][2] = {
 	{ "max_interval=3", "max_interval must be a number from 4 to 1800, and is \"3\"" },
 	{ "min_interval=2", "min_interval must be a number from 3 to 1350, and is \"2\"" },
 	{ "min_interval=23", "min_interval (23) must be at most three quarters of max_interval (30)" },
+	{ "rdnss={fd00::1,10.6.0.1}", "rdnss must be an address of IPv6, and is 10.6.0.1" },
 	{ "mtu=1279", "mtu must be a number from 1280 to 65535, and is \"1279\"" },
 	{ "send_periodic=yes", "send_periodic must be true or false, and is \"yes\"" },
 	{ "adress_mode=slaac", "adress_mode is not known; did you mean address_mode?" },
