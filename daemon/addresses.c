@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/addresses.h"
+#include "daemon/conflicts.h"
 #include "daemon/host.h"
 #include "daemon/subnets.h"
 #include "net/ledger.h"
@@ -295,6 +296,7 @@ release(struct daemon *daemon, const char *segment, const char *owner)
 	if (put(daemon, &after, &err) == NULL)
 		log_warning("releasing the address of %s: %s", owner, err.text);
 	subnet_hide(daemon, segment, owner);
+	conflicts_forget(daemon, owner);
 	/* The others are held against the ledger when they are READY. */
 	for (guint h = 0; h < daemon->hosts->len && strcmp(segment, network_name(daemon)) == 0; h++)
 		if (((struct host *)daemon->hosts->pdata[h])->state == HOST_READY)

@@ -47,7 +47,7 @@ libsolovirt_a_SOURCES += \
 	daemon/spool_status.c \
 	daemon/spool_watch.c daemon/spool_watch.h
 libsolovirt_a_SOURCES += \
-	daemon/addresses.c daemon/addresses.h daemon/networks.c daemon/networks.h daemon/subnets.c daemon/subnets.h daemon/subnet_service.c daemon/guards.c daemon/guards.h daemon/verb_trace.c daemon/verb_trace.h \
+	daemon/addresses.c daemon/addresses.h daemon/networks.c daemon/networks.h daemon/subnets.c daemon/subnets.h daemon/subnet_service.c daemon/conflicts.c daemon/conflicts.h daemon/guards.c daemon/guards.h daemon/verb_trace.c daemon/verb_trace.h \
 	daemon/calls.c daemon/calls.h \
 	daemon/cluster.c daemon/cluster.h \
 	daemon/devices.c daemon/devices.h \
@@ -94,7 +94,7 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/node.c \
 	daemon/controllers/persistent_volume.c \
 	daemon/controllers/provider_network.c \
-	daemon/controllers/subnet.c \
+	daemon/controllers/address_counts.c daemon/controllers/address_counts.h daemon/controllers/ip_pool.c daemon/controllers/subnet.c \
 	daemon/controllers/pool.c \
 	daemon/controllers/probe.c daemon/controllers/probe.h \
 	daemon/controllers/probe_plan.c daemon/controllers/probe_plan.h \

@@ -66,6 +66,7 @@ static int (*const reconcilers[KIND_COUNT])(struct daemon *, const struct object
 	[KIND_VLAN] = vlan_reconcile,
 	[KIND_SUBNET] = subnet_reconcile,
 	[KIND_IP] = ip_address_reconcile,
+	[KIND_IP_POOL] = ip_pool_reconcile,
 	[KIND_VIP] = vip_reconcile,
 	[KIND_SECURITY_GROUP] = security_group_reconcile,
 };

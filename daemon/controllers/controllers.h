@@ -91,6 +91,7 @@ int vlan_reconcile(struct daemon *daemon, const struct object *object, struct er
 int subnet_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
 int ip_address_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
 int security_group_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
+int ip_pool_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
 int vip_reconcile(struct daemon *daemon, const struct object *object, struct error *err);
 
 /* A host is READY: its bridges and the DHCP servers of Subnets are looked at. */

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "daemon/addresses.h"
+#include "daemon/conflicts.h"
+#include "daemon/controllers/address_counts.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/guards.h"
@@ -19,6 +21,7 @@
 #include "daemon/subnets.h"
 #include "src/api/check.h"
 #include "src/api/ip_address.h"
+#include "src/api/ip_pool.h"
 #include "src/api/security_group.h"
 #include "src/api/subnet.h"
 #include "src/api/vip.h"
@@ -31,46 +34,20 @@ enum { AGAIN_MS = 10000 };
 
 /* --- counts ---------------------------------------------------------------------------------------------------------------- */
 
-struct counting {
-	const struct subnet *subnet;
-	ip_number given[IP_FAMILIES]; /* in use, of those that are given unasked */
-	int64_t used[IP_FAMILIES];
-};
-
-static void
-count_address(void *arg, const struct address *a)
-{
-	struct counting *c = arg;
-	const char *const ips[IP_FAMILIES] = { a->ip, a->ip6 };
-	enum ip_family family;
-	ip_number number;
-
-	for (int f = 0; f < IP_FAMILIES && a->released == 0; f++) {
-		if (!number_parse(ips[f], &family, &number) || !subnet_has(&c->subnet->families[f], number))
-			continue;
-		c->used[f]++;
-		c->given[f] += subnet_gives(&c->subnet->families[f], number);
-	}
-}
-
-static int64_t
-free_count(const struct counting *c, enum ip_family family)
-{
-	ip_number left = subnet_guests(&c->subnet->families[family]) - c->given[family];
-
-	return left > INT64_MAX ? INT64_MAX : (int64_t)left;
-}
-
 static void
 fill_counts(struct daemon *daemon, const char *segment, const struct subnet *subnet, struct subnet_status *status)
 {
-	struct counting c = { .subnet = subnet };
+	ADDRESS_COUNTS_AUTO c = { 0 };
 
-	store_address_each(daemon->store, segment, count_address, &c);
-	status->v4_using = c.used[IPV4];
-	status->v6_using = c.used[IPV6];
-	status->v4_available = free_count(&c, IPV4);
-	status->v6_available = free_count(&c, IPV6);
+	address_counts_read(daemon, segment, subnet, &c);
+	status->v4_using = c.families[IPV4].used;
+	status->v6_using = c.families[IPV6].used;
+	status->v4_available = c.families[IPV4].free;
+	status->v6_available = c.families[IPV6].free;
+	text_take(&status->v4_using_range, &c.families[IPV4].used_ranges);
+	text_take(&status->v6_using_range, &c.families[IPV6].used_ranges);
+	text_take(&status->v4_available_range, &c.families[IPV4].free_ranges);
+	text_take(&status->v6_available_range, &c.families[IPV6].free_ranges);
 }
 
 /* --- DHCP ------------------------------------------------------------------------------------------------------------------ */
@@ -103,6 +80,8 @@ on_service(void *arg, json_t *result, const struct error *error)
 		g_hash_table_remove(host->served, s->name);
 	if (is_done(s, error) && host != NULL)
 		g_hash_table_insert(host->served, g_strdup(s->name), g_strdup(s->told));
+	else if (error != NULL && error->code != EHOSTDOWN && object != NULL)
+		daemon_event(s->daemon, object, "Warning", "DHCPFailed", "host %s: %s", s->host, error->text);
 	else if (error != NULL && error->code != EHOSTDOWN)
 		log_warning("Subnet %s: host %s: %s", s->name, s->host, error->text);
 	if (object != NULL)
@@ -163,6 +142,17 @@ note(struct daemon *daemon, struct subnet_status *status, const char *type, cons
 	condition_set(&status->conditions, type, wrong->code == 0, wrong->code == 0 ? "Success" : "Failed", wrong->text, daemon_now(daemon));
 }
 
+/* Pools count by the same entries. */
+static void
+wake_pools(struct daemon *daemon, const char *subnet)
+{
+	g_autoptr(GPtrArray) all = store_list(daemon->store, KIND_IP_POOL, NULL);
+
+	for (guint i = 0; i < all->len; i++)
+		if (g_strcmp0(((const struct ip_pool *)((const struct object *)all->pdata[i])->value)->spec->subnet, subnet) == 0)
+			controllers_requeue(daemon, all->pdata[i], 0);
+}
+
 static int
 keep_subnet(struct daemon *daemon, const struct object *object, struct error *err)
 {
@@ -182,6 +172,9 @@ keep_subnet(struct daemon *daemon, const struct object *object, struct error *er
 	if (segment != NULL && addresses.code == 0)
 		keep_services(daemon, object, &all, &wire);
 	note(daemon, status, "Ready", &wire);
+	if (segment != NULL && addressed)
+		conflicts_look(daemon, object, segment);
+	wake_pools(daemon, object->name);
 	if (wire.code != 0 && is_text(spec->vlan))
 		controllers_await(daemon, object, KIND_VLAN, "", spec->vlan);
 	if (wire.code != 0)
@@ -200,10 +193,8 @@ static void
 find_user(void *arg, const struct address *a)
 {
 	struct using *u = arg;
-	struct counting c = { .subnet = u->subnet };
 
-	count_address(&c, a);
-	if (c.used[IPV4] + c.used[IPV6] > 0 && !g_str_has_prefix(a->owner, "dhcp/"))
+	if (address_is_within(u->subnet, a) && !g_str_has_prefix(a->owner, "dhcp/") && !g_str_has_prefix(a->owner, ADDRESS_FOREIGN))
 		u->owner = a->owner;
 }
 
@@ -240,6 +231,8 @@ remove_subnet(struct daemon *daemon, const struct object *object, struct error *
 	if (keep_services(daemon, object, &all, &wire) < 0 || !all)
 		return 0;
 	forget_servers(daemon, object, segment);
+	if (segment != NULL)
+		conflicts_clear(daemon, object, segment);
 	return objects_set_finalizer(daemon, object, kinds[KIND_SUBNET].finalizer, false, err);
 }
 
@@ -256,9 +249,8 @@ subnet_reconcile(struct daemon *daemon, const struct object *object, struct erro
 
 /* --- what is kept ------------------------------------------------------------------------------------------------------------ */
 
-/* A Subnet as something to have addresses of; ENOENT, EINVAL. */
-static int
-attach(struct daemon *daemon, const char *name, struct attachment *at, struct error *err)
+int
+subnet_attach(struct daemon *daemon, const char *name, struct attachment *at, struct error *err)
 {
 	at->of = is_text(name) ? store_get(daemon->store, KIND_SUBNET, "", name) : NULL;
 	if (at->of == NULL)
@@ -273,7 +265,7 @@ forget(struct daemon *daemon, const struct object *object, const char *subnet, c
 	ATTACHMENT_AUTO at = { 0 };
 	struct error gone = { 0 };
 
-	if (attach(daemon, subnet, &at, &gone) == 0) {
+	if (subnet_attach(daemon, subnet, &at, &gone) == 0) {
 		controllers_requeue(daemon, at.of, 0);
 		if (store_address_get(daemon->store, at.segment, owner) != NULL && store_address_remove(daemon->store, at.segment, owner, err) < 0)
 			return -1;
@@ -285,7 +277,7 @@ forget(struct daemon *daemon, const struct object *object, const char *subnet, c
 struct having {
 	const char *prefix;
 	const char *ips[IP_FAMILIES];
-	bool found;
+	const struct address *found; /* borrowed from the ledger */
 };
 
 static void
@@ -293,8 +285,9 @@ find_holder(void *arg, const struct address *a)
 {
 	struct having *h = arg;
 
-	h->found |= a->released == 0 && g_str_has_prefix(a->owner, h->prefix) && (h->ips[IPV4] == NULL || strcmp(h->ips[IPV4], a->ip) == 0) &&
-	    (h->ips[IPV6] == NULL || strcmp(h->ips[IPV6], a->ip6) == 0);
+	if (a->released == 0 && g_str_has_prefix(a->owner, h->prefix) && (h->ips[IPV4] == NULL || strcmp(h->ips[IPV4], a->ip) == 0) &&
+	    (h->ips[IPV6] == NULL || strcmp(h->ips[IPV6], a->ip6) == 0))
+		h->found = a;
 }
 
 static int
@@ -302,16 +295,34 @@ keep_ip(struct daemon *daemon, const struct object *object, const char *owner, s
 {
 	const struct ip_address_spec *spec = ((const struct ip_address *)object->value)->spec;
 	g_autofree char *prefix = g_strdup_printf("%s/%s/", spec->namespace, spec->pod_name);
-	struct having h = { prefix, { is_text(spec->v4) ? spec->v4 : NULL, is_text(spec->v6) ? spec->v6 : NULL }, false };
+	struct having h = { prefix, { is_text(spec->v4) ? spec->v4 : NULL, is_text(spec->v6) ? spec->v6 : NULL }, NULL };
 	const struct address_wish wish = { .mac = is_text(spec->mac) ? spec->mac : NULL, .ips = { h.ips[IPV4], h.ips[IPV6] },
 		.without = { h.ips[IPV4] == NULL, h.ips[IPV6] == NULL } };
 	ATTACHMENT_AUTO at = { 0 };
 
-	if (attach(daemon, spec->subnet, &at, err) < 0)
+	if (subnet_attach(daemon, spec->subnet, &at, err) < 0)
 		return -1;
 	controllers_requeue(daemon, at.of, 0);
 	store_address_each(daemon->store, at.segment, find_holder, &h);
-	return h.found || address_ensure(daemon, &at, owner, &wish, err) != NULL ? 0 : -1;
+	return h.found != NULL || address_ensure(daemon, &at, owner, &wish, err) != NULL ? 0 : -1;
+}
+
+/* One that was deleted while its machine has the address: what is in use is shown, whoever deletes it. */
+static int
+show_again(struct daemon *daemon, const struct object *object, struct error *err)
+{
+	const struct ip_address_spec *spec = ((const struct ip_address *)object->value)->spec;
+	g_autofree char *prefix = g_strdup_printf("%s/%s/", spec->namespace, spec->pod_name), *name = g_strdup(object->name);
+	struct having h = { prefix, { is_text(spec->v4) ? spec->v4 : NULL, is_text(spec->v6) ? spec->v6 : NULL }, NULL };
+	struct error gone = { 0 };
+	ATTACHMENT_AUTO at = { 0 };
+
+	if (subnet_attach(daemon, spec->subnet, &at, &gone) < 0)
+		return 0;
+	store_address_each(daemon->store, at.segment, find_holder, &h);
+	if (h.found == NULL || !address_is_within(&at.subnet, h.found))
+		return 0;
+	return subnet_show_entry(daemon, name, spec->namespace, spec->pod_name, spec->node_name, at.of, h.found, err);
 }
 
 /* What cannot be kept is told, and tried again. */
@@ -333,7 +344,7 @@ ip_address_reconcile(struct daemon *daemon, const struct object *object, struct 
 	struct error why = { 0 };
 
 	if (ip->head.meta->deletion_timestamp != 0)
-		return forget(daemon, object, ip->spec->subnet, owner, err);
+		return forget(daemon, object, ip->spec->subnet, owner, err) < 0 ? -1 : show_again(daemon, object, err);
 	return ip_is_kept(ip) ? tell(daemon, object, keep_ip(daemon, object, owner, &why), &why) : 0;
 }
 
@@ -348,7 +359,7 @@ keep_vip(struct daemon *daemon, const struct object *object, const char *owner, 
 	ATTACHMENT_AUTO at = { 0 };
 	int r;
 
-	a = attach(daemon, spec->subnet, &at, err) < 0 ? NULL : address_ensure(daemon, &at, owner, &wish, err);
+	a = subnet_attach(daemon, spec->subnet, &at, err) < 0 ? NULL : address_ensure(daemon, &at, owner, &wish, err);
 	status = schema_new(&vip_status_schema);
 	status->ready = a != NULL;
 	status->type = g_strdup(spec->type);

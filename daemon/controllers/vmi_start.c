@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/addresses.h"
+#include "daemon/conflicts.h"
 #include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/grants.h"
@@ -50,6 +51,7 @@ struct life {
 	size_t interface, volume, folder, ceph; /* how far it is */
 	struct error refused;     /* what a look at an image found */
 	bool last;                /* the last step was sent */
+	bool asked;               /* for an address that somebody else had when it was to start before */
 	GPtrArray *paths;         /* char *, one a volume, in their order */
 	GPtrArray *folders;       /* char *: directories, one a file system */
 	GPtrArray *files;         /* char *: in the pool, to be removed; what overlays lie over */
@@ -432,6 +434,26 @@ placed(struct life *l, const struct vmi *vmi, const struct volume *v, const char
 	return place;
 }
 
+#define CONFLICT "AddressConflict" /* reason of the condition Synchronized */
+
+/* After a start that found somebody else with its address: that is asked before QEMU is started for nothing again. */
+static bool
+step_probe(struct life *l, const struct object *object, struct job_step *step)
+{
+	const struct condition *told = condition_find(&((const struct vmi *)object->value)->status->conditions, "Synchronized");
+	const struct host *host = host_find(l->daemon, l->host);
+	json_t *probes;
+
+	if (l->asked || host == NULL || told == NULL || g_strcmp0(told->reason, CONFLICT) != 0)
+		return false;
+	l->asked = true;
+	probes = conflicts_probes(l->daemon, object, host);
+	step->verb = "address-probe";
+	step->args = json_pack("{s:o}", "probes", probes);
+	step->deadline = HOST_DEADLINE_QUERY;
+	return true;
+}
+
 static int
 step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct error *err)
 {
@@ -472,6 +494,8 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 	if (json_array_size(guards) > 0)
 		json_object_set(step->args, "guards", guards);
 	json_decref(guards);
+	if (host != NULL)
+		json_object_set_new(step->args, "probes", conflicts_probes(l->daemon, life_object(l), host));
 	step->deadline = HOST_DEADLINE_START;
 	l->last = true;
 	return 1;
@@ -504,6 +528,10 @@ start_next(void *context, struct job_step *step, struct error *err)
 	const struct vmi *vmi = object == NULL ? NULL : object->value;
 	int r;
 
+	if (l->refused.code != 0) {
+		*err = l->refused;
+		return -1;
+	}
 	if (l->last)
 		return 0;
 	if (vmi == NULL || vmi->head.meta->deletion_timestamp != 0)
@@ -511,10 +539,6 @@ start_next(void *context, struct job_step *step, struct error *err)
 	take_path(l);
 	if (l->paths->len < l->volume)
 		return error_set(err, EPROTO, "host %s did not tell where it put volume number %u", l->host, l->paths->len + 1);
-	if (l->refused.code != 0) {
-		*err = l->refused;
-		return -1;
-	}
 	r = vmi_ceph_next(l->daemon, object, &l->ceph, !runs(l), step, err);
 	if (r != 0)
 		return r < 0 ? -1 : 1;
@@ -552,7 +576,31 @@ start_next(void *context, struct job_step *step, struct error *err)
 		if (r != 0)
 			return r;
 	}
-	return step_domain(l, vmi, step, err);
+	return step_probe(l, object, step) ? 1 : step_domain(l, vmi, step, err);
+}
+
+/* The guest runs, or somebody else has its address. */
+static void
+took_domain(struct life *l, struct host *host, json_t *result)
+{
+	const struct object *object = life_object(l);
+	json_t *conflicts = json_object_get(result, "conflicts");
+
+	if (json_array_size(conflicts) > 0) {
+		if (object != NULL)
+			conflicts_take(l->daemon, object, conflicts, &l->refused);
+		else
+			error_set(&l->refused, ECANCELED, "the instance is gone");
+		return;
+	}
+	if (!l->last)
+		return; /* it was asked only */
+	if (host != NULL)
+		host_domain_note(host, result);
+	if (object != NULL)
+		guards_changed(l->daemon, object);
+	if (object != NULL && host != NULL && json_is_true(json_object_get(result, "asked")))
+		conflicts_none(l->daemon, object, host);
 }
 
 static void
@@ -566,17 +614,15 @@ start_took(void *context, const char *verb, json_t *result)
 		vmi_ceph_look(result, &l->refused);
 	else if (g_str_has_prefix(verb, "volume-") || strcmp(verb, "folder-fill") == 0)
 		l->path = g_strdup(path_string(result, "path"));
-	if (strcmp(verb, "domain-start") == 0 && host != NULL)
-		host_domain_note(host, result);
-	if (strcmp(verb, "domain-start") == 0 && life_object(l) != NULL)
-		guards_changed(l->daemon, life_object(l));
+	if (strcmp(verb, "domain-start") == 0 || strcmp(verb, "address-probe") == 0)
+		took_domain(l, host, result);
 }
 
 /* What a later try may find otherwise without anybody's doing. */
 static bool
 is_passing(const struct error *error)
 {
-	static const int passing[] = { EAGAIN, ECANCELED, EHOSTDOWN, ETIMEDOUT, ECONNRESET };
+	static const int passing[] = { EAGAIN, ECANCELED, EHOSTDOWN, ETIMEDOUT, ECONNRESET, EADDRINUSE };
 	bool found = false;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(passing); i++)
@@ -591,9 +637,10 @@ start_failed(struct life *l, const struct object *object, const struct error *er
 	struct vmi_status *status = objects_status_copy(object);
 	struct error err = { 0 };
 
-	condition_set(&status->conditions, "Synchronized", false, "Synchronizing with the Domain failed.", error->text,
+	bool conflict = error->code == EADDRINUSE;
+	condition_set(&status->conditions, "Synchronized", false, conflict ? CONFLICT : "Synchronizing with the Domain failed.", error->text,
 	    daemon_now(l->daemon));
-	daemon_event(l->daemon, object, "Warning", "SyncFailed", "%s", error->text);
+	daemon_event(l->daemon, object, "Warning", conflict ? CONFLICT : "SyncFailed", "%s", error->text);
 	if (failures >= START_TRIES && !is_passing(error)) {
 		vmi_phase_set(l->daemon, status, VMI_FAILED);
 		g_free(status->reason);

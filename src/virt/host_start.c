@@ -10,6 +10,7 @@
 
 #include "src/virt/host.h"
 #include "src/virt/host_guard.h"
+#include "src/virt/host_probe.h"
 
 enum { STARTING_MS = 60000, STARTING_LOOK_MS = 50 };
 
@@ -17,6 +18,9 @@ struct start {
 	const char *xml, *name, *uid;
 	int paused;
 	json_t *guards; /* of its ports; NULL or empty: none */
+	json_t *probes; /* addresses that it has not used here before; likewise */
+	json_t *conflicts; /* of those, found by the way: owned, or NULL */
+	bool asked;     /* all of them could be asked for */
 	int64_t epoch; /* in the XML */
 	char store[64]; /* in the XML, or "" */
 };
@@ -121,12 +125,17 @@ answer(struct host_call *call, virDomainPtr domain, struct error *err)
 	return result;
 }
 
-/* It does not run a moment without its guards. */
+/* It does not run a moment without its guards, nor with an address that somebody else has. */
 static int
-let_go(virDomainPtr domain, const struct start *start, struct error *err)
+let_go(virDomainPtr domain, struct start *start, struct probe *probe, struct error *err)
 {
-	if (guard_install(domain, start->uid, start->guards, err) < 0)
+	int r = json_array_size(start->guards) > 0 ? guard_install(domain, start->uid, start->guards, err) : 0;
+
+	start->conflicts = probe_end(probe, &start->asked);
+	if (r < 0)
 		return error_wrap(err, "cannot start domain %s: ", start->name);
+	if (json_array_size(start->conflicts) > 0)
+		return error_set(err, EADDRINUSE, "domain %s: somebody else has its address", start->name);
 	if (!start->paused && virDomainResume(domain) < 0)
 		return host_error(err, "cannot start domain %s", start->name);
 	return guard_unmark(domain, err);
@@ -144,22 +153,44 @@ start_error(const struct start *start, struct error *err)
 }
 
 static int
-start_domain(virDomainPtr domain, const struct start *start, struct error *err)
+start_domain(virDomainPtr domain, struct start *start, struct error *err)
 {
-	bool guarded = json_array_size(start->guards) > 0;
+	bool held = json_array_size(start->guards) > 0 || json_array_size(start->probes) > 0;
+	struct probe *probe;
 
-	if (guarded && guard_mark(domain, err) < 0)
+	if (held && guard_mark(domain, err) < 0)
 		return -1;
-	if (virDomainCreateWithFlags(domain, start->paused || guarded ? VIR_DOMAIN_START_PAUSED : 0) < 0)
+	probe = probe_begin(start->probes);
+	if (virDomainCreateWithFlags(domain, start->paused || held ? VIR_DOMAIN_START_PAUSED : 0) < 0) {
+		json_decref(probe_end(probe, &start->asked));
 		return start_error(start, err);
-	if (!guarded || let_go(domain, start, err) == 0)
+	}
+	if (!held || let_go(domain, start, probe, err) == 0)
 		return 0;
 	virDomainDestroy(domain);
 	return -1;
 }
 
+/* A conflict is no failure but an answer: what to do is for the daemon to decide. */
 static json_t *
-define_and_start(struct host_call *call, const struct start *start, struct error *err)
+answer_start(struct host_call *call, virDomainPtr domain, struct start *start, struct error *err)
+{
+	json_t *result = answer(call, domain, err);
+
+	if (result != NULL && json_array_size(start->probes) > 0)
+		json_object_set_new(result, "asked", json_boolean(start->asked));
+	return result;
+}
+
+static json_t *
+answer_conflicts(struct start *start, struct error *err)
+{
+	*err = (struct error){ 0 };
+	return json_pack("{s:O}", "conflicts", start->conflicts);
+}
+
+static json_t *
+define_and_start(struct host_call *call, struct start *start, struct error *err)
 {
 	g_autofree char *xml = host_fit(call->connection, start->xml, err);
 	g_autoptr(virDomain) domain = xml == NULL ? NULL : virDomainDefineXML(call->connection, xml);
@@ -174,39 +205,55 @@ define_and_start(struct host_call *call, const struct start *start, struct error
 	}
 	if (start_domain(domain, start, err) < 0) {
 		take_back(domain);
-		return NULL;
+		return json_array_size(start->conflicts) > 0 ? answer_conflicts(start, err) : NULL;
 	}
-	return answer(call, domain, err);
+	return answer_start(call, domain, start, err);
 }
 
 /* One that runs is left alone, but for a start that was broken off before its guards were in. */
 static json_t *
-go_on(struct host_call *call, virDomainPtr domain, const struct start *start, struct error *err)
+go_on(struct host_call *call, virDomainPtr domain, struct start *start, struct error *err)
 {
-	if (json_array_size(start->guards) > 0 && guard_is_marked(domain) && let_go(domain, start, err) < 0)
+	bool held = (json_array_size(start->guards) > 0 || json_array_size(start->probes) > 0) && guard_is_marked(domain);
+
+	if (!held || let_go(domain, start, probe_begin(start->probes), err) == 0)
+		return answer_start(call, domain, start, err);
+	if (json_array_size(start->conflicts) == 0)
 		return NULL;
-	return answer(call, domain, err);
+	virDomainDestroy(domain);
+	take_back(domain);
+	return answer_conflicts(start, err);
+}
+
+static json_t *
+start_or_go_on(struct host_call *call, struct start *start, struct error *err)
+{
+	g_autoptr(virDomain) there = virDomainLookupByName(call->connection, start->name);
+	int place;
+
+	if (there == NULL && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN) {
+		host_error(err, "cannot look for domain %s", start->name);
+		return NULL;
+	}
+	place = there == NULL ? 0 : clear_place(there, start, err);
+	if (place < 0)
+		return NULL;
+	return place > 0 ? go_on(call, there, start, err) : define_and_start(call, start, err);
 }
 
 static json_t *
 run_start(struct host_call *call, struct error *err)
 {
 	struct start start = { 0 };
-	int place;
+	json_t *result;
 
-	if (host_args(call, err, "{s:s,s:s,s:s,s?:b,s?:o}", "xml", &start.xml, "name", &start.name, "uid", &start.uid,
-	        "paused", &start.paused, "guards", &start.guards) < 0 ||
-	    guard_check(start.guards, err) < 0 || check_xml(&start, err) < 0)
+	if (host_args(call, err, "{s:s,s:s,s:s,s?:b,s?:o,s?:o}", "xml", &start.xml, "name", &start.name, "uid", &start.uid,
+	        "paused", &start.paused, "guards", &start.guards, "probes", &start.probes) < 0 ||
+	    guard_check(start.guards, err) < 0 || probe_check(start.probes, err) < 0 || check_xml(&start, err) < 0)
 		return NULL;
-	g_autoptr(virDomain) there = virDomainLookupByName(call->connection, start.name);
-	if (there == NULL && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN) {
-		host_error(err, "cannot look for domain %s", start.name);
-		return NULL;
-	}
-	place = there == NULL ? 0 : clear_place(there, &start, err);
-	if (place < 0)
-		return NULL;
-	return place > 0 ? go_on(call, there, &start, err) : define_and_start(call, &start, err);
+	result = start_or_go_on(call, &start, err);
+	json_decref(start.conflicts);
+	return result;
 }
 
 const struct host_verb host_start_verbs[] = {

@@ -54,6 +54,8 @@ solovirt_host_SOURCES = \
 	src/virt/host_network.c \
 	src/virt/host_ovs.c \
 	src/virt/host_ovs.h \
+	src/virt/host_probe.c \
+	src/virt/host_probe.h \
 	src/virt/host_secret.c \
 	src/virt/host_start.c \
 	src/virt/host_subnet.c \

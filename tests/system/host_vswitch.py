@@ -174,11 +174,45 @@ def test_subnets(w):
     blue.do("ip", "addr", "add", "10.6.0.10/24", "dev", "eth0")
     for name in ("web.default", "web.default.vms.example"):
         assert "10.6.0.10" in blue.do("busybox", "nslookup", name, "10.6.0.2", check=False), name
+    # whoever has an address on the wire is found, but for the guest itself; nobody is asked where there is no server
+    blue.do("ip", "addr", "add", "fd00:6::10/64", "dev", "eth0", "nodad")
+    ask = lambda *probes: w.call("address-probe", probes=[{"subnet": "net1", **probe} for probe in probes])
+    assert ask({"mac": b, "ip": "10.6.0.10", "ip6": "fd00:6::10"}, {"mac": b, "ip": "10.6.0.11", "ip6": "fd00:6::11"}) == {
+        "asked": True, "conflicts": [{"subnet": "net1", "ip": "10.6.0.10", "mac": a}, {"subnet": "net1", "ip": "fd00:6::10", "mac": a}]}
+    assert ask({"mac": a, "ip": "10.6.0.10", "ip6": "fd00:6::10"}) == {"asked": True, "conflicts": []}
+    assert ask({"mac": a, "ip": "10.6.0.10", "subnet": "net2"}) == {"asked": False, "conflicts": []}
+    for wrong in ({"mac": "x", "ip": "10.6.0.10"}, {"mac": a, "ip": "fd00::1"}, {"mac": a, "ip6": "10.6.0.1"}, {"ip": "10.6.0.1"}):
+        refused(E.EINVAL, ask, wrong)
+    blue.do("ip", "addr", "del", "fd00:6::10/64", "dev", "eth0")
     # IPv6: announced, by a host that is no router; the address itself comes by DHCP
     announced = json.loads(blue.packets("announced", "eth0"))
     assert announced["managed"] and announced["lifetime"] == 0 and announced["prefixes"] == ["fd00:6::/64"], announced
     assert json.loads(blue.packets("dhcp6", "eth0")) == ["fd00:6::10"]
     assert json.loads(stranger.packets("dhcp6", "eth0", "1")) == []
+    # what one guest is told instead of the subnet's options, and not any more
+    own = {**one, "own4": True, "own6": True, "leaseSeconds": 600, "options": [["42", "10.6.0.8"], ["3", "10.6.0.9"], ["option6:23", "[fd00:6::8]"]]}
+    assert serve([own]) == {}
+    lease = blue.dhcp()
+    assert (lease["ip"], lease["router"], lease["ntpsrv"], lease["lease"]) == ("10.6.0.10", "10.6.0.9", "10.6.0.8", "600") and "dns" not in lease and "mtu" not in lease, lease
+    assert json.loads(blue.packets("told6", "eth0")) == [["fd00:6::10"], ["fd00:6::8"]]
+    for wrong in ([["42", "a\nb"]], [["no\n", "1"]], [["42"]]):
+        refused(E.EINVAL, serve, [{**own, "options": wrong}])
+    assert serve() == {}
+    lease = blue.dhcp()
+    assert (lease.get("router"), lease.get("dns"), lease["ntpsrv"], lease["lease"]) == ("10.6.0.1", "10.6.0.2", "10.6.0.7", "3600"), lease
+    # other ways to an address of IPv6
+    refused(E.EINVAL, serve, raMode="magic")
+    refused(E.EINVAL, serve, dhcp=False, ra=False)
+    serve(raMode="slaac", raInterval=600, raMtu=1380, dhcp=False, options=[["option6:23", "[fd00:6::7],[fd00:6::8]"]])
+    announced = json.loads(blue.packets("announced", "eth0"))
+    assert not announced["managed"] and not announced["other"] and announced["autonomous"] and announced["mtu"] == 1380, announced
+    assert announced["dns"] == ["fd00:6::7", "fd00:6::8"] and announced["lifetime"] == 0, announced
+    assert blue.dhcp(tries=1) == {} and json.loads(blue.packets("dhcp6", "eth0", "1")) == []
+    serve(raMode="stateless")
+    announced = json.loads(blue.packets("announced", "eth0"))
+    assert not announced["managed"] and announced["other"] and announced["autonomous"] and announced["mtu"] == 1400, announced
+    serve()
+    pid, port = served("net1")
     # entries come and go while it runs
     host = {"subnet": "net1"}
     for _ in range(2):

@@ -1,0 +1,102 @@
+/* Counts of addresses; see address_counts.h. */
+#include "config.h"
+
+#include <glib.h>
+
+#include "daemon/controllers/address_counts.h"
+
+enum { RANGES_MOST = 100 };
+
+struct counting {
+	const struct subnet *subnet;
+	GArray *used[IP_FAMILIES];    /* struct number_range, one an address */
+	ip_number given[IP_FAMILIES]; /* of those that are given unasked */
+};
+
+static void
+count_one(struct counting *c, int f, ip_number number)
+{
+	const struct subnet_family *family = &c->subnet->families[f];
+	const struct number_range one = { number, number };
+
+	if (!subnet_has(family, number) || (family->only != NULL && !subnet_gives(family, number)))
+		return;
+	g_array_append_val(c->used[f], one);
+	c->given[f] += subnet_gives(family, number);
+}
+
+static void
+count_address(void *arg, const struct address *a)
+{
+	const char *const ips[IP_FAMILIES] = { a->ip, a->ip6 };
+	struct counting *c = arg;
+	enum ip_family family;
+	ip_number number;
+
+	for (int f = 0; f < IP_FAMILIES && a->released == 0; f++)
+		if (number_parse(ips[f], &family, &number))
+			count_one(c, f, number);
+}
+
+static int64_t
+limited(ip_number count)
+{
+	return count > INT64_MAX ? INT64_MAX : (int64_t)count;
+}
+
+static void
+fill(struct counting *c, enum ip_family f, struct address_count *count)
+{
+	const struct subnet_family *family = &c->subnet->families[f];
+	g_autoptr(GArray) given = subnet_ranges(family), left = NULL;
+
+	count->used = c->used[f]->len;
+	count->free = limited(subnet_guests(family) - c->given[f]);
+	number_ranges_merge(c->used[f]);
+	left = number_ranges_without(given, c->used[f]);
+	count->used_ranges = number_ranges_format(f, c->used[f], RANGES_MOST);
+	count->free_ranges = number_ranges_format(f, left, RANGES_MOST);
+}
+
+void
+address_counts_read(struct daemon *daemon, const char *segment, const struct subnet *subnet, struct address_counts *counts)
+{
+	struct counting c = { .subnet = subnet };
+
+	for (int f = 0; f < IP_FAMILIES; f++)
+		c.used[f] = g_array_new(FALSE, FALSE, sizeof(struct number_range));
+	store_address_each(daemon->store, segment, count_address, &c);
+	for (int f = 0; f < IP_FAMILIES; f++) {
+		fill(&c, f, &counts->families[f]);
+		g_array_unref(c.used[f]);
+	}
+}
+
+void
+address_counts_clear(struct address_counts *counts)
+{
+	for (int f = 0; f < IP_FAMILIES; f++) {
+		g_clear_pointer(&counts->families[f].used_ranges, g_free);
+		g_clear_pointer(&counts->families[f].free_ranges, g_free);
+	}
+}
+
+bool
+address_is_within(const struct subnet *subnet, const struct address *a)
+{
+	const char *const ips[IP_FAMILIES] = { a->ip, a->ip6 };
+	enum ip_family family;
+	ip_number number;
+
+	for (int f = 0; f < IP_FAMILIES && a->released == 0; f++)
+		if (number_parse(ips[f], &family, &number) && subnet_has(&subnet->families[f], number))
+			return true;
+	return false;
+}
+
+void
+text_take(char **to, char **from)
+{
+	g_free(*to);
+	*to = g_steal_pointer(from);
+}
