@@ -166,6 +166,7 @@ class Host:
             self.call("domain-destroy", me), self.call("domain-remove", me)
         self.call("subnet-unserve", subnet="bench")
         self.worker.end()
+        subprocess.run(["ovs-vsctl", "--timeout=60", "--if-exists", "del-br", BRIDGE], check=True)
         self.bed.vswitch("down")
 
     def guards(self, count, *group):
