@@ -264,9 +264,9 @@ ovs_read(struct error *err)
 {
 	static const char *const words[] = { "ovs-vsctl", VSCTL_TIMEOUT, "--format=json", "--", BRIDGE_COLUMNS, "list", "Bridge", "--",
 		PORT_COLUMNS, "list", "Port", "--", INTERFACE_COLUMNS, "list", "Interface", NULL };
-	g_autofree char *output = NULL;
+	g_autofree char *output = ovs_socket_list(words);
 
-	if (host_child_do(words, NULL, TIMEOUT_MS, &output, err) < 0) {
+	if (output == NULL && host_child_do(words, NULL, TIMEOUT_MS, &output, err) < 0) {
 		explain(err);
 		return NULL;
 	}

@@ -46,6 +46,9 @@ struct ovs {
 	GHashTable *guests; /* the ports of guests by domain and MAC */
 };
 
+/* What ovs-vsctl prints for its words "--columns=A,B", "list", TABLE and so on, in JSON, one line a table; from the database's socket, as
+ * the program takes longer to start than to ask.  NULL: let ovs-vsctl say what is wrong.  Caller g_free()s. */
+char *ovs_socket_list(const char *const *words);
 /* Reads it.  NULL with err: ENOENT not installed, ENOTCONN it does not run. */
 struct ovs *ovs_read(struct error *err);
 void ovs_free(struct ovs *ovs);

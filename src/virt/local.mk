@@ -54,6 +54,7 @@ solovirt_host_SOURCES = \
 	src/virt/host_network.c \
 	src/virt/host_ovs.c \
 	src/virt/host_ovs.h \
+	src/virt/host_ovs_socket.c \
 	src/virt/host_probe.c \
 	src/virt/host_probe.h \
 	src/virt/host_secret.c \
