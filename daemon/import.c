@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "daemon/import.h"
+#include "daemon/import_pace.h"
 #include "src/base/channel.h"
+#include "src/base/clock.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/document/path.h"
@@ -28,6 +30,7 @@ struct import {
 	struct event *reap; /* frees it outside the worker's callbacks */
 	struct event *stall; /* ends it when nothing was heard for too long */
 	struct import_request request;
+	struct import_pace pace;
 	bool over;
 };
 
@@ -37,12 +40,6 @@ struct imports {
 	GHashTable *by_uid; /* uid -> struct import */
 };
 
-bool
-imports_have_room(struct daemon *daemon)
-{
-	return g_hash_table_size(imports_get(daemon)->by_uid) < IMPORTS_MOST;
-}
-
 static struct imports *
 imports_get(struct daemon *daemon)
 {
@@ -51,6 +48,46 @@ imports_get(struct daemon *daemon)
 		daemon->imports->by_uid = g_hash_table_new(g_str_hash, g_str_equal);
 	}
 	return daemon->imports;
+}
+
+static void import_over(struct import *i, json_t *result, const struct error *error);
+
+static bool
+has_room(struct import *const *all, size_t count, int *giver)
+{
+	const struct import_pace *paces[IMPORTS_MOST + IMPORTS_SLOW_MOST];
+	int64_t now = clock_monotonic_ms();
+	bool leaves = false;
+
+	for (size_t k = 0; k < count; k++) {
+		paces[k] = &all[k]->pace;
+		leaves |= all[k]->over;
+	}
+	*giver = leaves ? -1 : import_pace_giver(paces, count, now);
+	return import_pace_has_room(paces, count, IMPORTS_MOST, IMPORTS_SLOW_MOST, now);
+}
+
+bool
+imports_have_room(struct daemon *daemon)
+{
+	struct import *all[IMPORTS_MOST + IMPORTS_SLOW_MOST];
+	struct error err = { 0 };
+	GHashTableIter iter;
+	size_t count = 0;
+	void *one;
+	int giver;
+
+	g_hash_table_iter_init(&iter, imports_get(daemon)->by_uid);
+	while (count < G_N_ELEMENTS(all) && g_hash_table_iter_next(&iter, NULL, &one))
+		all[count++] = one;
+	if (has_room(all, count, &giver))
+		return true;
+	if (giver >= 0) {
+		error_set(&err, IMPORT_GAVE_WAY, "less than %d KiB come a second and others wait: they have its place for a while, then it goes on from where it was",
+		    IMPORT_PACE_SLOW >> 10);
+		import_over(all[giver], NULL, &err);
+	}
+	return false;
 }
 
 /* The directory holds at most a few files that the worker made. */
@@ -194,6 +231,10 @@ on_event(void *owner, const char *event, json_t *args)
 
 	if (!i->over)
 		expect_progress(i);
+	if (strcmp(event, "progress") == 0 && path_string(args, "phase") != NULL) {
+		import_pace_tell(&i->pace, clock_monotonic_ms(), json_integer_value(json_object_get(args, "done")));
+		i->pace.resumable |= json_object_get(args, "durable") != NULL;
+	}
 	if (!i->over && strcmp(event, "progress") == 0 && path_string(args, "phase") != NULL && i->request.progress != NULL)
 		i->request.progress(i->request.arg, args);
 }
@@ -241,8 +282,8 @@ import_start(struct daemon *daemon, const struct import_request *request, struct
 	struct import *i;
 	int r = 0;
 
-	if (g_hash_table_size(all->by_uid) >= IMPORTS_MOST)
-		r = error_set(err, EAGAIN, "%d imports are under way", IMPORTS_MOST);
+	if (!imports_have_room(daemon))
+		r = error_set(err, EAGAIN, "%u imports are under way", g_hash_table_size(all->by_uid));
 	if (r == 0 && make_scratch(scratch, err) != 0)
 		r = -1;
 	if (r != 0) {
@@ -263,6 +304,7 @@ import_start(struct daemon *daemon, const struct import_request *request, struct
 	i->reap = event_new(daemon->base, -1, 0, on_reap, i);
 	i->stall = evtimer_new(daemon->base, on_stall, i);
 	expect_progress(i);
+	import_pace_begin(&i->pace, clock_monotonic_ms());
 	g_hash_table_insert(all->by_uid, i->uid, i);
 	i->worker = worker_new(daemon->base, &import_class, no_arguments, i);
 	return 0;

@@ -2,6 +2,7 @@
 #ifndef SOLOVIRT_DAEMON_IMPORT_H
 #define SOLOVIRT_DAEMON_IMPORT_H
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdbool.h>
 
@@ -9,7 +10,11 @@
 
 struct error;
 
-enum { IMPORTS_MOST = 4 /* at a time */ };
+enum {
+	IMPORTS_MOST = 4,           /* at a time */
+	IMPORTS_SLOW_MOST = 4,      /* that are slow (import_pace.h) beside them: each costs memory, too */
+	IMPORT_GAVE_WAY = ERESTART, /* why it ended: it was slow, others waited, and it can be resumed */
+};
 
 struct import_request {
 	const char *uid;   /* of the DataVolume, or the claim that is filled by a copy: one import each */
@@ -22,11 +27,12 @@ struct import_request {
 	void *arg;
 };
 
-/* Starts an import.  0; -1 EAGAIN when IMPORTS_MOST are under way, else why it cannot be (args, stream, under and target are taken either way). */
+/* Starts an import.  0; -1 EAGAIN when there is no room, else why it cannot be (args, stream, under and target are taken either way). */
 int import_start(struct daemon *daemon, const struct import_request *request, struct error *err);
 /* Ends it; done is called with ECANCELED before this returns.  Nothing when there is none. */
 void import_cancel(struct daemon *daemon, const char *uid);
-/* True when another import may be started. */
+/* True when another import may be started.  Else one that is slow and loses nothing by it gives its place to those that wait: its done is called
+ * with IMPORT_GAVE_WAY before this returns, and there is room a little later. */
 bool imports_have_room(struct daemon *daemon);
 /* Removes what an earlier life left; call it before the first import. */
 void imports_start(struct daemon *daemon);

@@ -57,6 +57,7 @@ libsolovirt_a_SOURCES += \
 	daemon/host.c daemon/host.h \
 	daemon/images.c daemon/images.h \
 	daemon/import.c daemon/import.h \
+	daemon/import_pace.c daemon/import_pace.h \
 	daemon/job.c daemon/job.h \
 	daemon/objects.c daemon/objects.h \
 	daemon/queue.c daemon/queue.h \

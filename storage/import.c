@@ -34,7 +34,8 @@
 
 enum {
 	DURABLE_MS = 15000,        /* between two positions from which an import may be resumed */
-	DURABLE_LEAST = 64 << 20,  /* bytes that make one worth its flush */
+	DURABLE_LEAST = 64 << 20,  /* bytes that make one worth its flush ... */
+	DURABLE_SLOW_MS = 60000,   /* ... or as long as they may take */
 	VERIFY_PIECE = 2 << 20,
 	STREAM_PIECE = 256 << 10,
 };
@@ -110,11 +111,11 @@ end_raw(struct import *import, struct error *err)
 static int
 note_durable(struct import *import, struct error *err)
 {
-	int64_t now = clock_monotonic_ms();
+	int64_t since = clock_monotonic_ms() - import->durable_ms, more = import->out.offset - import->durable;
+	bool worth = since >= DURABLE_MS && (more >= DURABLE_LEAST || (more > 0 && since >= DURABLE_SLOW_MS));
 
-	if (import->result.format != IMAGE_RAW || import->result.compression != IMAGE_PLAIN || !import->ranges ||
-	    import->validator == NULL || import->archive != NULL || now - import->durable_ms < DURABLE_MS ||
-	    import->out.offset - import->durable < DURABLE_LEAST)
+	if (!worth || import->result.format != IMAGE_RAW || import->result.compression != IMAGE_PLAIN || !import->ranges ||
+	    import->validator == NULL || import->archive != NULL)
 		return 0;
 	if (target_flush(import->out.target, err) < 0)
 		return -1;

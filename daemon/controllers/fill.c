@@ -41,7 +41,8 @@ enum {
 	AGAIN_FIRST_MS = 2000, AGAIN_MOST_MS = 60000,
 	CHANGED_FIRST_MS = 500,  /* a file that was replaced is there: another try is worth it at once */
 	CHANGES_MOST = 5,        /* so often it may have been replaced meanwhile, before that is told and tried ... */
-	CHANGING_MS = 10 * 60000 /* ... rarely */
+	CHANGING_MS = 10 * 60000, /* ... rarely */
+	GAVE_WAY_MS = 30000,     /* as long others have the place of a slow one */
 };
 
 struct filling {
@@ -213,6 +214,19 @@ fill_failed(const struct filling *f, const struct object *object, const struct e
 	schema_free(&data_volume_status_schema, status);
 }
 
+/* No fault of its own: it is not counted, and what it did is kept. */
+static void
+fill_gave_way(const struct filling *f, const struct object *object, const struct error *error)
+{
+	const struct data_volume *dv = object->value;
+	g_autofree char *progress = g_strdup(dv->status->progress);
+	struct error err = { 0 };
+
+	controllers_pace_set(f->daemon, object, GAVE_WAY_MS);
+	if (data_volume_enter(f->daemon, object, DATA_VOLUME_IMPORT_SCHEDULED, progress, "GaveWay", error->text, &err) != 0)
+		log_object(LOG_LEVEL_WARNING, "DataVolume", f->namespace, f->name, "%s", err.text);
+}
+
 /* An archive holds more than the disk. */
 static void
 tell_others(struct daemon *daemon, const struct object *object, const json_t *result)
@@ -272,6 +286,8 @@ on_imported(void *arg, json_t *result, const struct error *error)
 	f->changes += error != NULL && error->code == ESTALE;
 	if (object != NULL && error != NULL && f->upload.done != NULL)
 		upload_failed(f->daemon, object, error);
+	else if (object != NULL && error != NULL && error->code == IMPORT_GAVE_WAY)
+		fill_gave_way(f, object, error);
 	else if (object != NULL && error != NULL && error->code != ECANCELED)
 		fill_failed(f, object, error);
 	if (object != NULL)
@@ -578,7 +594,7 @@ fill_begin_upload(struct daemon *daemon, const struct object *object, const stru
 	else if (place.driver == NULL)
 		r = error_set(err, EAGAIN, "the claim has no volume yet");
 	else if (!imports_have_room(daemon))
-		r = error_set(err, EAGAIN, "%d imports and uploads are under way: more cannot be at a time", IMPORTS_MOST);
+		r = error_set(err, EAGAIN, "as many imports and uploads are under way as can be at a time: try again when one has ended");
 	if (r != 0 || volume_check(daemon, &place, err) != 0 || !controllers_job_begin(daemon, object)) {
 		close(upload->stream);
 		return NULL;

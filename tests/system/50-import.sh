@@ -62,6 +62,17 @@ test_progress_is_told_while_it_runs() {
 }
 
 # A clone that is copied tells how far it is, as an import does.
+test_slow_servers_do_not_keep_others_waiting() {
+  local n
+  for n in 1 2 3 4; do dv "snail$n" 'guest.raw?rate=50000' | sv apply -f -; done
+  await 30 '[ "$(sv get dv -o json | jq "[.items[] | select(.status.phase == \"ImportInProgress\")] | length")" = 4 ]'
+  dv fair guest.qcow2 | sv apply -f -
+  imported fair 60
+  expect '[ "$(sv get dv -o json | jq "[.items[] | select(.status.phase == \"ImportInProgress\")] | length")" = 4 ]'
+  sv delete dv snail{1..4} fair
+  for n in snail{1..4} fair; do gone "dv/$n"; done
+}
+
 test_copies_tell_their_progress() {
   local watch
   printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataVolume' 'metadata: {name: from}' 'spec:' '  source: {blank: {}}' \

@@ -28,6 +28,7 @@ unit_programs = \
 	tests/unit/test_image \
 	tests/unit/test_image_cache \
 	tests/unit/test_import \
+	tests/unit/test_import_pace \
 	tests/unit/test_inventory \
 	tests/unit/test_ip \
 	tests/unit/test_kvm_probe \
