@@ -233,7 +233,8 @@ on_event(void *owner, const char *event, json_t *args)
 		expect_progress(i);
 	if (strcmp(event, "progress") == 0 && path_string(args, "phase") != NULL) {
 		import_pace_tell(&i->pace, clock_monotonic_ms(), json_integer_value(json_object_get(args, "done")));
-		i->pace.resumable |= json_object_get(args, "durable") != NULL;
+		if (json_object_get(args, "durable") != NULL)
+			import_pace_keep(&i->pace, json_integer_value(path_find(args, "durable.offset")));
 	}
 	if (!i->over && strcmp(event, "progress") == 0 && path_string(args, "phase") != NULL && i->request.progress != NULL)
 		i->request.progress(i->request.arg, args);

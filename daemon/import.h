@@ -31,7 +31,7 @@ struct import_request {
 int import_start(struct daemon *daemon, const struct import_request *request, struct error *err);
 /* Ends it; done is called with ECANCELED before this returns.  Nothing when there is none. */
 void import_cancel(struct daemon *daemon, const char *uid);
-/* True when another import may be started.  Else one that is slow and loses nothing by it gives its place to those that wait: its done is called
+/* True when another import may be started.  Else one that is slow and loses little by it gives its place to those that wait: its done is called
  * with IMPORT_GAVE_WAY before this returns, and there is room a little later. */
 bool imports_have_room(struct daemon *daemon);
 /* Removes what an earlier life left; call it before the first import. */

@@ -6,7 +6,7 @@
 void
 import_pace_begin(struct import_pace *pace, int64_t now)
 {
-	*pace = (struct import_pace){ .began = now, .marked = now, .rate = -1 };
+	*pace = (struct import_pace){ .began = now, .marked = now, .rate = -1, .first = -1, .kept = -1 };
 }
 
 /* What a worker that tells nothing has come to counts, too: nothing. */
@@ -25,11 +25,26 @@ import_pace_tell(struct import_pace *pace, int64_t now, int64_t done)
 		pace->rate = -1;
 	}
 	pace->last = done;
+	if (pace->first < 0)
+		pace->first = done;
 	if (now - pace->marked < IMPORT_PACE_MS)
 		return;
 	pace->rate = rate_since(pace, now);
 	pace->marked = now;
 	pace->done = done;
+}
+
+void
+import_pace_keep(struct import_pace *pace, int64_t offset)
+{
+	pace->kept = offset;
+}
+
+/* What several connections brought from further behind is lost. */
+static bool
+can_give(const struct import_pace *pace)
+{
+	return pace->kept > pace->first && pace->kept - pace->first >= pace->last - pace->kept;
 }
 
 bool
@@ -56,7 +71,7 @@ import_pace_giver(const struct import_pace *const *all, size_t count, int64_t no
 	int giver = -1;
 
 	for (size_t i = 0; i < count; i++)
-		if (all[i]->resumable && import_pace_is_slow(all[i], now) && (giver < 0 || all[i]->began < all[giver]->began))
+		if (can_give(all[i]) && import_pace_is_slow(all[i], now) && (giver < 0 || all[i]->began < all[giver]->began))
 			giver = (int)i;
 	return giver;
 }

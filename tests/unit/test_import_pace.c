@@ -18,7 +18,8 @@ run(int64_t began, int64_t now, int64_t rate, bool resumable)
 	import_pace_begin(&pace, began);
 	for (int64_t at = began; at <= now; at += SECOND)
 		import_pace_tell(&pace, at, (at - began) / SECOND * rate);
-	pace.resumable = resumable;
+	if (resumable)
+		import_pace_keep(&pace, pace.last);
 	return pace;
 }
 
@@ -66,7 +67,7 @@ START_TEST(slow_ones_leave_room)
 }
 END_TEST
 
-START_TEST(who_loses_nothing_gives_way)
+START_TEST(who_loses_little_gives_way)
 {
 	struct import_pace fast = run(0, LONG, MiB, true), first = run(0, LONG, KiB, false), second = run(SECOND, LONG + SECOND, KiB, true),
 	                   third = run(2 * SECOND, LONG + 2 * SECOND, KiB, true);
@@ -75,6 +76,11 @@ START_TEST(who_loses_nothing_gives_way)
 	ck_assert_int_eq(import_pace_giver(all, 4, LONG + 2 * SECOND), 3);
 	ck_assert_int_eq(import_pace_giver(all, 3, LONG + 2 * SECOND), 2);
 	ck_assert_int_eq(import_pace_giver(all, 2, LONG + 2 * SECOND), -1);
+	/* Nor does one that would lose more than it keeps. */
+	import_pace_keep(&third, third.last / 3);
+	ck_assert_int_eq(import_pace_giver(all, 3, LONG + 2 * SECOND), -1);
+	import_pace_keep(&third, third.last * 2 / 3);
+	ck_assert_int_eq(import_pace_giver(all, 3, LONG + 2 * SECOND), 2);
 }
 END_TEST
 
@@ -89,7 +95,7 @@ main(void)
 	tcase_add_test(tc, is_slow_when_it_was_watched);
 	tcase_add_test(tc, is_judged_anew_when_it_moves);
 	tcase_add_test(tc, slow_ones_leave_room);
-	tcase_add_test(tc, who_loses_nothing_gives_way);
+	tcase_add_test(tc, who_loses_little_gives_way);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
