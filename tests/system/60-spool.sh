@@ -2,6 +2,8 @@
 # and a spool that vanishes.
 # shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
+DELETE_DELAY=300ms    # most of these tests wait for a file to be gone
+
 cm() { printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s%s}\ndata: {k: "%s"}\n' "$1" "${3:-}" "${2:-v}"; }
 
 # bad FILE LINE:COLUMN WORDS <<X: nothing of the file is applied; place and words are in both reports
