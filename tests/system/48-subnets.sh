@@ -5,6 +5,7 @@ HOLD_COUNT=100
 vswitch() { host "$ROOT/tests/testbed/vswitch.sh" "$S/vswitch" "$1"; }
 card() { field "vmi/$1" ".status.interfaces[?(@.name==\"second\")].$2"; }
 answers() { host busybox ping -c 1 -W 1 -I router "$1" >/dev/null; }
+answers6() { host busybox ping6 -c 1 -W 1 -I router6 "$1" >/dev/null; }
 events() { sv events "$1" 2>/dev/null || sv get events; }
 
 # wire NAME: ProviderNetwork NAME on the card up0, with Vlan desk (100) and the Subnet desk on it
@@ -37,13 +38,13 @@ metadata: {name: desk}
 spec: {config: '{"type": "kube-ovn", "provider": "desk.default.ovn"}'}
 EOW
 }
-# machine NAME [ANNOTATION VALUE]...: with a second card on that Subnet
+# machine NAME [ANNOTATION VALUE]...: with a second card on that Subnet, or on the one that ON names
 machine() {
-  local name=$1 annotations='' user=${GUEST_DOES:-true}; shift
-  for (( ; $# > 0; )); do annotations="${annotations:-      annotations: \{}desk.default.ovn.kubernetes.io/$1: '$2', "; shift 2; done
+  local name=$1 annotations='' user=${GUEST_DOES:-true} on=${ON:-desk}; shift
+  for (( ; $# > 0; )); do annotations="${annotations:-      annotations: \{}$on.default.ovn.kubernetes.io/$1: '$2', "; shift 2; done
   [ -z "$annotations" ] || annotations="${annotations%, }}"
   vm "$name" grace=0 user="$user" |
-    sed "s/{name: default, masquerade: {}}/&\\n            - {name: second, bridge: {}}/;s/^      networks:/&\\n        - {name: second, multus: {networkName: desk}}/" |
+    sed "s/{name: default, masquerade: {}}/&\\n            - {name: second, bridge: {}}/;s/^      networks:/&\\n        - {name: second, multus: {networkName: $on}}/" |
     sed "s|^      labels: .*|&\\n$annotations|"
 }
 
@@ -101,6 +102,10 @@ test_it_stays_over_restart_daemon_loss_and_the_same_file() {
   same "10.6.0.10 $mac" "$(card blue ipAddress) $(card blue mac)"
   await 30 'answers 10.6.0.10'
 }
+test_what_is_in_use_is_shown_whoever_deletes_it() {
+  sv delete ip/blue.default.desk.default.ovn --wait=false
+  await 20 '[ "$(field ip/blue.default.desk.default.ovn .metadata.deletionTimestamp)$(field ip/blue.default.desk.default.ovn .spec.v4IpAddress)" = 10.6.0.10 ]'
+}
 test_an_ip_keeps_an_address_for_one_machine() {
   drop kept.yaml <<EOK
 apiVersion: kubeovn.io/v1
@@ -136,6 +141,36 @@ EOV
   await 20 '[ "$(field vip/shared .status.ready)" = true ]'
   expect 'field vip/shared .status.v4ip | grep -q "^10\.6\.0\."'
   lift vip.yaml; gone vip/shared
+}
+# pool ADDRESSES: the IPPool pair
+pool() {
+  drop pool.yaml <<EOP
+apiVersion: kubeovn.io/v1
+kind: IPPool
+metadata: {name: pair}
+spec: {subnet: desk, ips: [$1]}
+EOP
+}
+test_what_somebody_has_on_the_wire_is_not_used() {
+  local mac; mac=$(host ip -br link show router | awk '{print $3}')
+  host ip addr add 10.6.0.40/24 dev router; host ip addr add 10.6.0.50/24 dev router
+  pool 10.6.0.50
+  machine held ip_address 10.6.0.40 | drop held.yaml
+  machine lucky ip_pool pair | drop lucky.yaml
+  # one that was asked for is waited for
+  await 90 '[ "$(reason vmi/held Synchronized)" = AddressConflict ]'
+  expect 'message vmi/held Synchronized | grep -q "interface second: address 10.6.0.40 is in use by $mac"'
+  # of others the next one is taken
+  await 90 'sv get events | grep -q "address 10.6.0.50 was to be that of default/lucky/second, but $mac answers for it"'
+  await 60 'message vmi/lucky Synchronized | grep -q "all 1 addresses of 10.6.0.0/24 that it may have are in use"'
+  pool 10.6.0.50..10.6.0.52
+  await 120 '[ -n "$(card lucky ipAddress)" ]'
+  expect '[[ "$(card lucky ipAddress)" == 10.6.0.5[12] ]]'
+  await 20 '[ "$(field ippool/pair .status.v4UsingIPs) $(field ippool/pair .status.v4AvailableIPs)" = "2 1" ]'
+  expect 'field ippool/pair .status.v4AvailableIPRange | grep -qE "^10\.6\.0\.5[12]$"'
+  host ip addr del 10.6.0.40/24 dev router; host ip addr del 10.6.0.50/24 dev router
+  await 120 '[ "$(card held ipAddress)" = 10.6.0.40 ]'
+  lift held.yaml; gone vm/held; lift lucky.yaml; gone vm/lucky
 }
 # A guest that takes an address beside its own, and pings from there: without port security that works.
 GREEDY="sh -c 'while :; do ip addr add 10.6.0.99/24 dev eth1; sleep 1; done' 2>/dev/null &"
@@ -184,6 +219,75 @@ test_a_security_group_is_followed_while_the_guest_runs() {
   group allow
   await 30 'answers 10.6.0.30'
   lift member.yaml; gone vm/member; lift group.yaml
+}
+# floor [MORE]: Vlan and Subnet floor on the same network, with both families
+floor() {
+  drop floor.yaml <<EOF
+apiVersion: kubeovn.io/v1
+kind: Vlan
+metadata: {name: floor}
+spec: {id: 200, provider: office}
+---
+apiVersion: kubeovn.io/v1
+kind: Subnet
+metadata: {name: floor}
+spec: {cidrBlock: "10.8.0.0/24,fd00:8::/64", vlan: floor, provider: floor.default.ovn, enableDHCP: true, enableIPv6RA: true${1:-}}
+---
+apiVersion: k8s.cni.cncf.io/v1
+kind: NetworkAttachmentDefinition
+metadata: {name: floor}
+spec: {config: '{"type": "kube-ovn", "provider": "floor.default.ovn"}'}
+EOF
+}
+six() { field ip/six.default.floor.default.ovn .spec.v6IpAddress; }
+packets() { host python3 "$ROOT/tests/testbed/packets.py" "$@"; }
+# A guest that asks for its address by DHCPv6, and takes another one besides.
+GREEDY6="sh -c 'echo eth1 >/etc/dhcp6; (while :; do ip addr add fd00:8::99/64 dev eth1; sleep 1; done) 2>/dev/null &'"
+test_a_guest_gets_the_ipv6_address_of_the_ledger() {
+  floor
+  await 60 '[ "$(field subnet/floor ".status.conditions[?(@.type==\"Ready\")].status")" = True ]'
+  ON=floor GUEST_DOES=$GREEDY6 machine six port_security true | drop six.yaml
+  host ovs-vsctl add-port br-office router6 tag=200 -- set interface router6 type=internal
+  await 10 'host ip link show router6'
+  host ip addr add fd00:8::1/64 dev router6 nodad; host ip link set router6 up
+  booted six 1 240
+  local six; six=$(six)
+  expect '[[ $six == fd00:8::* ]]'
+  await 60 'answers6 $six'
+  await 20 'sv net show six --no-headers | grep -q ",$six"'
+}
+test_it_has_no_other_ipv6_address_and_is_no_router() {
+  local port mac heard; port=$(virsh_ domiflist "$(domain six)" | awk '/ bridge / {print $1}'); mac=$(card six mac)
+  refute 'answers6 fd00:8::99'
+  heard=$(mktemp -p "$WORK"); packets hear router6 20 7ae50000 7ae50001 >"$heard" &
+  await 10 'grep -q listening $heard'
+  # as if the guest had sent them: an advertisement, then what everybody may send
+  host ovs-ofctl packet-out br-office "in_port=$port,packet=$(packets advertisement "$mac" 7ae50000),actions=table"
+  host ovs-ofctl packet-out br-office "in_port=$port,packet=$(packets solicitation "$mac" 7ae50001),actions=table"
+  await 20 'grep -q "^\[" $heard'
+  same '[false, true]' "$(tail -1 "$heard")"
+  # without the guard it would have both addresses; the daemon puts it back when it is started anew
+  daemon_kill
+  host ovs-ofctl del-flows br-office cookie=0x5056000000000000/0xffff000000000000
+  await 30 'answers6 fd00:8::99'
+  daemon_start
+  await 60 'refute "answers6 fd00:8::99"'
+  await 20 'answers6 $(six)'
+}
+test_it_keeps_it_over_a_restart() {
+  local six; six=$(six)
+  sv restart six
+  booted six 2 240
+  same "$six" "$(six)"
+  await 60 'answers6 $six'
+  lift six.yaml; gone vm/six
+  host ovs-vsctl del-port router6
+  lift floor.yaml; gone subnet/floor; gone vlan/floor
+}
+test_what_was_put_aside_is_free_when_nobody_answers() {
+  await 90 'sv get events | grep -q "address 10.6.0.50 is free again"'
+  await 20 '[ "$(field ippool/pair .status.v4UsingIPs)" = 0 ]'
+  lift pool.yaml; gone ippool/pair
 }
 test_what_is_in_use_stays_until_it_is_not() {
   lift wire.yaml

@@ -25,7 +25,8 @@ kernel=$(apt-cache depends "$KERNEL_PKG" 2>/dev/null | awk '/Depends: linux-imag
 [ -n "$kernel" ] || { say "the package lists are missing: run apt-get update" >&2; exit 1; }
 pkgs="busybox-static qemu-guest-agent libglib2.0-0 libpcre2-8-0 libnuma1 libudev1 liburing2 libc6
   dropbear-bin libcrypt1 libtomcrypt1 libtommath1 libgmp10 zlib1g
-  e2fsprogs libext2fs2 libcom-err2 libblkid1 libuuid1 libss2 util-linux libsmartcols1 shim-signed grub-efi-amd64-signed"
+  e2fsprogs libext2fs2 libcom-err2 libblkid1 libuuid1 libss2 util-linux libsmartcols1 shim-signed grub-efi-amd64-signed
+  wide-dhcpv6-client libfl2"
 missing=(); for p in $kernel $pkgs; do compgen -G "$W/debs/${p}_*.deb" >/dev/null || missing+=("$p"); done
 if [ ${#missing[@]} -gt 0 ]; then
   say "fetching ${#missing[@]} packages"
@@ -40,7 +41,7 @@ depmod -b "$K" "$KV"
 # --- root tree ---
 say "making the root file system"
 R=$W/root; L=$R/lib/x86_64-linux-gnu
-mkdir -p "$R"/{bin,sbin,usr/bin,usr/sbin,etc/dropbear,dev,proc,sys,run,tmp,root,mnt,var/log,var/lib/cloud,lib64} "$L"
+mkdir -p "$R"/{bin,sbin,usr/bin,usr/sbin,etc/dropbear,dev,proc,sys,run,tmp,root,mnt,var/log,var/lib/{cloud,dhcpv6},lib64} "$L"
 cp -r "$HERE/guest/root/." "$R"
 chmod 1777 "$R/tmp"; chmod 600 "$R/etc/shadow"
 chmod +x "$R"/etc/{rc,cloud,disk,nic,udhcpc,hotplug,qga,qga-hook,autologin,power,ready} "$R"/etc/acpi/PWRF/* "$R"/sbin/*
@@ -52,12 +53,12 @@ ln -s /bin/busybox "$R/sbin/hwclock"        # where the guest agent looks for it
 for l in "$W/x"/lib/x86_64-linux-gnu "$W/x"/usr/lib/x86_64-linux-gnu; do
   for n in ld-linux-x86-64 libc libm libpthread libdl librt libresolv libnss_files libglib-2.0 libgmodule-2.0 libgthread-2.0 \
     libpcre2-8 libnuma libudev liburing libcrypt libtomcrypt libtommath libgmp libz libext2fs libe2p libcom_err libblkid \
-    libuuid libss libsmartcols; do
+    libuuid libss libsmartcols libfl; do
     for f in "$l/$n".so.?*; do case $f in *.so.*.* | *"?*") ;; *) cp -L "$f" "$L/" ;; esac; done    # the sonames only
   done
 done
 ln -s /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 "$R/lib64/"
-cp "$W/x"/usr/sbin/{qemu-ga,dropbear} "$W/x"/sbin/{mke2fs,resize2fs} "$R/sbin/"
+cp "$W/x"/usr/sbin/{qemu-ga,dropbear,dhcp6c} "$W/x"/sbin/{mke2fs,resize2fs} "$R/sbin/"
 cp "$W/x"/usr/bin/{dropbearkey,partx} "$R/bin/"
 
 # modules MODULES ROOT: those and what they depend on, in loading order on stdout
