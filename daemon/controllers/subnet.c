@@ -142,15 +142,19 @@ note(struct daemon *daemon, struct subnet_status *status, const char *type, cons
 	condition_set(&status->conditions, type, wrong->code == 0, wrong->code == 0 ? "Success" : "Failed", wrong->text, daemon_now(daemon));
 }
 
-/* Pools count by the same entries. */
+/* Pools count by the same entries; one that changes or goes changes what the Subnet has to give. */
 static void
-wake_pools(struct daemon *daemon, const char *subnet)
+wake_pools(struct daemon *daemon, const struct object *subnet)
 {
 	g_autoptr(GPtrArray) all = store_list(daemon->store, KIND_IP_POOL, NULL);
 
-	for (guint i = 0; i < all->len; i++)
-		if (g_strcmp0(((const struct ip_pool *)((const struct object *)all->pdata[i])->value)->spec->subnet, subnet) == 0)
-			controllers_requeue(daemon, all->pdata[i], 0);
+	for (guint i = 0; i < all->len; i++) {
+		const struct object *pool = all->pdata[i];
+		if (g_strcmp0(((const struct ip_pool *)pool->value)->spec->subnet, subnet->name) != 0)
+			continue;
+		controllers_requeue(daemon, pool, 0);
+		controllers_await(daemon, subnet, KIND_IP_POOL, "", pool->name);
+	}
 }
 
 static int
@@ -174,7 +178,7 @@ keep_subnet(struct daemon *daemon, const struct object *object, struct error *er
 	note(daemon, status, "Ready", &wire);
 	if (segment != NULL && addressed)
 		conflicts_look(daemon, object, segment);
-	wake_pools(daemon, object->name);
+	wake_pools(daemon, object);
 	if (wire.code != 0 && is_text(spec->vlan))
 		controllers_await(daemon, object, KIND_VLAN, "", spec->vlan);
 	if (wire.code != 0)
