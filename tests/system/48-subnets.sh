@@ -288,6 +288,7 @@ test_what_was_put_aside_is_free_when_nobody_answers() {
   await 90 'sv get events | grep -q "address 10.6.0.50 is free again"'
   await 20 '[ "$(field ippool/pair .status.v4UsingIPs)" = 0 ]'
   lift pool.yaml; gone ippool/pair
+  await 20 '[ "$(field subnet/desk .status.v4availableIPs)" = 196 ]'
 }
 test_what_is_in_use_stays_until_it_is_not() {
   lift wire.yaml
