@@ -220,13 +220,14 @@ note_gone(const char *directory, const char *address, const char *mac, struct er
 	return *address == '\0' ? 0 : host_dhcp_write(path, mac, err);
 }
 
-/* An address that another one had since the server's start is refused by that for as long as a lease is. */
+/* An address that another one had since the server's start is refused by that for as long as a lease is; one of IPv6 also to the same MAC, when
+ * its guest was made anew: DHCPv6 knows clients by an identity of their own. */
 static void
 look_gone(const char *directory, const char *address, const char *mac, enum subnet_news *news)
 {
 	g_autofree char *path = address == NULL ? NULL : place(directory, "gone", address), *had = NULL;
 
-	if (path != NULL && g_file_get_contents(path, &had, NULL, NULL) && strcmp(had, mac) != 0)
+	if (path != NULL && g_file_get_contents(path, &had, NULL, NULL) && (strchr(address, ':') != NULL || strcmp(had, mac) != 0))
 		raise_news(news, SUBNET_RESTART);
 }
 
