@@ -295,7 +295,7 @@ cluster_get(struct daemon *daemon, const char *id, struct error *err)
 	if (daemon->clusters == NULL)
 		daemon->clusters = g_ptr_array_new();
 	g_ptr_array_add(daemon->clusters, c);
-	c->worker = worker_new(daemon->base, &cluster_class, no_arguments, c);
+	c->worker = worker_new(daemon->base, &cluster_class, NULL, no_arguments, c);
 	calls_set_worker(c->calls, c->worker);
 	return c;
 }

@@ -1,4 +1,4 @@
-/* Guards of ports; see guards.h. */
+/* Which guards ports have; see guards.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -6,7 +6,6 @@
 
 #include "daemon/addresses.h"
 #include "daemon/guards.h"
-#include "daemon/host.h"
 #include "daemon/networks.h"
 #include "daemon/store.h"
 #include "daemon/subnets.h"
@@ -14,9 +13,9 @@
 #include "src/api/security_group.h"
 #include "src/api/vip.h"
 #include "src/base/error.h"
-#include "src/base/log.h"
-#include "src/virt/domain_xml.h"
-#include "src/virt/host_verbs.h"
+
+/* 1 Tbit in a second. */
+enum { RATE_MOST = 1000000 };
 
 /* Names of an annotation's list; never NULL.  Caller g_strfreev()s. */
 static char **
@@ -43,10 +42,11 @@ is_asked(const struct vmi *vmi, const struct attachment *at, const char *interfa
 
 /* --- members of groups ------------------------------------------------------------------------------------------------------- */
 
-/* Addresses of groups, looked up once for all ports that are made together. */
-struct groups {
+/* Addresses of groups are looked up once for all ports that are made together. */
+struct guard_maker {
 	struct daemon *daemon;
 	GHashTable *members; /* name -> char ** */
+	bool every;          /* ports of which nothing is asked have a guard, too */
 };
 
 static void
@@ -72,18 +72,18 @@ add_addresses(struct daemon *daemon, const struct object *instance, const char *
 static const char *const *
 find_members(void *arg, const char *group)
 {
-	struct groups *groups = arg;
-	char **known = g_hash_table_lookup(groups->members, group);
+	struct guard_maker *maker = arg;
+	char **known = g_hash_table_lookup(maker->members, group);
 
-	if (known != NULL || store_get(groups->daemon->store, KIND_SECURITY_GROUP, "", group) == NULL)
+	if (known != NULL || store_get(maker->daemon->store, KIND_SECURITY_GROUP, "", group) == NULL)
 		return (const char *const *)known;
-	g_autoptr(GPtrArray) all = store_list(groups->daemon->store, KIND_VMI, NULL);
+	g_autoptr(GPtrArray) all = store_list(maker->daemon->store, KIND_VMI, NULL);
 	GStrvBuilder *addresses = g_strv_builder_new();
 	for (guint i = 0; i < all->len; i++)
-		add_addresses(groups->daemon, all->pdata[i], group, addresses);
+		add_addresses(maker->daemon, all->pdata[i], group, addresses);
 	known = g_strv_builder_end(addresses);
 	g_strv_builder_unref(addresses);
-	g_hash_table_insert(groups->members, g_strdup(group), known);
+	g_hash_table_insert(maker->members, g_strdup(group), known);
 	return (const char *const *)known;
 }
 
@@ -131,164 +131,171 @@ add_groups(struct daemon *daemon, char **names, GPtrArray *groups, struct error 
 	return 0;
 }
 
+/* Mbit in a second, in kbit; 0: none is asked for. */
+static int
+read_rate(const struct vmi *vmi, const struct attachment *at, const char *interface, const char *key, int64_t *kbit, struct error *err)
+{
+	const struct object_head *subnet = at->of == NULL ? NULL : at->of->value;
+	g_autofree char *of_subnet = g_strconcat("ovn.kubernetes.io/", key, NULL);
+	const char *text = network_annotation(vmi, at, interface, key);
+	guint64 mbit = 0;
+
+	if (text == NULL && subnet != NULL)
+		text = schema_map_get(&subnet->meta->annotations, of_subnet);
+	if (text != NULL && *text != '\0' && !g_ascii_string_to_unsigned(text, 10, 0, RATE_MOST, &mbit, NULL))
+		return error_set(err, EINVAL, "annotation %s: \"%.20s\" is no whole number of Mbit between 0 and %d", key, text, RATE_MOST);
+	*kbit = (int64_t)mbit * 1000;
+	return 0;
+}
+
+/* What a burst may have when it is not said: four fifths of a second, as in Kube-OVN. */
+static int64_t
+burst_of(int64_t rate, int64_t burst)
+{
+	return burst > 0 ? burst : rate / 5 * 4;
+}
+
+/* *rates: of a guard of host_verbs.h, or NULL.  Kube-OVN's words are those of the guest: ingress is what it gets. */
+static int
+read_rates(const struct vmi *vmi, const struct attachment *at, const char *interface, bool *metered, json_t **rates, struct error *err)
+{
+	int64_t to, to_burst, from, from_burst;
+
+	if (read_rate(vmi, at, interface, "ingress_rate", &to, err) < 0 || read_rate(vmi, at, interface, "ingress_burst", &to_burst, err) < 0 ||
+	    read_rate(vmi, at, interface, "egress_rate", &from, err) < 0 || read_rate(vmi, at, interface, "egress_burst", &from_burst, err) < 0)
+		return -1;
+	*metered = from > 0;
+	if (to > 0 || from > 0)
+		*rates = json_pack("{s:I,s:I,s:I,s:I}", "to", (json_int_t)to, "toBurst", (json_int_t)burst_of(to, to_burst), "from", (json_int_t)from,
+		    "fromBurst", (json_int_t)burst_of(from, from_burst));
+	return 0;
+}
+
+/* What is asked of a port. */
+struct asked {
+	bool secure, metered, mirror;
+	json_t *rates;
+	char **groups, **vips, **more;
+};
+
+static void
+asked_clear(struct asked *asked)
+{
+	json_decref(asked->rates);
+	g_strfreev(asked->groups);
+	g_strfreev(asked->vips);
+	g_strfreev(asked->more);
+}
+#define ASKED_AUTO __attribute__((cleanup(asked_clear))) struct asked
+
+/* 1: something is; 0, or -1. */
+static int
+read_asked(const struct vmi *vmi, const struct attachment *at, const char *interface, struct asked *asked, struct error *err)
+{
+	asked->secure = is_asked(vmi, at, interface, "port_security");
+	asked->mirror = is_asked(vmi, at, interface, "mirror");
+	asked->groups = list_of(vmi, at, interface, "security_groups");
+	asked->vips = list_of(vmi, at, interface, "aaps");
+	asked->more = list_of(vmi, at, interface, "port_vips");
+	if (read_rates(vmi, at, interface, &asked->metered, &asked->rates, err) < 0)
+		return -1;
+	return asked->secure || asked->mirror || asked->rates != NULL || *asked->groups != NULL;
+}
+
 static json_t *
-guard(const struct flow_port *port, struct error *err)
+guard(const struct flow_port *port, const struct asked *asked, struct error *err)
 {
 	g_autoptr(GPtrArray) flows = flows_of_port(port, err);
 	json_t *list = flows == NULL ? NULL : json_array();
 
 	for (guint i = 0; flows != NULL && i < flows->len; i++)
 		json_array_append_new(list, json_string(flows->pdata[i]));
-	return list == NULL ? NULL : json_pack("{s:s,s:o}", "mac", port->mac, "flows", list);
+	return list == NULL ? NULL : json_pack("{s:s,s:o,s:O*,s:o*}", "mac", port->mac, "flows", list, "rates", asked->rates, "mirror",
+	                                 asked->mirror ? json_true() : NULL);
 }
 
 /* 0: with a guard added, or without one. */
 static int
-add_guard(struct groups *groups, const struct object *instance, const struct interface *interface, json_t *guards, struct error *err)
+add_guard(struct guard_maker *maker, const struct object *instance, const struct interface *interface, json_t *guards, struct error *err)
 {
 	const struct vmi *vmi = instance->value;
 	g_autoptr(GArray) pairs = g_array_new(FALSE, FALSE, sizeof(struct flow_pair));
 	g_autoptr(GPtrArray) member_of = g_ptr_array_new();
 	ATTACHMENT_AUTO at = { 0 };
+	ASKED_AUTO asked = { 0 };
 	json_t *made;
 
 	if (g_strcmp0(interface->state, "absent") == 0 || interface->sriov != NULL)
 		return 0;
-	if (network_find(groups->daemon, instance, interface, &at, err) < 0)
+	if (network_find(maker->daemon, instance, interface, &at, err) < 0)
 		return -1;
-	bool secure = is_asked(vmi, &at, interface->name, "port_security");
-	g_auto(GStrv) names = list_of(vmi, &at, interface->name, "security_groups"), vips = list_of(vmi, &at, interface->name, "aaps"),
-	              more = list_of(vmi, &at, interface->name, "port_vips");
-	if (!secure && *names == NULL)
+	int any = read_asked(vmi, &at, interface->name, &asked, err);
+	bool possible = at.bridge && at.config.type == NETWORK_OVS;
+	if (any < 0)
+		return error_wrap(err, "interface %s: ", interface->name);
+	if (any == 0 && !(maker->every && possible))
 		return 0;
-	if (!at.bridge || at.config.type != NETWORK_OVS)
-		return error_set(err, EINVAL, "interface %s: port_security and security_groups need a port of Open vSwitch: a Subnet with a Vlan, or a "
+	if (!possible)
+		return error_set(err, EINVAL, "interface %s: port_security, security_groups, rates and mirror need a port of Open vSwitch: a Subnet with a Vlan, or a "
 		    "NetworkAttachmentDefinition of type ovs", interface->name);
-	const struct address *a = address_find(groups->daemon, instance, interface);
+	const struct address *a = address_find(maker->daemon, instance, interface);
 	if (a == NULL)
 		return error_set(err, EAGAIN, "interface %s has no address yet", interface->name);
-	if (add_pairs(groups->daemon, vips, more, a, pairs, err) < 0 || add_groups(groups->daemon, names, member_of, err) < 0)
+	if (add_pairs(maker->daemon, asked.vips, asked.more, a, pairs, err) < 0 || add_groups(maker->daemon, asked.groups, member_of, err) < 0)
 		return error_wrap(err, "interface %s: ", interface->name);
-	made = guard(&(struct flow_port){ .segment = at.segment, .mac = a->mac, .port_security = secure,
+	made = guard(&(struct flow_port){ .segment = at.segment, .mac = a->mac, .port_security = asked.secure, .metered = asked.metered,
 	    .layer2_forward = is_asked(vmi, &at, interface->name, "layer2_forward"), .pairs = (const struct flow_pair *)(void *)pairs->data,
 	    .pair_count = at.addressed ? pairs->len : 0, .groups = (const struct security_group *const *)member_of->pdata,
-	    .group_count = member_of->len, .members = find_members, .arg = groups }, err);
+	    .group_count = member_of->len, .members = find_members, .arg = maker }, &asked, err);
 	return made == NULL || json_array_append_new(guards, made) < 0 ? error_wrap(err, "interface %s: ", interface->name) : 0;
 }
 
 static int
-add_guards(struct groups *groups, const struct object *instance, json_t *guards, struct error *err)
+add_guards(struct guard_maker *maker, const struct object *instance, json_t *guards, struct error *err)
 {
 	const struct vmi *vmi = instance->value;
 
 	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces)
-		if (add_guard(groups, instance, i, guards, err) < 0)
+		if (add_guard(maker, instance, i, guards, err) < 0)
 			return -1;
 	return 0;
 }
 
-static GHashTable *
-members_new(void)
+struct guard_maker *
+guard_maker_new(struct daemon *daemon)
 {
-	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_strfreev);
+	struct guard_maker *maker = g_new0(struct guard_maker, 1);
+
+	maker->daemon = daemon;
+	maker->members = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_strfreev);
+	return maker;
+}
+
+void
+guard_maker_free(struct guard_maker *maker)
+{
+	g_hash_table_unref(maker->members);
+	g_free(maker);
 }
 
 json_t *
-guards_of(struct daemon *daemon, const struct object *instance, struct error *err)
+guard_maker_make(struct guard_maker *maker, const struct object *instance, bool every, struct error *err)
 {
-	g_autoptr(GHashTable) members = members_new();
-	struct groups groups = { daemon, members };
 	json_t *guards = json_array();
 
-	if (add_guards(&groups, instance, guards, err) == 0)
+	maker->every = every;
+	if (add_guards(maker, instance, guards, err) == 0)
 		return guards;
 	json_decref(guards);
 	return NULL;
 }
 
-static bool
-is_annotated(const struct object *instance, const char *key)
+json_t *
+guards_of(struct daemon *daemon, const struct object *instance, struct error *err)
 {
-	const struct schema_map *all = &((const struct vmi *)instance->value)->head.meta->annotations;
+	struct guard_maker *maker = guard_maker_new(daemon);
+	json_t *guards = guard_maker_make(maker, instance, false, err);
 
-	for (size_t i = 0; i < all->count; i++)
-		if (strstr(all->entries[i].name, key) != NULL)
-			return true;
-	return false;
-}
-
-bool
-guards_are_wanted(const struct object *instance)
-{
-	return is_annotated(instance, ".kubernetes.io/port_security") || is_annotated(instance, ".kubernetes.io/security_groups");
-}
-
-/* --- hosts ------------------------------------------------------------------------------------------------------------------- */
-
-static void
-on_sync(void *arg, json_t *result, const struct error *error)
-{
-	(void)result;
-	if (error != NULL && error->code != EHOSTDOWN && error->code != EOPNOTSUPP)
-		log_warning("host %s: guards of ports: %s", (const char *)arg, error->text);
-	g_free(arg);
-}
-
-/* Each with the domain that it is of. */
-static void
-add_named(json_t *all, json_t *guards, const struct object *instance)
-{
-	g_autofree char *name = domain_name(instance->namespace, instance->name);
-	json_t *guard;
-	size_t i;
-
-	json_array_foreach (guards, i, guard) {
-		json_object_set_new(guard, "name", json_string(name));
-		json_object_set_new(guard, "uid", json_string(instance->uid));
-		json_array_append(all, guard);
-	}
-}
-
-void
-guards_sync(struct daemon *daemon, struct host *host)
-{
-	g_autoptr(GPtrArray) instances = store_list(daemon->store, KIND_VMI, NULL);
-	g_autoptr(GHashTable) members = members_new();
-	struct groups groups = { daemon, members };
-	json_t *all = json_array();
-
-	for (guint i = 0; i < instances->len; i++) {
-		const struct object *instance = instances->pdata[i];
-		json_t *guards = json_array();
-		struct error err = { 0 };
-		if (guards_are_wanted(instance) && g_strcmp0(((const struct vmi *)instance->value)->status->node_name, host->name) == 0 &&
-		    add_guards(&groups, instance, guards, &err) < 0)
-			log_object(LOG_LEVEL_WARNING, "VirtualMachineInstance", instance->namespace, instance->name, "guards of its ports: %s", err.text);
-		else
-			add_named(all, guards, instance);
-		json_decref(guards);
-	}
-	if (json_array_size(all) > 0 || host->guarded)
-		host_call(host, "guards-sync", json_pack("{s:O}", "guards", all), -1, HOST_DEADLINE_ACTION, on_sync, g_strdup(host->name));
-	host->guarded = json_array_size(all) > 0;
-	json_decref(all);
-}
-
-void
-guards_sync_all(struct daemon *daemon)
-{
-	for (guint i = 0; i < daemon->hosts->len; i++)
-		if (((struct host *)daemon->hosts->pdata[i])->state == HOST_READY)
-			guards_sync(daemon, daemon->hosts->pdata[i]);
-}
-
-void
-guards_changed(struct daemon *daemon, const struct object *instance)
-{
-	struct host *host = host_find(daemon, ((const struct vmi *)instance->value)->status->node_name);
-
-	if (is_annotated(instance, ".kubernetes.io/security_groups"))
-		guards_sync_all(daemon);
-	else if (guards_are_wanted(instance) && host != NULL && host->state == HOST_READY)
-		guards_sync(daemon, host);
+	guard_maker_free(maker);
+	return guards;
 }

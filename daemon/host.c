@@ -7,6 +7,7 @@
 
 #include "daemon/calls.h"
 #include "daemon/controllers/controllers.h"
+#include "daemon/guards.h"
 #include "daemon/host.h"
 #include "daemon/store.h"
 #include "src/base/clock.h"
@@ -402,6 +403,7 @@ on_state(void *owner, const char *reason)
 	g_hash_table_remove_all(host->dhcp);
 	g_hash_table_remove_all(host->served);
 	g_hash_table_remove_all(host->wires);
+	guards_forget(host);
 	/* Until it is seen to work, what kept it from that stays told. */
 	host_set_state(host, HOST_PREPARING, host->told != NULL ? host->told : being_prepared);
 	host_step(host);
@@ -468,12 +470,14 @@ host_free(struct host *host)
 	g_hash_table_destroy(host->dhcp);
 	g_hash_table_destroy(host->served);
 	g_hash_table_destroy(host->wires);
+	guard_state_free(host->guards);
 	json_decref(host->facts);
 	g_free(host->emulation_reason);
 	g_free(host->problem);
 	g_free(host->told);
 	g_free(host->name);
 	g_free(host->uri);
+	g_strfreev(host->enter);
 	g_free(host);
 }
 
@@ -487,6 +491,7 @@ host_new(struct daemon *daemon, const struct config_host *config)
 	host->daemon = daemon;
 	host->name = g_strdup(config->name);
 	host->uri = g_strdup(config->uri);
+	host->enter = g_strdupv(config->enter);
 	host->emulation_wanted = config->emulation;
 	host->emulation = config->emulation == EMULATION_ALWAYS;
 	host->emulation_reason = host->emulation ? g_strdup("the configuration says so") : NULL;
@@ -494,6 +499,7 @@ host_new(struct daemon *daemon, const struct config_host *config)
 	host->domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, domain_free);
 	host->dhcp = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	host->served = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	host->guards = guard_state_new(host);
 	host->wires = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	host->calls = calls_new(daemon, called, HOST_LANES);
 	host->retry = evtimer_new(daemon->base, on_retry, host);
@@ -501,9 +507,18 @@ host_new(struct daemon *daemon, const struct config_host *config)
 	host->again = evtimer_new(daemon->base, on_again, host);
 	host->problem = g_strdup("its worker is being started");
 	host->since = clock_monotonic_ms();
-	host->worker = worker_new(daemon->base, &host_class, arguments, host);
+	host->worker = worker_new(daemon->base, &host_class, (const char *const *)config->enter, arguments, host);
 	calls_set_worker(host->calls, host->worker);
 	return host;
+}
+
+static bool
+is_same_place(const struct host *host, const struct config_host *config)
+{
+	static char *const none[] = { NULL };
+	char *const *before = host->enter == NULL ? none : host->enter, *const *now = config->enter == NULL ? none : config->enter;
+
+	return strcmp(host->uri, config->uri) == 0 && g_strv_equal((const char *const *)before, (const char *const *)now);
 }
 
 struct host *
@@ -538,7 +553,7 @@ hosts_start(struct daemon *daemon)
 	SCHEMA_EACH (struct config_host, config, &daemon->config->hosts) {
 		struct host *host = host_find(daemon, config->name);
 
-		if (host != NULL && strcmp(host->uri, config->uri) != 0) {
+		if (host != NULL && !is_same_place(host, config)) {
 			host_drop(daemon, host);
 			host = NULL;
 		}

@@ -31,6 +31,7 @@ struct host_domain {
 struct host {
 	struct daemon *daemon;
 	char *name, *uri;
+	char **enter;         /* what starts its worker there, or NULL */
 	int emulation_wanted; /* enum emulation */
 	bool local;           /* its libvirtd shares our files */
 	bool configured;      /* false: gone from the configuration at a reload */
@@ -47,7 +48,7 @@ struct host {
 	GHashTable *dhcp;     /* "mac ip" of the entries that its DHCP server has; telling it costs half a second */
 	GHashTable *served;   /* Subnet -> what its DHCP server there was told, as text */
 	GHashTable *wires;    /* ProviderNetwork -> struct wire of controllers/provider_network.c */
-	bool guarded;         /* ports there have guards */
+	struct guard_state *guards; /* that it was told; guards.h */
 	struct event *retry;
 	struct event *look;   /* at what it needs while it is READY */
 	struct event *again;  /* pending: what could not be told to it is told again */

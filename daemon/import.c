@@ -307,7 +307,7 @@ import_start(struct daemon *daemon, const struct import_request *request, struct
 	expect_progress(i);
 	import_pace_begin(&i->pace, clock_monotonic_ms());
 	g_hash_table_insert(all->by_uid, i->uid, i);
-	i->worker = worker_new(daemon->base, &import_class, no_arguments, i);
+	i->worker = worker_new(daemon->base, &import_class, NULL, no_arguments, i);
 	return 0;
 }
 

@@ -47,7 +47,7 @@ libsolovirt_a_SOURCES += \
 	daemon/spool_status.c \
 	daemon/spool_watch.c daemon/spool_watch.h
 libsolovirt_a_SOURCES += \
-	daemon/addresses.c daemon/addresses.h daemon/networks.c daemon/networks.h daemon/subnets.c daemon/subnets.h daemon/subnet_service.c daemon/conflicts.c daemon/conflicts.h daemon/guards.c daemon/guards.h daemon/verb_trace.c daemon/verb_trace.h \
+	daemon/addresses.c daemon/addresses.h daemon/networks.c daemon/networks.h daemon/subnets.c daemon/subnets.h daemon/subnet_service.c daemon/conflicts.c daemon/conflicts.h daemon/guards.c daemon/guards_sync.c daemon/guards.h daemon/verb_trace.c daemon/verb_trace.h \
 	daemon/calls.c daemon/calls.h \
 	daemon/cluster.c daemon/cluster.h \
 	daemon/devices.c daemon/devices.h \

@@ -118,7 +118,14 @@ enum { ROGUE = 300, NEIGHBOUR = 210, NEIGHBOUR_ELSE = 205, SENDER = 200, OWN_ELS
 
 #define FROM "in_port={port}"
 #define GO_ON "resubmit(,1)"
+#define METER "meter:{port},"
 #define NO_MAC "00:00:00:00:00:00"
+
+static bool
+is_guarded(const struct flow_port *port)
+{
+	return port->port_security || port->group_count > 0;
+}
 
 /* What only routers and servers send, which are no guests. */
 static void
@@ -190,7 +197,8 @@ add_pair(struct flow_list *list, const struct flow_pair *pair, const char *own, 
 static int
 add_senders(struct flow_list *list, const struct flow_port *port, const char *mac, struct error *err)
 {
-	add_rogue(list);
+	if (is_guarded(port))
+		add_rogue(list);
 	for (size_t i = 0; port->port_security && i < port->pair_count; i++)
 		if (add_pair(list, &port->pairs[i], mac, err) != 0)
 			return -1;
@@ -258,9 +266,11 @@ texts(const struct flow_list *list)
 {
 	GPtrArray *all = g_ptr_array_new_full(list->order->len, g_free);
 
-	for (guint i = 0; i < list->order->len; i++)
-		g_ptr_array_add(all, g_strdup_printf("%s,actions=%s", (const char *)list->order->pdata[i],
-		                         (const char *)g_hash_table_lookup(list->actions, list->order->pdata[i])));
+	for (guint i = 0; i < list->order->len; i++) {
+		const char *actions = g_hash_table_lookup(list->actions, list->order->pdata[i]);
+		bool metered = list->metered && strcmp(actions, GO_ON) == 0;
+		g_ptr_array_add(all, g_strdup_printf("%s,actions=%s%s", (const char *)list->order->pdata[i], metered ? METER : "", actions));
+	}
 	return all;
 }
 
@@ -271,6 +281,8 @@ add_all(struct flow_list *list, const struct flow_port *port, struct error *err)
 
 	if (read_mac(port->mac, mac, err) != 0)
 		return -1;
+	if (!is_guarded(port) && !port->metered)
+		return 0;
 	g_autofree char *to = g_strdup_printf("dl_dst=%s", mac), *zone = g_strdup_printf("%s %s", port->segment, mac);
 	list->zone = 1 + g_str_hash(zone) % 65534; /* 0 is the host's own */
 	if (add_senders(list, port, mac, err) != 0)
@@ -290,7 +302,7 @@ GPtrArray *
 flows_of_port(const struct flow_port *port, struct error *err)
 {
 	/* Keys belong to the order; the table has their actions. */
-	struct flow_list list = { .order = g_ptr_array_new_with_free_func(g_free), .actions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free) };
+	struct flow_list list = { .metered = port->metered, .order = g_ptr_array_new_with_free_func(g_free), .actions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free) };
 	GPtrArray *all = add_all(&list, port, err) == 0 ? texts(&list) : NULL;
 
 	g_hash_table_unref(list.actions);

@@ -32,6 +32,7 @@ struct flow_port {
 	const char *segment;      /* of the ledger: with the MAC it makes the zone of connection tracking */
 	const char *mac;
 	bool port_security;       /* false: sender and addresses are not looked at */
+	bool metered;             /* what it sends passes the meter that has the port's number */
 	bool layer2_forward;      /* frames of other MACs pass, too: a bridge is in the guest */
 	const struct flow_pair *pairs; /* with port security; none: the MAC alone is looked at */
 	size_t pair_count;
@@ -43,7 +44,7 @@ struct flow_port {
 };
 
 /*
- * The flows of a port (char *), each as ovs-ofctl add-flow reads it but for {port}; the order does not matter.  The same port gives the
+ * The flows of a port (char *; none when nothing is asked of it), each as ovs-ofctl add-flow reads it but for {port}; the order does not matter.  The same port gives the
  * same flows.  NULL with EINVAL: a MAC or an address is none; with E2BIG: more than FLOWS_MOST.  The caller g_ptr_array_unref()s.
  */
 GPtrArray *flows_of_port(const struct flow_port *port, struct error *err);

@@ -11,6 +11,7 @@ struct flow_list {
 	GPtrArray *order;    /* "table=..,priority=..,match", as they came */
 	GHashTable *actions; /* of each of them */
 	unsigned zone;       /* of connection tracking */
+	bool metered;
 	unsigned conjunctions;
 };
 

@@ -50,6 +50,13 @@ matches_selector(const struct scheduler_host *host, const struct scheduler_deman
 }
 
 static bool
+has_networks(const struct scheduler_host *host, const struct scheduler_demand *demand)
+{
+	(void)demand;
+	return host->unplugged == NULL;
+}
+
+static bool
 has_cpu(const struct scheduler_host *host, const struct scheduler_demand *demand)
 {
 	return demand->cpu <= host->cpu - host->cpu_used;
@@ -149,6 +156,7 @@ static const struct filter {
 	{"VolumeBinding", holds_disks, "node does not hold its disks", "nodes do not hold its disks", NULL},
 	{"NodeAffinity", matches_selector, "node didn't match the node selector", "nodes didn't match the node selector",
 	    NULL},
+	{"NetworkReady", has_networks, "node lacks its networks", "nodes lack its networks", NULL},
 	{"NodeResourcesFit/cpu", has_cpu, "Insufficient cpu", "Insufficient cpu", cpu_amount},
 	{"NodeResourcesFit/memory", has_memory, "Insufficient memory", "Insufficient memory", memory_amount},
 	{"NodeResourcesFit/whole", has_whole, "Insufficient cpu for itself alone", "Insufficient cpu for itself alone", whole_amount},
@@ -159,6 +167,7 @@ static const struct filter {
 struct verdict {
 	size_t failed[G_N_ELEMENTS(filters)];                        /* hosts counted under a filter */
 	const struct scheduler_host *nearest[G_N_ELEMENTS(filters)]; /* of those, the one with most to give */
+	const char *unplugged;                                       /* why the first without its networks lacks them */
 };
 
 static void
@@ -187,6 +196,8 @@ passes_all(const struct scheduler_host *host, const struct scheduler_demand *dem
 		if (filters[i].passes(host, demand))
 			continue;
 		verdict->failed[i]++;
+		if (filters[i].passes == has_networks && verdict->unplugged == NULL)
+			verdict->unplugged = host->unplugged;
 		remember_nearest(verdict, i, host, demand);
 		passed = false;
 		if (filters[i].amount == NULL)
@@ -293,6 +304,8 @@ explain(const struct scheduler_host *hosts, size_t count, const struct verdict *
 		explain_filter(verdict, i, demand, out);
 		between = ", ";
 	}
+	if (verdict->unplugged != NULL)
+		g_string_append_printf(out, "; %s", verdict->unplugged);
 	if (demand->pinned != NULL)
 		g_string_append_printf(out, "; its disks are on %s%s", demand->pinned,
 		    is_known(hosts, count, demand->pinned) ? "" : ", which is not configured");

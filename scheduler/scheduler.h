@@ -24,6 +24,7 @@ struct scheduler_host {
 	size_t resource_count;
 	const struct scheduler_label *labels;
 	size_t label_count;
+	const char *unplugged;         /* why its interfaces cannot be plugged in there, or NULL */
 };
 struct scheduler_demand {
 	int64_t cpu, memory;

@@ -549,7 +549,7 @@ controllers_host_sync(struct daemon *daemon, struct host *host)
 		return;
 	addresses_sync(daemon, host);
 	subnets_sync(daemon);
-	guards_sync(daemon, host);
+	guards_sync(host);
 	vmi_logs_sync(daemon, host);
 	grants_sync(daemon, host, true);
 }

@@ -27,7 +27,7 @@ void controllers_host_sync(struct daemon *daemon, struct host *host);
 void controllers_domain_changed(struct daemon *daemon, struct host *host, const char *domain, const char *what);
 /* The configuration was read again: it may permit other devices, and reserve other processors. */
 void controllers_reload(struct daemon *daemon);
-/* There may be more room than before: those that wait for it look again. */
+/* There may be more room than before, or a network that was not there: those that wait for it look again. */
 void controllers_capacity_changed(struct daemon *daemon);
 /* The store can be written again: everything is looked at anew. */
 void controllers_resync(struct daemon *daemon);

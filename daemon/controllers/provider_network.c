@@ -74,6 +74,8 @@ on_bridge(void *arg, json_t *result, const struct error *error)
 		wire->due = wire->ready ? 0 : clock_monotonic_ms() + AGAIN_MS;
 		g_strlcpy(wire->problem, wire->ready || why == NULL ? "" : why, sizeof(wire->problem));
 	}
+	if (wire != NULL && wire->ready)
+		controllers_capacity_changed(a->daemon); /* instances may wait for it */
 	if (object != NULL)
 		controllers_requeue(a->daemon, object, 0);
 	g_free(a->name);

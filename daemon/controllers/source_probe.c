@@ -177,7 +177,7 @@ start_next(struct daemon *daemon)
 	while (p->workers < PROBES_MOST && !g_queue_is_empty(p->waiting)) {
 		struct asking *asking = g_queue_pop_head(p->waiting);
 		p->workers++;
-		asking->worker = worker_new(daemon->base, &probe_class, no_arguments, asking);
+		asking->worker = worker_new(daemon->base, &probe_class, NULL, no_arguments, asking);
 	}
 }
 

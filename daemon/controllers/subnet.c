@@ -399,9 +399,10 @@ security_group_reconcile(struct daemon *daemon, const struct object *object, str
 	struct security_group_status *status = objects_status_copy(object);
 	int r;
 
-	guards_sync_all(daemon);
 	status->allow_same_group = group->spec->allow_same_group;
-	status->ingress_synced = status->egress_synced = true;
+	status->ingress_synced = status->egress_synced = guards_are_told(daemon);
+	if (!status->ingress_synced)
+		guards_sync_all(daemon);
 	r = objects_set_status(daemon, object, status, err);
 	schema_free(&security_group_status_schema, status);
 	return r;
@@ -435,6 +436,8 @@ subnets_lost(struct host *host, const char *event, const char *name)
 	} else if (name != NULL)
 		g_hash_table_remove(host->served, name);
 	subnets_sync(host->daemon);
-	if (all)
-		guards_sync(host->daemon, host);
+	if (all) {
+		guards_forget(host);
+		guards_sync(host);
+	}
 }

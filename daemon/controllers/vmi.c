@@ -66,8 +66,10 @@ labels_new(const struct schema_map *map)
 
 /* The host for an instance, or NULL with why. */
 static struct host *
-choose_host(struct daemon *daemon, const struct vmi *vmi, const char *pinned, char *why, size_t size)
+choose_host(struct daemon *daemon, const struct object *object, const char *pinned, char *why, size_t size)
 {
+	const struct vmi *vmi = object->value;
+	g_autoptr(GPtrArray) wires = vmi_wires(daemon, object), reasons = g_ptr_array_new_with_free_func(g_free);
 	g_autofree struct scheduler_host *hosts = g_new0(struct scheduler_host, daemon->hosts->len + 1);
 	g_autoptr(GPtrArray) labels = g_ptr_array_new_with_free_func(g_free), offers = g_ptr_array_new_with_free_func(g_free);
 	g_autofree struct scheduler_label *selector = labels_new(&vmi->spec->node_selector);
@@ -79,9 +81,9 @@ choose_host(struct daemon *daemon, const struct vmi *vmi, const char *pinned, ch
 	demand.whole = (int64_t)domain_pins(vmi);
 	demand.resources = wanted = grants_wanted(vmi, &demand.resource_count);
 	for (guint i = 0; i < daemon->hosts->len; i++) {
-		const struct host *h = daemon->hosts->pdata[i];
-		const struct object *object = store_get(daemon->store, KIND_NODE, "", h->name);
-		const struct node *node = object == NULL ? NULL : object->value;
+		struct host *h = daemon->hosts->pdata[i];
+		const struct object *of = store_get(daemon->store, KIND_NODE, "", h->name);
+		const struct node *node = of == NULL ? NULL : of->value;
 		const struct schema_map none = { 0 }, *map = node == NULL ? &none : &node->head.meta->labels;
 
 		hosts[i] = (struct scheduler_host){ .name = h->name, .ready = h->state == HOST_READY && h->configured,
@@ -94,6 +96,8 @@ choose_host(struct daemon *daemon, const struct vmi *vmi, const char *pinned, ch
 			grants_whole(daemon, h, hosts[i].cpu_used, &hosts[i].whole, &hosts[i].whole_free);
 		g_ptr_array_add(offers, grants_offered(daemon, h, &hosts[i].resource_count));
 		hosts[i].resources = offers->pdata[i];
+		g_ptr_array_add(reasons, hosts[i].ready ? vmi_unplugged(daemon, h, wires) : NULL);
+		hosts[i].unplugged = reasons->pdata[i];
 	}
 	chosen = scheduler_choose(hosts, daemon->hosts->len, &demand, why, size);
 	return chosen < 0 ? NULL : daemon->hosts->pdata[chosen];
@@ -123,7 +127,7 @@ schedule(struct daemon *daemon, const struct object *object, struct error *err)
 	}
 	promises_drop(controllers_promises(daemon), object->uid); /* of a placement that could not be committed */
 	grants_drop(controllers_grants(daemon), object->uid);
-	host = choose_host(daemon, vmi, node, why, sizeof(why));
+	host = choose_host(daemon, object, node, why, sizeof(why));
 	condition_remove(&status->conditions, "Synchronized");
 	if (host == NULL) {
 		controllers_await_capacity(daemon, object);
@@ -569,6 +573,7 @@ follow(struct daemon *daemon, const struct object *object, struct host *host)
 	if (now == NULL)
 		return;
 	folders_follow(daemon->folders, now, host);
+	guards_follow(daemon, now);
 	vmi_live_sync(daemon, now, host);
 }
 

@@ -48,6 +48,10 @@ bool vmi_interface_is_present(const struct interface *interface);
 int vmi_ports(struct daemon *daemon, const struct object *object, GPtrArray *attachments, struct domain_interface *ports, size_t *count,
     struct error *err);
 GPtrArray *vmi_attachments_new(void);
+/* The ports (struct attachment) that the instance needs on bridges of Open vSwitch.  What cannot be found is told at its start. */
+GPtrArray *vmi_wires(struct daemon *daemon, const struct object *object);
+/* Why a host has not all of these ready, or NULL.  g_free(). */
+char *vmi_unplugged(struct daemon *daemon, struct host *host, const GPtrArray *wires);
 /* Enters the address of an interface into the ledger; 1: step tells it to the host's DHCP server (*told, which is replaced, is for
  * vmi_address_took()), 0: that knows it already, or there is none to have, -1 err. */
 int vmi_address_step(struct daemon *daemon, const struct object *object, const struct interface *interface, const char *host,

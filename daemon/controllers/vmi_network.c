@@ -156,6 +156,35 @@ vmi_attachments_new(void)
 	return g_ptr_array_new_with_free_func(attachment_free);
 }
 
+GPtrArray *
+vmi_wires(struct daemon *daemon, const struct object *object)
+{
+	const struct vmi *vmi = object->value;
+	GPtrArray *wires = vmi_attachments_new();
+
+	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
+		struct attachment *where = g_new0(struct attachment, 1);
+		struct error told_at_start = { 0 };
+
+		if (is_plugged(i) && network_find(daemon, object, i, where, &told_at_start) == 0 && where->bridge && where->config.type == NETWORK_OVS)
+			g_ptr_array_add(wires, where);
+		else
+			attachment_free(where);
+	}
+	return wires;
+}
+
+char *
+vmi_unplugged(struct daemon *daemon, struct host *host, const GPtrArray *wires)
+{
+	struct error err = { 0 };
+
+	for (guint i = 0; i < wires->len; i++)
+		if (provider_network_check(daemon, host, &((const struct attachment *)wires->pdata[i])->config, &err) < 0)
+			return g_strdup(err.text);
+	return NULL;
+}
+
 int
 vmi_ports(struct daemon *daemon, const struct object *object, GPtrArray *attachments, struct domain_interface *ports, size_t *count,
     struct error *err)

@@ -59,6 +59,7 @@ struct life {
 	size_t extra;             /* how far it is with them */
 	char *extras[EXTRA_COUNT]; /* paths; NULL: not wanted */
 	char *told;               /* that a DHCP server is being told */
+	json_t *guards;           /* of its ports, that its start puts in; or NULL */
 };
 
 static struct life *
@@ -91,6 +92,7 @@ life_free(struct life *l)
 	g_free(l->host);
 	g_free(l->path);
 	g_free(l->told);
+	json_decref(l->guards);
 	g_free(l);
 }
 
@@ -471,7 +473,6 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 		.pool = l->daemon->config->pool->name, .console_log = log, .volumes = volumes,
 		.interfaces = interfaces, .emulation = host != NULL && host->emulation };
 	struct grants_input places __attribute__((cleanup(grants_input_clear))) = { 0 };
-	json_t *guards;
 
 	if (host != NULL)
 		grants_fill(l->daemon, host, vmi, &places, &input);
@@ -485,15 +486,14 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 	xml = domain_xml_format(&input, err);
 	if (xml == NULL || (host != NULL && vmi_keep(l->daemon, vmi, host, err) != 0))
 		return -1;
-	guards = guards_of(l->daemon, life_object(l), err);
-	if (guards == NULL)
+	l->guards = guards_of(l->daemon, life_object(l), err);
+	if (l->guards == NULL)
 		return -1;
 	step->verb = "domain-start";
 	step->args = json_pack("{s:s,s:s,s:s,s:b}", "xml", xml, "name", name, "uid", l->uid, "paused",
 	    vmi->spec->start_strategy == START_PAUSED);
-	if (json_array_size(guards) > 0)
-		json_object_set(step->args, "guards", guards);
-	json_decref(guards);
+	if (json_array_size(l->guards) > 0)
+		json_object_set(step->args, "guards", l->guards);
 	if (host != NULL)
 		json_object_set_new(step->args, "probes", conflicts_probes(l->daemon, life_object(l), host));
 	step->deadline = HOST_DEADLINE_START;
@@ -597,6 +597,8 @@ took_domain(struct life *l, struct host *host, json_t *result)
 		return; /* it was asked only */
 	if (host != NULL)
 		host_domain_note(host, result);
+	if (object != NULL && host != NULL)
+		guards_took(host, object, l->guards);
 	if (object != NULL)
 		guards_changed(l->daemon, object);
 	if (object != NULL && host != NULL && json_is_true(json_object_get(result, "asked")))

@@ -11,6 +11,7 @@ struct config_spool {
 enum emulation { EMULATION_UNSET, EMULATION_AUTO, EMULATION_ALWAYS, EMULATION_NEVER };
 struct config_host {
 	char *name, *uri;
+	char **enter; /* what starts its worker there; NULL or empty: nothing */
 	int emulation; /* enum emulation */
 	char *reserved_system_cpus; /* "0-1"; NULL: the first core, where there are several */
 };

@@ -53,10 +53,12 @@ struct worker_class {
 typedef void worker_reply(void *arg, json_t *result, const struct error *error);
 
 /* Starts the program with these arguments (NULL-terminated, behind argv[0]; copied).  owner is handed to the callbacks.
+ * enter: what starts it (NULL-terminated, found by PATH; copied), such as nsenter with the namespaces of a host, which gets the program's
+ * path and arguments behind its own and hands descriptor 3 on; NULL or empty: nothing.
  * A program that cannot be started reports through on_state, later, never from inside this call.  Calls may be posted at
  * once.  The worker gets its end of the channel as descriptor 3, /dev/null as its input, our stderr as its output, a
  * session of its own, and SIGKILL when the calling thread ends. */
-struct worker *worker_new(struct event_base *base, const struct worker_class *class, const char *const *arguments,
+struct worker *worker_new(struct event_base *base, const struct worker_class *class, const char *const *enter, const char *const *arguments,
     void *owner);
 
 /* Kills the process with its children, answers every call that is under way with ECANCELED, frees.  May be called from

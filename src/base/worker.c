@@ -73,6 +73,7 @@ struct worker {
 	const struct worker_class *class;
 	void *owner;
 	char **arguments;
+	bool entered;      /* the first of them leads to the program, wherever that is */
 	enum worker_state state;
 	bool announced; /* owner knows whether the last start succeeded */
 	bool gone;      /* freed by its owner */
@@ -117,19 +118,34 @@ leave(struct worker *worker)
 		destroy(worker);
 }
 
+/* argv: the program's name, or what leads to its path. */
+static char **
+words_new(const struct worker_class *class, const char *const *enter, const char *const *arguments)
+{
+	GStrvBuilder *words = g_strv_builder_new();
+	g_autofree char *path = g_build_filename(worker_directory(), class->program, NULL);
+	char **all;
+
+	if (enter != NULL)
+		g_strv_builder_addv(words, (const char **)(uintptr_t)enter);
+	g_strv_builder_add(words, enter == NULL ? class->program : path);
+	if (arguments != NULL)
+		g_strv_builder_addv(words, (const char **)(uintptr_t)arguments);
+	all = g_strv_builder_end(words);
+	g_strv_builder_unref(words);
+	return all;
+}
+
 struct worker *
-worker_new(struct event_base *base, const struct worker_class *class, const char *const *arguments, void *owner)
+worker_new(struct event_base *base, const struct worker_class *class, const char *const *enter, const char *const *arguments, void *owner)
 {
 	struct worker *worker = g_new0(struct worker, 1);
-	guint count = arguments == NULL ? 0 : g_strv_length((char **)arguments);
 
 	worker->base = base;
 	worker->class = class;
 	worker->owner = owner;
-	worker->arguments = g_new0(char *, count + 2);
-	worker->arguments[0] = g_strdup(class->program);
-	for (guint i = 0; i < count; i++)
-		worker->arguments[i + 1] = g_strdup(arguments[i]);
+	worker->entered = enter != NULL && *enter != NULL;
+	worker->arguments = words_new(class, worker->entered ? enter : NULL, arguments);
 	worker->pid = -1;
 	worker->pidfd = worker->socket = -1;
 	worker->backoff_ms = class->backoff_first_ms;
@@ -705,11 +721,14 @@ spawn(struct worker *worker, const char *path, int theirs, struct error *err)
 static int
 launch(struct worker *worker, struct error *err)
 {
-	g_autofree char *path = g_build_filename(worker_directory(), worker->class->program, NULL);
+	g_autofree char *path = worker->entered ? g_find_program_in_path(worker->arguments[0])
+	                                        : g_build_filename(worker_directory(), worker->class->program, NULL);
 	int pair[2], rc;
 
 	worker->announced = false;
 	worker->started_ms = clock_monotonic_ms();
+	if (path == NULL)
+		return error_set(err, ENOENT, "cannot start %s by %s: there is no such program", worker->class->program, worker->arguments[0]);
 	if (access(path, X_OK) != 0)
 		return error_errno(err, "cannot start %s", path);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)

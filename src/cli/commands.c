@@ -16,6 +16,8 @@ const struct command *const commands[] = {
 	&command_wait,
 	&command_events,
 	&command_scale,
+	&command_label,
+	&command_annotate,
 	&command_start,
 	&command_stop,
 	&command_restart,

@@ -36,6 +36,7 @@ solovirt_SOURCES = \
 	src/cli/lifecycle.c \
 	src/cli/logs.c \
 	src/cli/manifest.c src/cli/manifest.h \
+	src/cli/metadata.c \
 	src/cli/memory_dump.c \
 	src/cli/scale.c \
 	src/cli/selection.c src/cli/selection.h \

@@ -32,6 +32,7 @@ static const struct option_row options[] = {
 	OPTION_FILENAME,
 	OPTION_RECURSIVE,
 	OPTION_SELECTOR,
+	OPTION_FIELD_SELECTOR,
 	{ .name = "all", .help = "Every object of the kind in the namespace." },
 	OPTION_DRY_RUN,
 	OPTION_END,

@@ -12,11 +12,13 @@
 #include "src/virt/host.h"
 #include "src/virt/host_guard.h"
 #include "src/virt/host_ovs.h"
+#include "src/virt/host_rates.h"
 
 /* The upper 16 bits of all our cookies. */
 #define COOKIE_OURS UINT64_C(0x5056000000000000)
 #define COOKIES_ALL "cookie=0x5056000000000000/0xffff000000000000"
 #define FILES "/run/solovirt"
+#define VERSIONS "OpenFlow14" /* the first that changes several flows at once, and has meters */
 #define MARK_URI "https://solovirt.io/start/1"
 enum { FLOW_MOST = 4000, PACKET_MOST = 1000, TRACE_MOST = 64 << 10 };
 
@@ -69,7 +71,7 @@ check_guard(json_t *guard, struct error *err)
 	json_array_foreach (flows, i, flow)
 		if (check_flow(json_string_value(flow), err) < 0)
 			return -1;
-	return 0;
+	return rates_check(guard, err);
 }
 
 int
@@ -108,7 +110,7 @@ add_flows(GString *text, const char *before, uint64_t cookie, const struct ovs_p
 static int
 change_flows(const char *bridge, const char *text, struct error *err)
 {
-	const char *const words[] = { "ovs-ofctl", "--timeout=12", "--bundle", "add-flows", bridge, "-", NULL };
+	const char *const words[] = { "ovs-ofctl", "--timeout=12", "-O", VERSIONS, "--bundle", "add-flows", bridge, "-", NULL };
 
 	return ovs_control(words, text, NULL, err);
 }
@@ -151,10 +153,28 @@ texts_new(void)
 	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, text_free);
 }
 
+/* A meter is there before the flows that name it. */
+static int
+put_in(const struct ovs_bridge *bridge, const char *text, const GArray *wishes, struct error *err)
+{
+	if (rates_meters_ensure(bridge, wishes, err) < 0)
+		return -1;
+	if (*text != '\0' && change_flows(bridge->name, text, err) < 0)
+		return error_wrap(err, "the guards of bridge %s cannot be put in: ", bridge->name);
+	return 0;
+}
+
+static GArray *
+wishes_new(void)
+{
+	return g_array_new(FALSE, FALSE, sizeof(struct port_wish));
+}
+
 static int
 install(const struct ovs *ovs, const char *domain, const char *uid, json_t *guards, struct error *err)
 {
 	g_autoptr(GHashTable) texts = texts_new();
+	g_autoptr(GArray) wishes = wishes_new();
 	GHashTableIter iter;
 	void *bridge, *text;
 	size_t i;
@@ -163,19 +183,21 @@ install(const struct ovs *ovs, const char *domain, const char *uid, json_t *guar
 	json_array_foreach (guards, i, guard) {
 		const char *mac = json_string_value(json_object_get(guard, "mac"));
 		const struct ovs_port *port = ovs_find_guest(ovs, domain, mac);
+		struct port_wish wish = rates_read(guard, port);
 		uint64_t cookie = cookie_of(uid, mac);
 
 		if (port == NULL || port->number <= 0)
 			return error_set(err, ENOENT, "the interface %s is to be guarded but has no port that works in Open vSwitch", mac);
 		silence_host(ovs, port);
+		g_array_append_val(wishes, wish);
 		g_string_append_printf(text_for(texts, port->bridge), "delete cookie=0x%" PRIx64 "/-1\n", cookie);
 		add_flows(text_for(texts, port->bridge), "add ", cookie, port, json_object_get(guard, "flows"));
 	}
 	g_hash_table_iter_init(&iter, texts);
 	while (g_hash_table_iter_next(&iter, &bridge, &text))
-		if (change_flows(bridge, ((GString *)text)->str, err) < 0)
-			return error_wrap(err, "the guards of bridge %s cannot be put in: ", (const char *)bridge);
-	return 0;
+		if (put_in(ovs_find_bridge(ovs, bridge), ((GString *)text)->str, wishes, err) < 0)
+			return -1;
+	return rates_apply(ovs, wishes, false, err);
 }
 
 int
@@ -229,6 +251,7 @@ struct plan {
 	const struct ovs *ovs;
 	GHashTable *names, *uuids; /* domains that run: by name, which owns them, and by uuid */
 	GHashTable *wanted;        /* bridge -> flows, one a line */
+	GArray *wishes;            /* struct port_wish */
 	GHashTable *cookies;       /* uint64_t of those, as pointers to allocated numbers: listed */
 	GHashTable *unlisted;      /* the same of guests who run but are not listed; NULL: not looked for yet */
 };
@@ -290,6 +313,8 @@ plan_guard(struct plan *plan, json_t *guard, struct error *err)
 	if (owned != 1)
 		return owned;
 	silence_host(plan->ovs, port);
+	struct port_wish wish = rates_read(guard, port);
+	g_array_append_val(plan->wishes, wish);
 	add_flows(text_for(plan->wanted, port->bridge), "", cookie_of(uid, mac), port, json_object_get(guard, "flows"));
 	return 0;
 }
@@ -336,7 +361,7 @@ cookie_in(const char *line)
 static char *
 read_flows(struct plan *plan, const char *bridge, GString *removal, struct error *err)
 {
-	const char *const words[] = { "ovs-ofctl", "--timeout=12", "--no-stats", "--no-names", "dump-flows", bridge, COOKIES_ALL, NULL };
+	const char *const words[] = { "ovs-ofctl", "--timeout=12", "-O", VERSIONS, "--no-stats", "--no-names", "dump-flows", bridge, COOKIES_ALL, NULL };
 	g_autofree char *output = NULL;
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	GString *text = g_string_new(NULL);
@@ -385,7 +410,7 @@ static int
 are_same(const char *there, const char *wanted, struct error *err)
 {
 	g_autofree char *a = write_file(there, err), *b = a == NULL ? NULL : write_file(wanted, err), *complaint = NULL;
-	const char *const words[] = { "ovs-ofctl", "diff-flows", a, b, NULL };
+	const char *const words[] = { "ovs-ofctl", "-O", VERSIONS, "diff-flows", a, b, NULL };
 	int status = b == NULL ? -1 : host_child_run(words, NULL, OVS_SECONDS * 1000, NULL, &complaint, err);
 
 	if (a != NULL)
@@ -446,8 +471,9 @@ are_same_flows(const char *bridge, const char *there, const char *wanted, struct
 }
 
 static int
-sync_bridge(struct plan *plan, const char *bridge, GString *mended, struct error *err)
+sync_bridge(struct plan *plan, const struct ovs_bridge *at, GString *mended, struct error *err)
 {
+	const char *bridge = at->name;
 	const GString *wanted = g_hash_table_lookup(plan->wanted, bridge);
 	const char *text = wanted == NULL ? "" : wanted->str;
 	g_autoptr(GString) changes = g_string_new(NULL);
@@ -455,15 +481,32 @@ sync_bridge(struct plan *plan, const char *bridge, GString *mended, struct error
 	int same = there == NULL ? -1 : *there == '\0' && *text == '\0' ? 1 : are_same_flows(bridge, there, text, err);
 
 	if (same != 0)
-		return same < 0 ? -1 : 0;
+		return same < 0 ? -1 : put_in(at, "", plan->wishes, err);
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	for (char **line = lines; *line != NULL; line++)
 		if (**line != '\0')
 			g_string_append_printf(changes, "add %s\n", *line);
-	if (change_flows(bridge, changes->str, err) < 0)
-		return error_wrap(err, "the guards of bridge %s cannot be put in: ", bridge);
+	if (put_in(at, changes->str, plan->wishes, err) < 0)
+		return -1;
+	if (strstr(there, "meter:") != NULL && rates_meters_sweep(at, plan->wishes, err) < 0)
+		return -1;
 	g_string_append_printf(mended, "%sbridge %s did not have the flows that guard its ports and has them now", mended->len > 0 ? "; " : "", bridge);
 	return 0;
+}
+
+/* Ports of guests who are not listed: they were started since the list was made, with what is theirs. */
+static void
+leave_others(struct plan *plan)
+{
+	g_autoptr(GHashTable) listed = g_hash_table_new(NULL, NULL);
+
+	for (guint i = 0; i < plan->wishes->len; i++)
+		g_hash_table_add(listed, (void *)(uintptr_t)g_array_index(plan->wishes, struct port_wish, i).port);
+	for (guint i = 0; i < plan->ovs->ports->len; i++) {
+		const struct port_wish left = { .port = plan->ovs->ports->pdata[i], .left = true };
+		if (left.port->vm != NULL && g_hash_table_contains(plan->uuids, left.port->vm) && !g_hash_table_contains(listed, left.port))
+			g_array_append_val(plan->wishes, left);
+	}
 }
 
 static int
@@ -475,15 +518,16 @@ sync_all(struct plan *plan, json_t *guards, GString *mended, struct error *err)
 	json_array_foreach (guards, i, guard)
 		if (plan_guard(plan, guard, err) < 0)
 			return -1;
+	leave_others(plan);
 	for (guint k = 0; k < plan->ovs->bridges->len; k++) {
 		const struct ovs_bridge *bridge = plan->ovs->bridges->pdata[k];
 		/* Others' bridges may have a name that is no word for us; they have no port of ours then. */
 		if (!bridge->works || ovs_check_name("bridge", bridge->name, NULL) < 0)
 			continue;
-		if (sync_bridge(plan, bridge->name, mended, err) < 0)
+		if (sync_bridge(plan, bridge, mended, err) < 0)
 			return -1;
 	}
-	return 0;
+	return rates_apply(plan->ovs, plan->wishes, true, err);
 }
 
 static void
@@ -499,7 +543,8 @@ run_sync(struct host_call *call, struct error *err)
 	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, domain_free);
 	g_autoptr(GHashTable) uuids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GString) mended = g_string_new(NULL);
-	struct plan plan = { .names = names, .uuids = uuids, .wanted = wanted, .cookies = cookies };
+	g_autoptr(GArray) wishes = wishes_new();
+	struct plan plan = { .names = names, .uuids = uuids, .wanted = wanted, .wishes = wishes, .cookies = cookies };
 	json_t *guards;
 	int rc = -1;
 

@@ -1,6 +1,7 @@
 /*
- * Guards: flows of Open vSwitch that hold a guest's port to what it may send and get.  A port's flows carry a cookie that is made of the
- * guest's uid and the MAC, so that they can be found and taken away whatever the port's number is by then.
+ * Guards: what holds a guest's port to what it may send and get: flows of Open vSwitch, rates and mirrors (host_rates.h).  A port's flows
+ * carry a cookie that is made of the guest's uid and the MAC, so that they can be found and taken away whatever the port's number is by
+ * then.
  */
 #ifndef SOLOVIRT_VIRT_HOST_GUARD_H
 #define SOLOVIRT_VIRT_HOST_GUARD_H

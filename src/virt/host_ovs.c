@@ -8,65 +8,22 @@
 #include "src/base/clock.h"
 #include "src/virt/host.h"
 #include "src/virt/host_ovs.h"
+#include "src/virt/host_ovsdb.h"
 
 #define VSCTL_TIMEOUT "--timeout=12"
 
 enum { TIMEOUT_MS = OVS_SECONDS * 1000, LOOK_MS = 100, BRIDGE_MS = 8000 };
 
-/* --- the database's way to write values ------------------------------------------------------------------------------ */
+/* --- reading --------------------------------------------------------------------------------------------------------- */
 
-/* Members of a set; one alone stands for itself. */
-static json_t *
-set_of(json_t *value)
-{
-	if (json_is_array(value) && g_strcmp0(json_string_value(json_array_get(value, 0)), "set") == 0)
-		return json_incref(json_array_get(value, 1));
-	return json_pack("[O]", value);
-}
-
-/* The only member of a set, borrowed from it, or NULL. */
-static json_t *
-one_of(json_t *value)
-{
-	if (json_is_array(value) && g_strcmp0(json_string_value(json_array_get(value, 0)), "set") == 0)
-		return json_array_get(json_array_get(value, 1), 0);
-	return value;
-}
-
-static char *
-string_of(json_t *value)
-{
-	return g_strdup(json_string_value(one_of(value)));
-}
-
-static int64_t
-number_of(json_t *value)
-{
-	json_t *one = one_of(value);
-
-	return json_is_integer(one) ? json_integer_value(one) : -1;
-}
-
-/* A value of ["map",[[key,value],...]], or NULL. */
-static char *
-map_get(json_t *map, const char *key)
-{
-	size_t i;
-	json_t *pair;
-
-	json_array_foreach (json_array_get(map, 1), i, pair)
-		if (g_strcmp0(json_string_value(json_array_get(pair, 0)), key) == 0)
-			return g_strdup(json_string_value(json_array_get(pair, 1)));
-	return NULL;
-}
-
-static bool
-is_ours(json_t *map)
-{
-	g_autofree char *vendor = map_get(map, "vendor");
-
-	return g_strcmp0(vendor, "solovirt") == 0;
-}
+static const struct ovs_table read_tables[] = {
+	{ "Bridge", "--columns=_uuid,name,external_ids,datapath_type,datapath_id,ports" },
+	{ "Port", "--columns=_uuid,name,external_ids,tag,trunks,interfaces" },
+	{ "Interface", "--columns=_uuid,name,external_ids,ofport,error" },
+};
+/* Places in those. */
+enum { UUID, NAME, IDS, BRIDGE_TYPE, BRIDGE_ID, BRIDGE_PORTS, PORT_TAG = IDS + 1, PORT_TRUNKS, PORT_INTERFACES,
+	INTERFACE_NUMBER = IDS + 1, INTERFACE_ERROR };
 
 static const char *
 uuid_text(json_t *uuid)
@@ -94,15 +51,6 @@ find_row(GHashTable *rows, json_t *uuid)
 {
 	return g_hash_table_lookup(rows, uuid_text(uuid));
 }
-
-/* --- reading --------------------------------------------------------------------------------------------------------- */
-
-#define BRIDGE_COLUMNS "--columns=_uuid,name,external_ids,datapath_type,datapath_id,ports"
-#define PORT_COLUMNS "--columns=_uuid,name,external_ids,tag,trunks,interfaces"
-#define INTERFACE_COLUMNS "--columns=_uuid,name,external_ids,ofport,error"
-/* Places in those. */
-enum { UUID, NAME, IDS, BRIDGE_TYPE, BRIDGE_ID, BRIDGE_PORTS, PORT_TAG = IDS + 1, PORT_TRUNKS, PORT_INTERFACES,
-	INTERFACE_NUMBER = IDS + 1, INTERFACE_ERROR };
 
 static void
 bridge_free(void *pointer)
@@ -150,7 +98,7 @@ static GArray *
 read_trunks(json_t *value)
 {
 	GArray *trunks = g_array_new(FALSE, FALSE, sizeof(int64_t));
-	json_t *set = set_of(value), *one;
+	json_t *set = ovsdb_set(value), *one;
 	size_t i;
 
 	json_array_foreach (set, i, one) {
@@ -177,15 +125,15 @@ read_interface(struct ovs *ovs, const struct ovs_bridge *bridge, json_t *port, j
 	json_t *ids = json_array_get(interface, IDS);
 
 	*read = (struct ovs_port){
-		.name = string_of(json_array_get(interface, NAME)),
+		.name = ovsdb_string(json_array_get(interface, NAME)),
 		.bridge = bridge->name,
-		.ours = is_ours(json_array_get(port, IDS)),
-		.subnet = map_get(json_array_get(port, IDS), OVS_SUBNET),
-		.mac = map_get(ids, "attached-mac"),
-		.vm = map_get(ids, "vm-id"),
-		.error = string_of(json_array_get(interface, INTERFACE_ERROR)),
-		.number = number_of(json_array_get(interface, INTERFACE_NUMBER)),
-		.tag = number_of(json_array_get(port, PORT_TAG)),
+		.ours = ovsdb_is_ours(json_array_get(port, IDS)),
+		.subnet = ovsdb_map_get(json_array_get(port, IDS), OVS_SUBNET),
+		.mac = ovsdb_map_get(ids, "attached-mac"),
+		.vm = ovsdb_map_get(ids, "vm-id"),
+		.error = ovsdb_string(json_array_get(interface, INTERFACE_ERROR)),
+		.number = ovsdb_number(json_array_get(interface, INTERFACE_NUMBER)),
+		.tag = ovsdb_number(json_array_get(port, PORT_TAG)),
 		.trunks = read_trunks(json_array_get(port, PORT_TRUNKS)),
 	};
 	g_ptr_array_add(ovs->ports, read);
@@ -197,17 +145,17 @@ static void
 read_bridge(struct ovs *ovs, json_t *row, GHashTable *ports, GHashTable *interfaces)
 {
 	struct ovs_bridge *bridge = g_new0(struct ovs_bridge, 1);
-	g_autofree char *type = string_of(json_array_get(row, BRIDGE_TYPE)), *id = string_of(json_array_get(row, BRIDGE_ID));
-	json_t *set = set_of(json_array_get(row, BRIDGE_PORTS)), *uuid;
+	g_autofree char *type = ovsdb_string(json_array_get(row, BRIDGE_TYPE)), *id = ovsdb_string(json_array_get(row, BRIDGE_ID));
+	json_t *set = ovsdb_set(json_array_get(row, BRIDGE_PORTS)), *uuid;
 	size_t i;
 
-	bridge->name = string_of(json_array_get(row, NAME));
-	bridge->ours = is_ours(json_array_get(row, IDS));
+	bridge->name = ovsdb_string(json_array_get(row, NAME));
+	bridge->ours = ovsdb_is_ours(json_array_get(row, IDS));
 	bridge->netdev = g_strcmp0(type, "netdev") == 0;
 	bridge->works = id != NULL;
 	g_ptr_array_add(ovs->bridges, bridge);
 	json_array_foreach (set, i, uuid) {
-		json_t *port = find_row(ports, uuid), *within = set_of(json_array_get(port, PORT_INTERFACES)), *interface;
+		json_t *port = find_row(ports, uuid), *within = ovsdb_set(json_array_get(port, PORT_INTERFACES)), *interface;
 		size_t j;
 
 		json_array_foreach (within, j, interface)
@@ -230,47 +178,64 @@ explain(struct error *err)
 	return error_wrap(err, "Open vSwitch: ");
 }
 
-/* One JSON text a line, for each of three commands. */
-static struct ovs *
-parse(const char *text, struct error *err)
+/* One JSON text a line, for each command. */
+static json_t *
+parse(const char *text, size_t count, struct error *err)
 {
-	g_auto(GStrv) lines = g_strsplit(text, "\n", 4);
-	bool whole = g_strv_length(lines) >= 3;
-	json_t *tables[3] = { 0 };
-	struct ovs *ovs = NULL;
-	size_t i;
-	json_t *row;
+	g_auto(GStrv) lines = g_strsplit(text, "\n", (gint)count + 1);
+	json_t *tables = json_array();
 
-	for (i = 0; i < G_N_ELEMENTS(tables) && whole; i++)
-		whole = (tables[i] = json_loads(lines[i], 0, NULL)) != NULL;
-	if (whole) {
-		ovs = g_new0(struct ovs, 1);
-		ovs->bridges = g_ptr_array_new_with_free_func(bridge_free);
-		ovs->ports = g_ptr_array_new_with_free_func(port_free);
-		ovs->guests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-		g_autoptr(GHashTable) ports = index_rows(tables[1]), interfaces = index_rows(tables[2]);
-		json_array_foreach (json_object_get(tables[0], "data"), i, row)
-			read_bridge(ovs, row, ports, interfaces);
+	for (size_t i = 0; lines[i] != NULL && i < count; i++)
+		json_array_append_new(tables, json_loads(lines[i], 0, NULL));
+	if (json_array_size(tables) == count)
+		return tables;
+	json_decref(tables);
+	error_set(err, EIO, "what ovs-vsctl tells of the database cannot be read");
+	return NULL;
+}
+
+json_t *
+ovs_list(const struct ovs_table *tables, size_t count, struct error *err)
+{
+	g_autoptr(GPtrArray) words = g_ptr_array_new();
+	g_autofree char *output = NULL;
+
+	g_ptr_array_add(words, (void *)(uintptr_t)"ovs-vsctl");
+	g_ptr_array_add(words, (void *)(uintptr_t)VSCTL_TIMEOUT);
+	g_ptr_array_add(words, (void *)(uintptr_t)"--format=json");
+	for (size_t i = 0; i < count; i++) {
+		g_ptr_array_add(words, (void *)(uintptr_t)"--");
+		g_ptr_array_add(words, (void *)(uintptr_t)tables[i].columns);
+		g_ptr_array_add(words, (void *)(uintptr_t)"list");
+		g_ptr_array_add(words, (void *)(uintptr_t)tables[i].name);
 	}
-	for (i = 0; i < G_N_ELEMENTS(tables); i++)
-		json_decref(tables[i]);
-	if (ovs == NULL)
-		error_set(err, EIO, "what ovs-vsctl tells of the database cannot be read");
-	return ovs;
+	g_ptr_array_add(words, NULL);
+	output = ovs_socket_list((const char *const *)words->pdata);
+	if (output == NULL && host_child_do((const char *const *)words->pdata, NULL, TIMEOUT_MS, &output, err) < 0) {
+		explain(err);
+		return NULL;
+	}
+	return parse(output, count, err);
 }
 
 struct ovs *
 ovs_read(struct error *err)
 {
-	static const char *const words[] = { "ovs-vsctl", VSCTL_TIMEOUT, "--format=json", "--", BRIDGE_COLUMNS, "list", "Bridge", "--",
-		PORT_COLUMNS, "list", "Port", "--", INTERFACE_COLUMNS, "list", "Interface", NULL };
-	g_autofree char *output = ovs_socket_list(words);
+	json_t *tables = ovs_list(read_tables, G_N_ELEMENTS(read_tables), err), *row;
+	struct ovs *ovs;
+	size_t i;
 
-	if (output == NULL && host_child_do(words, NULL, TIMEOUT_MS, &output, err) < 0) {
-		explain(err);
+	if (tables == NULL)
 		return NULL;
-	}
-	return parse(output, err);
+	ovs = g_new0(struct ovs, 1);
+	ovs->bridges = g_ptr_array_new_with_free_func(bridge_free);
+	ovs->ports = g_ptr_array_new_with_free_func(port_free);
+	ovs->guests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GHashTable) ports = index_rows(json_array_get(tables, 1)), interfaces = index_rows(json_array_get(tables, 2));
+	json_array_foreach (json_object_get(json_array_get(tables, 0), "data"), i, row)
+		read_bridge(ovs, row, ports, interfaces);
+	json_decref(tables);
+	return ovs;
 }
 
 struct ovs_bridge *

@@ -8,6 +8,7 @@
 #define SOLOVIRT_VIRT_HOST_OVS_H
 
 #include <glib.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -49,6 +50,14 @@ struct ovs {
 /* What ovs-vsctl prints for its words "--columns=A,B", "list", TABLE and so on, in JSON, one line a table; from the database's socket, as
  * the program takes longer to start than to ask.  NULL: let ovs-vsctl say what is wrong.  Caller g_free()s. */
 char *ovs_socket_list(const char *const *words);
+/* What is to be read of a table: "--columns=_uuid,name,...". */
+struct ovs_table {
+	const char *name, *columns;
+};
+/* Reads tables as of one moment: [{"data":[[value of each column, ...] of each row, ...]}, ...], values as host_ovsdb.h has them.  NULL
+ * with err as ovs_read(). */
+json_t *ovs_list(const struct ovs_table *tables, size_t count, struct error *err);
+
 /* Reads it.  NULL with err: ENOENT not installed, ENOTCONN it does not run. */
 struct ovs *ovs_read(struct error *err);
 void ovs_free(struct ovs *ovs);

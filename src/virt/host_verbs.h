@@ -9,9 +9,11 @@
  *                            first the address that this host speaks to the world with)
  *  kvm-probe          {} -> {"usable":bool,"reason":"..."}   runs guest code against the clock; for local hosts
  *  domain-list        {} -> {"domains":[DOMAIN]}   those with our metadata
- *  domain-start       {"xml","name","uid","paused":bool,"guards"?:[{"mac","flows":[FLOW]}],"probes"?:[PROBE]} -> DOMAIN with "machine", its type as libvirt has it, and "user", that QEMU runs as   defines and starts; a running one with the same uid is
+ *  domain-start       {"xml","name","uid","paused":bool,"guards"?:[GUARD],"probes"?:[PROBE]} -> DOMAIN with "machine", its type as libvirt has it, and "user", that QEMU runs as   defines and starts; a running one with the same uid is
  *                     left alone (and answered); a stopped one of ours is defined anew; a running one of another uid, or one
  *                     that is not ours: EEXIST; one of the same store and a higher epoch: ESTALE.  When it cannot start it is undefined again.
+ *                     GUARD: {"mac","flows":[FLOW],"rates"?:{"to"?,"toBurst"?,"from"?,"fromBurst"?},"mirror"?:bool}   kbit/s and kbit, to the guest
+ *                     and from it; its flows name the meter {port}.  mirror: the bridge's device mr-NAME gets copies of what the port gets and sends.
  *                     With guards it is started paused and goes on, unless it is to be paused, when the flows of its ports in Open vSwitch are
  *                     in; ENOENT when one has no port there; a start that was broken off in between is gone on with.  With probes it goes on
  *                     when nobody has answered for these addresses ("asked": all could be asked for), else it is undefined again, and the
@@ -88,8 +90,8 @@
  *  subnet-host-remove {"subnet","mac"} -> {}        no error when there is none
  *  address-probe      {"probes":[PROBE]} -> {"conflicts":[{"subnet","ip","mac"}],"asked":bool}   asks on the wire who has these addresses,
  *                     within half a second: mac has answered, which is not that of the guest
- *  guards-sync        {"guards":[{"name","uid","mac","flows":[FLOW]}]} -> {"mended"}   the ports of these, where they run, have exactly
- *                     these flows, and flows of ours (a cookie that begins with 0x5056) that belong to nobody are removed; those of guests who
+ *  guards-sync        {"guards":[GUARD + {"name","uid"}]} -> {"mended"}   the ports of these, where they run, have exactly
+ *                     these flows, rates and mirrors, and flows of ours (a cookie that begins with 0x5056) that belong to nobody are removed; those of guests who
  *                     run but are not listed stay: they were started since
  *  port-trace         {"name","uid","mac","packet":"ip,nw_dst=10.6.0.9"} -> {"forwarded":bool,"rule","text"}   what would become of a packet that
  *                     a guest sends, in fields of ovs-fields(7): the last flow that it meets, and all that ofproto/trace says; ENOENT without a port

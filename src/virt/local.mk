@@ -53,7 +53,11 @@ solovirt_host_SOURCES = \
 	src/virt/host_main.c \
 	src/virt/host_network.c \
 	src/virt/host_ovs.c \
+	src/virt/host_rates.c \
+	src/virt/host_ovsdb.c \
 	src/virt/host_ovs.h \
+	src/virt/host_rates.h \
+	src/virt/host_ovsdb.h \
 	src/virt/host_ovs_socket.c \
 	src/virt/host_probe.c \
 	src/virt/host_probe.h \

@@ -237,10 +237,11 @@ on_work(evutil_socket_t fd, short what, void *arg)
 }
 
 struct worker *
-worker_new(struct event_base *base, const struct worker_class *class, const char *const *arguments, void *owner)
+worker_new(struct event_base *base, const struct worker_class *class, const char *const *enter, const char *const *arguments, void *owner)
 {
 	struct worker *worker = g_new0(struct worker, 1);
 
+	(void)enter;
 	worker->class = class;
 	worker->owner = owner;
 	worker->argument = g_strdup(arguments[0]);

@@ -193,7 +193,7 @@ fuzz_daemon(struct bytes *input)
 	struct owner owner = { 0 };
 
 	owner_of_calls = &owner;
-	owner.worker = worker_new(base, &class, NULL, &owner);
+	owner.worker = worker_new(base, &class, NULL, NULL, &owner);
 	call(&owner, -1);
 	turn(base);
 	for (unsigned i = 0; i < PIECES && input->left > 0 && owner.worker != NULL; i++)

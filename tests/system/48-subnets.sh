@@ -194,6 +194,54 @@ test_its_guard_comes_back_with_the_vswitch() {
   lift safe.yaml; gone vm/safe
   await 20 '! host ovs-ofctl dump-flows br-office | grep -q "cookie=0x5056"'
 }
+# mbit SECONDS PORT: how many Mbit a second come from a guest's port after the first second, which a burst may have
+mbit() {
+  host python3 - 10.6.0.40 "$@" <<'EOP'
+import socket, sys, time
+s = socket.create_connection((sys.argv[1], int(sys.argv[3])), 20)
+end = time.monotonic() + 1
+while time.monotonic() < end:
+    s.recv(1 << 16)
+start, got = time.monotonic(), 0
+while time.monotonic() < start + float(sys.argv[2]):
+    got += len(s.recv(1 << 16))
+print(int(8e-6 * got / (time.monotonic() - start)))
+EOP
+}
+# device MACHINE: of its second card
+device() { virsh_ domiflist "$(domain "$1")" | awk '/ bridge / {print $1}'; }
+test_rates_hold_and_follow_their_annotations() {
+  local port number
+  GUEST_DOES="sh -c 'while :; do nc -l -p 5001 -e cat /dev/zero; done' &" machine brook ip_address 10.6.0.40 ingress_rate 8 egress_rate 8 egress_burst 2 mirror true | drop brook.yaml
+  booted brook 1 240
+  await 30 'answers 10.6.0.40'
+  port=$(device brook); number=$(host ovs-vsctl get interface "$port" ofport)
+  same '"8000000"' "$(host ovs-vsctl get qos "$(host ovs-vsctl get port "$port" qos)" other_config:max-rate)"
+  expect 'host ovs-ofctl -O OpenFlow13 dump-meters br-office "meter='"$number"'" | grep -q "rate=8000 burst_size=2000"'
+  # a limit from above holds on a machine that is busy, too
+  await 60 '[ "$(mbit 4 5001)" -gt 1 ]'
+  expect '[ "$(mbit 4 5001)" -le 9 ]'
+  sv annotate vmi brook desk.default.ovn.kubernetes.io/egress_rate=24 desk.default.ovn.kubernetes.io/egress_burst=6 desk.default.ovn.kubernetes.io/ingress_rate- --overwrite
+  await 20 'host ovs-ofctl -O OpenFlow13 dump-meters br-office "meter='"$number"'" | grep -q "rate=24000 burst_size=6000"'
+  await 20 '[ "$(host ovs-vsctl get port '"$port"' qos)" = "[]" ]'
+  await 60 '[ "$(mbit 4 5001)" -gt 9 ]'
+  same '' "$(host ovs-vsctl --bare --columns=_uuid find qos external_ids:vendor=solovirt)"
+}
+test_a_mirror_shows_what_a_guest_sends_and_gets() {
+  local mac listener; mac=$(card brook mac)
+  host timeout 90 python3 "$ROOT/tests/testbed/packets.py" hear mr-office 60 "${mac//:/}0806" >"$S/heard" & listener=$!
+  await 30 'grep -q listening "$S/heard"'
+  host ip neigh flush dev router
+  await 30 'answers 10.6.0.40'
+  wait $listener
+  expect 'grep -q "\[true\]" "$S/heard"'
+  sv annotate vmi brook desk.default.ovn.kubernetes.io/mirror-
+  await 20 '! host ovs-vsctl list-ports br-office | grep -q mr-office'
+  sv annotate vmi brook desk.default.ovn.kubernetes.io/egress_rate-
+  await 20 '! host ovs-ofctl -O OpenFlow13 dump-meters br-office | grep -q "meter="'
+  await 20 '! host ovs-ofctl dump-flows br-office | grep -q "cookie=0x5056"'
+  lift brook.yaml; gone vm/brook
+}
 # group POLICY: what members may get of others
 group() {
   drop group.yaml <<EOG

@@ -82,7 +82,7 @@ start_as(const struct worker_class *class, const char *argument)
 	const char *arguments[] = { argument, NULL };
 
 	told = (struct told){ .base = event_base_new() };
-	told.worker = worker_new(told.base, class, arguments, &told);
+	told.worker = worker_new(told.base, class, NULL, arguments, &told);
 }
 
 static void

@@ -82,7 +82,7 @@ static const struct flow_pair pair4[] = { { "10.6.0.10", NULL } };
 static const struct flow_pair dual[] = { { "10.6.0.10", NULL }, { "fd00:6::a", NULL } };
 static const struct flow_pair vips[] = { { "10.6.0.10", NULL }, { "10.6.0.100", NULL }, { "10.6.0.101", VIP_MAC }, { "10.7.0.0/24", NULL } };
 
-enum { OPEN, MAC_ONLY, IPV4, DUAL, VIPS, LAYER2, LAYER2_VIPS, PORTS_WITHOUT_GROUPS, IN_WEB = PORTS_WITHOUT_GROUPS, IN_CLOSED, IN_TIERS, IN_EQUAL, IN_PEERS, IN_LOCAL, IN_ALL, PORTS };
+enum { OPEN, MAC_ONLY, IPV4, DUAL, VIPS, LAYER2, LAYER2_VIPS, PORTS_WITHOUT_GROUPS, IN_WEB = PORTS_WITHOUT_GROUPS, IN_CLOSED, IN_TIERS, IN_EQUAL, IN_PEERS, IN_LOCAL, IN_ALL, PORTS_OF_PACKETS, METERED = PORTS_OF_PACKETS, PORTS };
 /* A port by its number; list is what its groups stand in, PORTS long at least. */
 static struct flow_port
 port_of(int which, const struct security_group **list)
@@ -92,6 +92,7 @@ port_of(int which, const struct security_group **list)
 		const struct flow_pair *pairs;
 		size_t pair_count;
 		int groups[GROUPS + 1]; /* one more than its number; ends with 0 */
+		bool metered;
 	} ports[PORTS] = {
 		[OPEN] = { 0 },
 		[MAC_ONLY] = { .port_security = true },
@@ -107,9 +108,10 @@ port_of(int which, const struct security_group **list)
 		[IN_PEERS] = { false, false, NULL, 0, { PEERS + 1 } },
 		[IN_LOCAL] = { false, false, NULL, 0, { LOCAL + 1 } },
 		[IN_ALL] = { true, false, dual, G_N_ELEMENTS(dual), { WEB + 1, CLOSED + 1, FIRST + 1, SECOND + 1, EQUAL + 1, PEERS + 1, LOCAL + 1 } },
+		[METERED] = { .metered = true },
 	};
 	struct flow_port port = { .segment = "bridge br-office.100", .mac = MAC, .port_security = ports[which].port_security,
-		.layer2_forward = ports[which].layer2, .pairs = ports[which].pairs, .pair_count = ports[which].pair_count, .groups = list, .members = members };
+		.metered = ports[which].metered, .layer2_forward = ports[which].layer2, .pairs = ports[which].pairs, .pair_count = ports[which].pair_count, .groups = list, .members = members };
 
 	while (ports[which].groups[port.group_count] != 0) {
 		list[port.group_count] = groups[ports[which].groups[port.group_count] - 1];
@@ -152,7 +154,8 @@ static const struct {
 	int port;
 	const char *flows;
 } written[] = {
-	{ OPEN, ROGUE "table=0,priority=100,in_port={port},actions=resubmit(,1)\n" SWITCHED },
+	{ OPEN, "" },
+	{ METERED, "table=0,priority=100,in_port={port},actions=meter:{port},resubmit(,1)\n" SWITCHED },
 	{ MAC_ONLY, ROGUE "table=0,priority=200,in_port={port},dl_src=" MAC ",arp,arp_sha=" MAC ",actions=resubmit(,1)\n"
 	  "table=0,priority=121,in_port={port},dl_src=" MAC ",arp,actions=drop\n"
 	  "table=0,priority=120,in_port={port},dl_src=" MAC ",actions=resubmit(,1)\n"
@@ -268,7 +271,7 @@ START_TEST(is_read_by_ovs)
 	path = g_strdup_printf("%s/flows-%d-%d", g_get_tmp_dir(), (int)getpid(), _i);
 	text = text_of(flows, "7");
 	write_file(path, text);
-	const char *const argv[] = { ofctl, "parse-flows", path, NULL };
+	const char *const argv[] = { ofctl, "-O", "OpenFlow14", "parse-flows", path, NULL };
 	ck_assert(g_spawn_sync(NULL, (char **)(uintptr_t)argv, NULL, 0, NULL, NULL, &out, &complaint, &status, NULL));
 	g_unlink(path);
 	ck_assert_msg(status == 0, "%s", complaint);
@@ -436,9 +439,9 @@ static const struct {
 	/* nothing is asked of it, but that it plays no server */
 	{ OPEN, FALSE_MAC ARP(OTHER, "10.6.0.1"), NULL, true },
 	{ OPEN, OUT TCP("10.9.9.9", "10.6.0.1", 80), NULL, true },
-	{ OPEN, OUT UDP("10.6.0.1", "255.255.255.255", 67, 68), NULL, false },
-	{ OPEN, OUT "udp6,ipv6_src=fe80::1,ipv6_dst=fe80::2,udp_src=547,udp_dst=546", NULL, false },
-	{ OPEN, OUT "icmp6,ipv6_src=fe80::1,ipv6_dst=ff02::1,nw_ttl=255,icmpv6_type=134,icmpv6_code=0", NULL, false },
+	{ OPEN, OUT UDP("10.6.0.1", "255.255.255.255", 67, 68), NULL, true },
+	{ OPEN, OUT "udp6,ipv6_src=fe80::1,ipv6_dst=fe80::2,udp_src=547,udp_dst=546", NULL, true },
+	{ OPEN, OUT "icmp6,ipv6_src=fe80::1,ipv6_dst=ff02::1,nw_ttl=255,icmpv6_type=134,icmpv6_code=0", NULL, true },
 	{ OPEN, IN TCP("10.6.0.1", "10.6.0.10", 80), NULL, true },
 	{ OPEN, IN UDP("10.6.0.1", "10.6.0.10", 67, 68), NULL, true },
 
@@ -622,7 +625,7 @@ suite(void)
 	tcase_add_unchecked_fixture(traces, start_vswitch, stop_vswitch);
 	tcase_add_checked_fixture(traces, read_groups, free_groups);
 	tcase_set_timeout(traces, 120);
-	tcase_add_loop_test(traces, passes_what_it_should, 0, PORTS);
+	tcase_add_loop_test(traces, passes_what_it_should, 0, PORTS_OF_PACKETS);
 	tcase_add_test(traces, asks_both_guests);
 	suite_add_tcase(suite, traces);
 	return suite;

@@ -71,6 +71,18 @@ START_TEST(the_refusal_tells_numbers)
 }
 END_TEST
 
+START_TEST(a_host_without_its_networks_is_told_with_the_reason)
+{
+	struct scheduler_host hosts[] = {host("a", 8 * GIB, 0), host("b", 8 * GIB, 7 * GIB)};
+	struct scheduler_demand demand = {.cpu = 1000, .memory = GIB};
+
+	hosts[0].unplugged = "host a: the device up0 does not exist";
+	ck_assert_int_eq(choose(hosts, 2, &demand), 1);
+	ck_assert_int_eq(choose(hosts, 1, &demand), -1);
+	ck_assert_str_eq(why, "0/1 nodes are available: 1 node lacks its networks; host a: the device up0 does not exist");
+}
+END_TEST
+
 START_TEST(what_an_instance_has_for_itself_is_counted_apart)
 {
 	struct scheduler_host hosts[] = {host("a", 8 * GIB, 0), host("b", 8 * GIB, 0)};
@@ -193,6 +205,7 @@ suite(void)
 	tcase_add_test(t, equal_ones_go_by_name);
 	tcase_add_test(t, exactly_enough_is_enough);
 	tcase_add_test(t, the_refusal_tells_numbers);
+	tcase_add_test(t, a_host_without_its_networks_is_told_with_the_reason);
 	tcase_add_test(t, the_nearest_is_told);
 	tcase_add_test(t, overcommitted_hosts_have_nothing);
 	tcase_add_test(t, pinned_by_disks);
