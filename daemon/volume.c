@@ -12,30 +12,63 @@
 #include "daemon/store.h"
 #include "daemon/volume.h"
 #include "src/api/core.h"
+#include "src/api/kinds.h"
+#include "src/api/vm.h"
 #include "src/base/error.h"
 #include "src/document/document.h"
 #include "src/document/path.h"
 
 /* --- local: pools of libvirt, each on its host ---------------------------------------------------------------------- */
 
+/* The machine whose disk it is: that owns it, or what it was made for; or NULL. */
+static const struct vm *
+machine_of(struct daemon *daemon, const struct object *object)
+{
+	for (int depth = 0; object != NULL && depth < 3; depth++) {
+		const struct object_head *head = object->value;
+		const struct owner_reference *owner = head->meta->owner_references.items;
+		if (object->kind == &kinds[KIND_VM])
+			return object->value;
+		object = head->meta->owner_references.count == 0 ? NULL : store_get_uid(daemon->store, owner->uid);
+	}
+	return NULL;
+}
+
+/* A disk is made where its machine may run. */
+static bool
+is_selected(struct daemon *daemon, const struct vm *machine, const struct host *host)
+{
+	const struct object *object = store_get(daemon->store, KIND_NODE, "", host->name);
+	const struct schema_map *wanted = machine == NULL ? NULL : &machine->spec->template->spec->node_selector;
+
+	for (size_t i = 0; wanted != NULL && object != NULL && i < wanted->count; i++)
+		if (g_strcmp0(schema_map_get(&((const struct node *)object->value)->head.meta->labels, wanted->entries[i].name), wanted->entries[i].value) != 0)
+			return false;
+	return true;
+}
+
 static int
 local_choose(struct daemon *daemon, const struct object *claim, const struct storage_class *class, const struct volume_place *near,
     json_t *annotations, struct error *err)
 {
 	const char *format = schema_map_get(&class->parameters, "format");
+	const struct vm *machine = machine_of(daemon, claim);
+	const struct host *chosen = NULL;
 
-	(void)claim;
 	if (format != NULL && strcmp(format, "raw") != 0)
 		return error_set(err, EINVAL, "the StorageClass asks for a format other than raw, which is not supported");
 	for (guint i = 0; i < daemon->hosts->len; i++) {
 		const struct host *host = daemon->hosts->pdata[i];
 		if (host->state != HOST_READY || !host->configured || (near != NULL && strcmp(host->name, near->keeper) != 0))
 			continue;
-		json_object_set_new(annotations, VOLUME_NODE, json_string(host->name));
-		return 0;
+		if (chosen == NULL || (!is_selected(daemon, machine, chosen) && is_selected(daemon, machine, host)))
+			chosen = host;
 	}
-	return near == NULL ? error_set(err, EAGAIN, "no host is ready to hold the volume")
-	                    : error_set(err, EAGAIN, "host %s, which holds the source, is not ready", near->keeper);
+	if (chosen == NULL)
+		return near == NULL ? error_set(err, EAGAIN, "no host is ready to hold the volume")
+		                    : error_set(err, EAGAIN, "host %s, which holds the source, is not ready", near->keeper);
+	json_object_set_new(annotations, VOLUME_NODE, json_string(chosen->name));
+	return 0;
 }
 
 static json_t *

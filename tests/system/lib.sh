@@ -35,9 +35,21 @@ defaults() {
   PERMITTED=                # permittedHostDevices, as YAML
   PROBE=false               # true: images without a checksum are kept, too
   STALL=1m                  # so long a server may send next to nothing
+  HOSTS=1                   # libvirt hosts; "host" is the first
   RESERVED_CPUS=            # that no machine gets for itself, e.g. 0
   STATE_TMPFS=              # size of a small file system for state and pool, e.g. 64m
   S=$WORK/s                 # everything of the scenario's daemon
+}
+
+# Where there are several, the daemon is in none of them: see daemon_at().
+config_host() {
+  cat <<EOC
+  - name: ${P}$1
+    uri: qemu:///system
+    emulation: $EMULATION
+EOC
+  [ -z "$RESERVED_CPUS" ] || echo "    reservedSystemCPUs: \"$RESERVED_CPUS\""
+  [ "$HOSTS" = 1 ] || echo "    enter: [nsenter, --target, \"$(cat "$WORK/${P}$1/init.pid")\", --mount, --uts, --net, --pid]"
 }
 
 config() {
@@ -54,10 +66,7 @@ spool:
   holdCount: $HOLD_COUNT
   holdPercent: $HOLD_PERCENT
 hosts:
-  - name: ${P}1
-    uri: qemu:///system
-    emulation: $EMULATION
-${RESERVED_CPUS:+    reservedSystemCPUs: "$RESERVED_CPUS"}
+$(for ((i = 1; i <= HOSTS; i++)); do config_host "$i"; done)
 overcommit:
   cpu: $CPU_OVERCOMMIT
   memory: $MEMORY_OVERCOMMIT
@@ -88,11 +97,11 @@ host_new() { testbed down; rm -rf "${WORK:?}/${P:?}"*; }
 
 scenario_up() {
   chattr -Rf -i "$S"/pool/share-* || :; rm -rf "$S"; mkdir -p "$S"; : >"$WORK/solovirtd.log"
-  # one host serves all scenarios; another only for another kind of /dev
-  if [ "$(cat "$WORK/kvm" 2>/dev/null)" != "$KVM" ] || ! host true 2>/dev/null; then
+  # one host serves all scenarios; another only for another kind of /dev, or where there are to be more
+  if [ "$(cat "$WORK/kvm" 2>/dev/null)" != "$KVM $HOSTS" ] || ! host true 2>/dev/null; then
     host_new
-    KVM=$KVM testbed up 1
-    echo "$KVM" >"$WORK/kvm"
+    KVM=$KVM testbed up "$HOSTS"
+    echo "$KVM $HOSTS" >"$WORK/kvm"
     testbed in hub "$ROOT/tests/testbed/httpd.py" "$GUEST/images" 10.98.0.254:8080 </dev/null >"$WORK/httpd.log" 2>&1 &
     await 10 'host curl -sfI "$(http guest.qcow2)"'
   fi
@@ -121,22 +130,26 @@ scenario_down() {
 
 # ------------------------------------------------------------------ the daemon
 
+# Where it runs: on the host, or beside several of them, in whose namespaces only their workers are.
+daemon_at() {
+  if [ "$HOSTS" = 1 ]; then host "$@"; else nsenter -t "$(cat "$WORK/${P}hub/init.pid")" -n "$@"; fi
+}
 daemon_pid() { host cat "$S/pid" 2>/dev/null; }
-daemon_alive() { host kill -0 "$(daemon_pid)" 2>/dev/null; }
+daemon_alive() { daemon_at kill -0 "$(daemon_pid)" 2>/dev/null; }
 
 # The pid in the file is that of the host's namespace; signals are sent from there.
 daemon_launch() {
-  host setsid bash -c 'echo $$ >"$1/pid"; exec "$2" --config "$1/solovirtd.yaml"' - "$S" "$BUILD/solovirtd" \
+  daemon_at setsid bash -c 'echo $$ >"$1/pid"; exec "$2" --config "$1/solovirtd.yaml"' - "$S" "$BUILD/solovirtd" \
     </dev/null >>"$WORK/solovirtd.log" 2>&1 &
 }
 daemon_start() { host rm -f "$S/pid"; daemon_launch; await 20 'sv version >/dev/null'; }
 daemon_stop() {
-  local p; p=$(daemon_pid); host kill "$p"
-  await 20 "! host kill -0 $p 2>/dev/null"
+  local p; p=$(daemon_pid); daemon_at kill "$p"
+  await 20 "! daemon_at kill -0 $p 2>/dev/null"
 }
 daemon_kill() {
-  local p; p=$(daemon_pid); host kill -9 "$p"
-  await 10 "! host kill -0 $p 2>/dev/null"
+  local p; p=$(daemon_pid); daemon_at kill -9 "$p"
+  await 10 "! daemon_at kill -0 $p 2>/dev/null"
 }
 daemon_log() { cat "$WORK/solovirtd.log"; }
 # the number of bytes now, to look only at what is logged after this
