@@ -173,6 +173,57 @@ tell_metadata(const struct document *document, const char *path, const char *map
 	complain_as(&c, CAUSE_NOT_SUPPORTED, map, place, "%s %s", name, why);
 }
 
+/* 1 Tbit in a second, in Mbit. */
+enum { RATE_MOST = 1000000 };
+
+static bool
+is_rate(const char *text)
+{
+	return *text == '\0' || g_ascii_string_to_unsigned(text, 10, 0, RATE_MOST, NULL, NULL);
+}
+
+/* Annotations of interfaces as Kube-OVN has them, PROVIDER.kubernetes.io/KEY, that are not followed, or not with every value. */
+static const struct network_key {
+	const char *key;
+	bool (*is_right)(const char *text);
+	const char *why; /* it is ignored; or what would be right */
+} network_keys[] = {
+	{ "ingress_rate", is_rate, "must be a whole number of Mbit" },
+	{ "egress_rate", is_rate, "must be a whole number of Mbit" },
+	{ "ingress_burst", is_rate, "must be a whole number of Mbit" },
+	{ "egress_burst", is_rate, "must be a whole number of Mbit" },
+	{ "latency", NULL, "packets are not held up here" },
+	{ "jitter", NULL, "packets are not held up here" },
+	{ "limit", NULL, "packets are not held up here" },
+	{ "loss", NULL, "packets are not lost on purpose here" },
+	{ "routes", NULL, "write them into dhcp-v4-options (classless_static_route) or cloud-init" },
+	{ "default_route", NULL, "the guest decides by what DHCP tells it" },
+	{ "eip", NULL, "there is no router here" },
+	{ "snat", NULL, "there is no router here" },
+	{ "north_gateway", NULL, "there is no router here" },
+	{ "activation_strategy", NULL, "a port passes frames as soon as its guest runs" },
+};
+
+static void
+check_network_keys(const struct schema_map *annotations, const struct document *document, const char *path, struct diagnostics *diagnostics)
+{
+	struct checking c = { NULL, document, path, diagnostics, true };
+
+	for (size_t i = 0; i < annotations->count; i++) {
+		const char *name = annotations->entries[i].name, *value = annotations->entries[i].value, *end = strstr(name, ".kubernetes.io/");
+		g_autofree char *place = g_strdup_printf("annotations['%s']", name);
+		for (size_t k = 0; end != NULL && k < G_N_ELEMENTS(network_keys); k++) {
+			const struct network_key *key = &network_keys[k];
+			if (strcmp(end + strlen(".kubernetes.io/"), key->key) != 0)
+				continue;
+			if (key->is_right == NULL)
+				advise(&c, "annotations", "%s is ignored: %s", name, key->why);
+			else if (!key->is_right(value == NULL ? "" : value))
+				complain_as(&c, CAUSE_INVALID, "annotations", place, "%s %s, at most %d, and is \"%.40s\"", name, key->why, RATE_MOST, value);
+		}
+	}
+}
+
 void
 instance_metadata_check(const struct schema_map *labels, const struct schema_map *annotations, const struct document *document,
     const char *path, struct diagnostics *diagnostics)
@@ -184,6 +235,7 @@ instance_metadata_check(const struct schema_map *labels, const struct schema_map
 		if (is_text(schema_map_get(annotations, gated_annotations[i])))
 			tell_metadata(document, path, "annotations", gated_annotations[i],
 			    "is not supported: KubeVirt has it behind a feature gate, too", diagnostics);
+	check_network_keys(annotations, document, path, diagnostics);
 }
 
 void
