@@ -38,6 +38,7 @@ static const struct {
 	{ KIND_CLAIM, "metadata.annotations['" VOLUME_BACKING "']" },
 	{ KIND_CLAIM, "metadata.annotations['" VOLUME_ENCRYPTION "']" },
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_DEPTH "']" },
+	{ KIND_CLAIM, "metadata.annotations['" CLAIM_ORIGIN "']" },
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_PROTECTED "']" },
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_SEALING "']" },
 	{ KIND_CLAIM, "metadata.annotations['" CLAIM_SOURCE "']" },
