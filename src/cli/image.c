@@ -14,6 +14,7 @@
 #include "src/cli/grid.h"
 #include "src/cli/output.h"
 #include "src/cli/resource.h"
+#include "src/cli/step.h"
 #include "src/cli/until.h"
 #include "src/document/diagnostic.h"
 #include "src/document/path.h"
@@ -30,18 +31,14 @@ static enum exit_code run_remove(struct cli *cli, const struct arguments *argume
 
 static const char *const steps[] = { "list", "add", "pin", "unpin", "prune", "remove", NULL };
 
-/* One of the words behind the verb. */
-static const struct step {
-	const char *name;
-	const char *wants; /* the word behind it, for the user; NULL: none */
-	enum exit_code (*run)(struct cli *cli, const struct arguments *arguments, const char *word);
-} runs[] = {
-	{ "list", NULL, run_list },
-	{ "add", "URL", run_add },
-	{ "pin", "NAME", run_pin },
-	{ "unpin", "NAME", run_unpin },
-	{ "prune", NULL, run_prune },
-	{ "remove", "NAME", run_remove },
+static const struct step runs[] = {
+	{ "list", NULL, false, run_list },
+	{ "add", "URL", false, run_add },
+	{ "pin", "NAME", false, run_pin },
+	{ "unpin", "NAME", false, run_unpin },
+	{ "prune", NULL, false, run_prune },
+	{ "remove", "NAME", false, run_remove },
+	{ NULL, NULL, false, NULL },
 };
 
 static const struct option_row options[] = {
@@ -82,18 +79,7 @@ const struct command command_image = {
 static enum exit_code
 run(struct cli *cli, const struct arguments *arguments)
 {
-	const char *word = arguments->words->len > 0 ? arguments->words->pdata[0] : "list", *nearest = nearest_word(word, steps);
-
-	for (size_t i = 0; i < G_N_ELEMENTS(runs); i++) {
-		if (strcmp(runs[i].name, word) != 0)
-			continue;
-		if (arguments->words->len > 2 || (arguments->words->len == 2) != (runs[i].wants != NULL))
-			return cli_fail(EXIT_USAGE, "image %s takes %s", word, runs[i].wants != NULL ? runs[i].wants : "no word behind it");
-		return runs[i].run(cli, arguments, runs[i].wants != NULL ? arguments->words->pdata[1] : NULL);
-	}
-	if (nearest != NULL)
-		return cli_fail(EXIT_USAGE, "image has no command \"%s\"; did you mean \"%s\"?", word, nearest);
-	return cli_fail(EXIT_USAGE, "image takes list, add, pin, unpin, prune or remove");
+	return step_run(cli, arguments, "image", runs);
 }
 
 /* --- what is there ---------------------------------------------------------------------------------------------------- */

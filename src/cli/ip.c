@@ -13,6 +13,7 @@
 #include "src/cli/grid.h"
 #include "src/cli/output.h"
 #include "src/cli/resource.h"
+#include "src/cli/step.h"
 #include "src/document/path.h"
 
 static enum exit_code run(struct cli *cli, const struct arguments *arguments);
@@ -22,15 +23,11 @@ static enum exit_code run_release(struct cli *cli, const struct arguments *argum
 
 static const char *const steps[] = { "list", "reserve", "release", NULL };
 
-/* One of the words behind the verb. */
-static const struct step {
-	const char *name;
-	const char *wants; /* the word behind it, for the user; NULL: none */
-	enum exit_code (*run)(struct cli *cli, const struct arguments *arguments, const char *word);
-} runs[] = {
-	{ "list", NULL, run_list },
-	{ "reserve", "MACHINE", run_reserve },
-	{ "release", "NAME or ADDRESS", run_release },
+static const struct step runs[] = {
+	{ "list", NULL, false, run_list },
+	{ "reserve", "MACHINE", false, run_reserve },
+	{ "release", "NAME or ADDRESS", false, run_release },
+	{ NULL, NULL, false, NULL },
 };
 
 static const struct option_row options[] = {
@@ -62,18 +59,7 @@ const struct command command_ip = {
 static enum exit_code
 run(struct cli *cli, const struct arguments *arguments)
 {
-	const char *word = arguments->words->len > 0 ? arguments->words->pdata[0] : "list", *nearest = nearest_word(word, steps);
-
-	for (size_t i = 0; i < G_N_ELEMENTS(runs); i++) {
-		if (strcmp(runs[i].name, word) != 0)
-			continue;
-		if (arguments->words->len > 2 || (arguments->words->len == 2) != (runs[i].wants != NULL))
-			return cli_fail(EXIT_USAGE, "ip %s takes %s", word, runs[i].wants != NULL ? runs[i].wants : "no word behind it");
-		return runs[i].run(cli, arguments, runs[i].wants != NULL ? arguments->words->pdata[1] : NULL);
-	}
-	if (nearest != NULL)
-		return cli_fail(EXIT_USAGE, "ip has no command \"%s\"; did you mean \"%s\"?", word, nearest);
-	return cli_fail(EXIT_USAGE, "ip takes list, reserve or release");
+	return step_run(cli, arguments, "ip", runs);
 }
 
 /* --- list ------------------------------------------------------------------------------------------------------------- */

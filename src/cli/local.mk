@@ -39,6 +39,7 @@ solovirt_SOURCES = \
 	src/cli/metadata.c \
 	src/cli/memory_dump.c \
 	src/cli/scale.c \
+	src/cli/step.c src/cli/step.h \
 	src/cli/selection.c src/cli/selection.h \
 	src/cli/spool.c \
 	src/cli/terminal.c src/cli/terminal.h \

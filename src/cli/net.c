@@ -10,6 +10,7 @@
 #include "src/cli/commands.h"
 #include "src/cli/grid.h"
 #include "src/cli/resource.h"
+#include "src/cli/step.h"
 #include "src/document/path.h"
 
 static enum exit_code run(struct cli *cli, const struct arguments *arguments);
@@ -18,13 +19,10 @@ static enum exit_code run_trace(struct cli *cli, const struct arguments *argumen
 
 static const char *const steps[] = { "show", "trace", NULL };
 
-static const struct step {
-	const char *name;
-	bool needs; /* a machine */
-	enum exit_code (*run)(struct cli *cli, const struct arguments *arguments, const char *machine);
-} runs[] = {
-	{ "show", false, run_show },
-	{ "trace", true, run_trace },
+static const struct step runs[] = {
+	{ "show", "MACHINE", true, run_show },
+	{ "trace", "MACHINE", false, run_trace },
+	{ NULL, NULL, false, NULL },
 };
 
 static const char *const protocols[] = { "icmp", "tcp", "udp", NULL };
@@ -58,18 +56,7 @@ const struct command command_net = {
 static enum exit_code
 run(struct cli *cli, const struct arguments *arguments)
 {
-	const char *word = arguments->words->len > 0 ? arguments->words->pdata[0] : "show", *nearest = nearest_word(word, steps);
-
-	for (size_t i = 0; i < G_N_ELEMENTS(runs); i++) {
-		if (strcmp(runs[i].name, word) != 0)
-			continue;
-		if (arguments->words->len > 2 || (runs[i].needs && arguments->words->len < 2))
-			return cli_fail(EXIT_USAGE, "net %s takes %s", word, runs[i].needs ? "the name of a machine" : "one machine, or none for all");
-		return runs[i].run(cli, arguments, arguments->words->len > 1 ? arguments->words->pdata[1] : NULL);
-	}
-	if (nearest != NULL)
-		return cli_fail(EXIT_USAGE, "net has no command \"%s\"; did you mean \"%s\"?", word, nearest);
-	return cli_fail(EXIT_USAGE, "net takes show or trace");
+	return step_run(cli, arguments, "net", runs);
 }
 
 /* --- show ------------------------------------------------------------------------------------------------------------- */
