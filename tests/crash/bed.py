@@ -310,6 +310,20 @@ def processes():
     return count
 
 
+def described(name):
+    """What is known of the processes of a name: for whoever has to find out why there is one too many."""
+    told = []
+    for path in glob.glob("/proc/[0-9]*"):
+        with contextlib.suppress(OSError):
+            text = open(f"{path}/stat").read()
+            if text[text.index("(") + 1:text.rindex(")")] != name:
+                continue
+            state, parent = text[text.rindex(")") + 2:].split()[:2]
+            threads = [f"{open(t + '/stat').read().rsplit(')', 1)[1].split()[0]} {open(t + '/wchan').read()}" for t in glob.glob(f"{path}/task/*")]
+            told.append(f"{os.path.basename(path)} {state} of {parent}, threads: {', '.join(threads)}; {open(path + '/cmdline').read()}".replace("\0", " "))
+    return told
+
+
 def database(directory, copy):
     """Ledger and trash as they are on disk: (owner -> (ip, mac)), volumes in the trash."""
     for suffix in ("", "-wal", "-shm"):

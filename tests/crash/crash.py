@@ -300,7 +300,8 @@ class Driver:
             self.waited(re.sub(r"[\w.:/-]*\d[\w.:/-]*", "#", str(problems[0]))[:100], now - seen)
             seen = now
             if now > changed + self.deadline * PATIENCE or now > begin + LONGEST * PATIENCE:
-                raise Failure([*problems, f"({now - begin:.0f} s after the start, the same for {now - changed:.0f} s)"])
+                named = [bed.described(p.split()[3].rstrip(",")) for p in problems if p.startswith("processes: ")]
+                raise Failure([*problems, *sum(named, []), f"({now - begin:.0f} s after the start, the same for {now - changed:.0f} s)"])
             last = problems
             time.sleep(pause)
             pause = min(pause * 1.2, 0.15)
