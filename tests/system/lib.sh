@@ -93,7 +93,14 @@ ${CEPH:+ceph:
 EOC
 }
 
-host_new() { testbed down; rm -rf "${WORK:?}/${P:?}"*; }
+host_new() { outside_end; testbed down; rm -rf "${WORK:?}/${P:?}"*; }
+# A daemon beside several hosts is in no host's namespaces and does not end with them: it would go on to start workers by pids that
+# are others' by then.
+outside_end() {
+  local p; p=$(cat "$WORK/outside.pid" 2>/dev/null) || return 0
+  rm -f "$WORK/outside.pid"
+  ! grep -qF "$WORK/" "/proc/$p/cmdline" 2>/dev/null || kill -9 "$p"
+}
 
 scenario_up() {
   chattr -Rf -i "$S"/pool/share-* || :; rm -rf "$S"; mkdir -p "$S"; : >"$WORK/solovirtd.log"
@@ -139,7 +146,8 @@ daemon_alive() { daemon_at kill -0 "$(daemon_pid)" 2>/dev/null; }
 
 # The pid in the file is that of the host's namespace; signals are sent from there.
 daemon_launch() {
-  daemon_at setsid bash -c 'echo $$ >"$1/pid"; exec "$2" --config "$1/solovirtd.yaml"' - "$S" "$BUILD/solovirtd" \
+  daemon_at setsid bash -c 'echo $$ | tee "$1/pid" ${3:+"$3"} >/dev/null; exec "$2" --config "$1/solovirtd.yaml"' \
+    - "$S" "$BUILD/solovirtd" $([ "$HOSTS" = 1 ] || echo "$WORK/outside.pid") \
     </dev/null >>"$WORK/solovirtd.log" 2>&1 &
 }
 daemon_start() { host rm -f "$S/pid"; daemon_launch; await 20 'sv version >/dev/null'; }
