@@ -103,7 +103,7 @@ enter(struct daemon *daemon, const struct attachment *attachment, const char *ow
 {
 	g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(struct ledger_entry));
 	const struct ledger_wish wanted = { owner, wish->mac, { wish->ips[IPV4], wish->ips[IPV6] }, wish->held,
-		{ wish->without[IPV4], wish->without[IPV6] } };
+		{ wish->without[IPV4], wish->without[IPV6] }, wish->lowest };
 	struct ledger_choice choice;
 
 	store_address_each(daemon->store, attachment->segment, add_entry, entries);

@@ -17,6 +17,7 @@ struct address_wish {
 	const char *ips[IP_FAMILIES];
 	bool without[IP_FAMILIES]; /* no address of that family */
 	const char *held;          /* owner of an entry that is kept for it */
+	bool lowest;               /* the first that is free */
 };
 
 /* The address of an interface; entered into the ledger at its first start, the same ever after unless it asks for another one or

@@ -283,7 +283,7 @@ describe(struct daemon *daemon, const struct host *host, const struct object *ob
 	const struct subnet_spec *spec = spec_of(object);
 	struct told told __attribute__((cleanup(told_clear))) = { 0 };
 	g_autofree char *owner = address_owner_of_dhcp(host->name, object->name);
-	const struct address *own = address_ensure(daemon, at, owner, &(struct address_wish){ 0 }, err);
+	const struct address *own = address_ensure(daemon, at, owner, &(struct address_wish){ .lowest = true }, err);
 	json_t *options, *service;
 
 	if (own == NULL || told_read(spec, &told, err) < 0)

@@ -206,7 +206,7 @@ static bool
 free_address(const struct choosing *c, GHashTable *taken, ip_number *found)
 {
 	const struct number_range all = c->subnet->guests;
-	ip_number span = all.last - all.first + 1, number = all.first + hash(c->wish->owner, 0) % span;
+	ip_number span = all.last - all.first + 1, number = all.first + (c->wish->lowest ? 0 : hash(c->wish->owner, 0) % span);
 
 	if (subnet_guests(c->subnet) == 0)
 		return false;

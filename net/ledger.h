@@ -24,6 +24,7 @@ struct ledger_wish {
 	const char *ips[IP_FAMILIES];
 	const char *held; /* owner of an entry that is kept for this one, and makes room for it */
 	bool without[IP_FAMILIES]; /* no address of this family, although the subnet has it */
+	bool lowest;               /* the first that is free, where people look for servers; else one by the owner's name */
 };
 
 /* For the MAC and the addresses. */

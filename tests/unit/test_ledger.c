@@ -83,6 +83,20 @@ START_TEST(derived_from_the_name)
 END_TEST
 
 /* Fills a subnet one by one: every address is given once, gateway and broadcast never. */
+START_TEST(servers_have_the_lowest)
+{
+	const struct ledger_entry entries[] = {{.owner = "dhcp/a:desk", .ip = "10.6.0.2", .mac = "02:00:00:00:00:01"}};
+	const struct ledger_wish wish = {.owner = "dhcp/b:desk", .lowest = true};
+	struct subnet net = subnet("10.6.0.0/24");
+	struct ledger_choice choice;
+
+	ck_assert_int_eq(ledger_choose(&net, NULL, 0, &wish, &choice, &err), 0);
+	ck_assert_str_eq(choice.ips[IPV4], "10.6.0.2");
+	ck_assert_int_eq(ledger_choose(&net, entries, 1, &wish, &choice, &err), 0);
+	ck_assert_str_eq(choice.ips[IPV4], "10.6.0.3");
+}
+END_TEST
+
 START_TEST(a_subnet_fills_up)
 {
 	struct subnet net = subnet("10.9.8.0/28");
@@ -229,6 +243,7 @@ suite(void)
 	tcase_add_test(t, subnets);
 	tcase_add_test(t, bad_subnets);
 	tcase_add_test(t, derived_from_the_name);
+	tcase_add_test(t, servers_have_the_lowest);
 	tcase_add_test(t, a_subnet_fills_up);
 	tcase_add_test(t, released_ones_make_room_last);
 	tcase_add_test(t, wanted_macs);
