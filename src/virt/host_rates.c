@@ -155,7 +155,6 @@ enum { UUID, PORT_NAME, PORT_QOS, QOS_IDS = 1, QOS_QUEUES, MIRROR_IDS = 1, MIRRO
 
 /* A change in the making. */
 struct change {
-	const struct ovs *ovs;
 	json_t *tables;
 	GPtrArray *commands;
 	GPtrArray *mirrors; /* char *: ports to be listened on that are made */
@@ -403,7 +402,7 @@ is_asked(const GArray *wishes)
 int
 rates_apply(const struct ovs *ovs, const GArray *wishes, bool all, struct error *err)
 {
-	struct change c = { .ovs = ovs };
+	struct change c = { 0 };
 	int rc;
 
 	if (!all && !is_asked(wishes))
