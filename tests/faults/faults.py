@@ -35,6 +35,7 @@ VERBS = {"host-info", "pool-ensure", "network-ensure", "domain-list", "network-h
 LOGGED = {"host-info", "pool-ensure", "network-ensure", "domain-list", "network-host-list", "network-host-remove", "log-remove",
           "domain-guest-info", "cpus-share"}
 NAME = "vm0"
+SIZE = 64          # bytes of faulty_worker.c's struct order
 
 
 class Failure(Exception):
@@ -46,19 +47,20 @@ class Order:
 
     def __init__(self, directory):
         self.path, self.trace_path, self.serial = f"{directory}.fault", f"{directory}.trace", 0
-        for path, content in ((self.path, bytes(20)), (self.trace_path, b"")):
+        for path, content in ((self.path, bytes(SIZE)), (self.trace_path, b"")):
             with open(path, "wb") as f:
                 f.write(content)
         with open(self.path, "r+b") as f:
-            self.map = mmap.mmap(f.fileno(), 20)
+            self.map = mmap.mmap(f.fileno(), SIZE)
 
-    def arm(self, fault="refuse", at=0):
-        """0: only counts."""
+    def arm(self, fault="refuse", at=0, verb=""):
+        """0: only counts; with a verb its first call is met."""
         self.map[12:16] = bytes(4)
         self.serial += 1
         with open(self.trace_path, "w"):
             pass
         self.map[:12] = struct.pack("3I", FAULTS.index(fault), at, self.serial)
+        self.map[20:SIZE] = verb.encode().ljust(SIZE - 20, b"\0")
         self.map[16:20] = bytes(4)
         self.map[12:16] = struct.pack("I", 1)
 
@@ -225,11 +227,11 @@ class Course:
         if not logged or (verb not in LOGGED and not purged and not any(text in e for e in events)):
             raise Failure([f'"{text}" is told {"in the log only" if logged else "nowhere"}'])
 
-    def take(self, step, fault="refuse", at=0):
+    def take(self, step, fault="refuse", at=0, verb=""):
         """One step with a fault in it; the number of calls that it made."""
         since, begin = self.log_size(), time.monotonic()
-        self.world.told = [f"{step.__name__}: {fault} at call {at}"]
-        self.order.arm(fault, at)
+        self.world.told = [f"{step.__name__}: {fault} at call {at}{verb}"]
+        self.order.arm(fault, at, verb)
         step(self)
         self.settle(since, step is Course.begin_again, fault in HANGS)
         verb = self.order.met()
@@ -271,6 +273,10 @@ class Course:
         for at in range(1, max(calls for calls, _ in counts.values()) + 1):
             for step in self.steps_of(at, counts):
                 faults += self.take(step, fault, at) >= at
+        # Calls that are made side by side have no order: one may have been elsewhere each time.
+        for verb in VERBS - set(self.met):
+            for step in self.STEPS:
+                faults += self.take(step, fault, 0, verb if verb in counts[step.__name__][1] else "") > 0 and verb in self.met
         missing = VERBS - set(self.met)
         if missing:
             raise Failure([f"{fault} was never met by {sorted(missing)}"])
@@ -397,13 +403,14 @@ def main():
         course.run()
         course.end()
     except Failure as failure:
+        for line in course.daemon.tail(40):
+            print("  |", line)
+        for line in course.order.trace():
+            print("  >", *line)
+        # last, since a runner shows the end
         print(f"FAIL seed {course.options.seed}: {course.world.told}")
         for problem in failure.args[0]:
             print("  !", problem[:400])
-        for line in course.order.trace():
-            print("  >", *line)
-        for line in course.daemon.tail(40):
-            print("  |", line)
         course.daemon.kill()
         with contextlib.suppress(Exception):
             course.events.stop()

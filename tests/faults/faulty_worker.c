@@ -44,6 +44,7 @@ static const char *const words[] = { "refuse", "deny", "swallow", "mute", "late"
 struct order {
 	atomic_uint fault, at, serial, armed;
 	atomic_uint count; /* calls since then */
+	char verb[44];     /* meets the first call of this one instead of the n-th; empty: none */
 };
 
 /* The call that the fault has met, while its answer is awaited or kept. */
@@ -117,7 +118,9 @@ is_met(json_t *message)
 	if (order->armed == 0 || verb == NULL)
 		return false;
 	n = atomic_fetch_add(&order->count, 1) + 1;
-	if (n != order->at) {
+	if (order->verb[0] != '\0' && strncmp(verb, order->verb, sizeof(order->verb)) == 0) {
+		order->verb[0] = '\0';
+	} else if (n != order->at) {
 		trace(n, verb, "");
 		return false;
 	}
