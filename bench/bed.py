@@ -12,6 +12,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -136,7 +137,11 @@ class Bed:
         return ["nsenter", "-t", self.init, "-m", "-u", "-n", "-p", *command]
 
     def host(self, *command, **kwargs):
-        return subprocess.run(self.inside(*command), env=self.env, check=True, text=True, capture_output=True, **kwargs).stdout
+        try:
+            return subprocess.run(self.inside(*command), env=self.env, check=True, text=True, capture_output=True, **kwargs).stdout
+        except subprocess.CalledProcessError as error:
+            sys.stderr.write(error.stderr)
+            raise
 
     def virsh(self, *args):
         return self.host("virsh", "-q", "-c", "qemu:///system", *args)

@@ -1,7 +1,7 @@
 /*
- * Addresses that somebody else has on the wire.  Before a machine uses an address of a Subnet for the first time, and when it does so on
- * another host, the host asks for it.  What was asked for by name, or was the machine's before, is waited for; another one is put aside in
- * the ledger, as that of "foreign/MAC/IP", for as long as it answers.
+ * Addresses that somebody else has on the wire.  Before a machine uses an address of a Subnet for the first time, with a card that is
+ * plugged in, too, and when it does so on another host, the host asks for it.  What was asked for by name, or was the machine's before, is
+ * waited for; another one is put aside in the ledger, as that of "foreign/MAC/IP", for as long as it answers.
  */
 #ifndef SOLOVIRT_DAEMON_CONFLICTS_H
 #define SOLOVIRT_DAEMON_CONFLICTS_H

@@ -10,12 +10,10 @@
 #include "daemon/store.h"
 #include "daemon/subnets.h"
 #include "net/flows.h"
+#include "src/api/network_attachment.h"
 #include "src/api/security_group.h"
 #include "src/api/vip.h"
 #include "src/base/error.h"
-
-/* 1 Tbit in a second. */
-enum { RATE_MOST = 1000000 };
 
 /* Names of an annotation's list; never NULL.  Caller g_strfreev()s. */
 static char **
@@ -138,13 +136,13 @@ read_rate(const struct vmi *vmi, const struct attachment *at, const char *interf
 	const struct object_head *subnet = at->of == NULL ? NULL : at->of->value;
 	g_autofree char *of_subnet = g_strconcat("ovn.kubernetes.io/", key, NULL);
 	const char *text = network_annotation(vmi, at, interface, key);
-	guint64 mbit = 0;
+	int64_t mbit = 0;
 
 	if (text == NULL && subnet != NULL)
 		text = schema_map_get(&subnet->meta->annotations, of_subnet);
-	if (text != NULL && *text != '\0' && !g_ascii_string_to_unsigned(text, 10, 0, RATE_MOST, &mbit, NULL))
-		return error_set(err, EINVAL, "annotation %s: \"%.20s\" is no whole number of Mbit between 0 and %d", key, text, RATE_MOST);
-	*kbit = (int64_t)mbit * 1000;
+	if (text != NULL && !network_rate_parse(text, &mbit))
+		return error_set(err, EINVAL, "annotation %s: \"%.20s\" is no whole number of Mbit between 0 and %d", key, text, NETWORK_RATE_MOST);
+	*kbit = mbit * 1000;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "daemon/controllers/address_counts.h"
+#include "src/api/subnet.h"
 
 enum { RANGES_MOST = 100 };
 
@@ -45,39 +46,33 @@ limited(ip_number count)
 }
 
 static void
-fill(struct counting *c, enum ip_family f, struct address_count *count)
+fill(struct counting *c, enum ip_family f, struct address_use *use)
 {
 	const struct subnet_family *family = &c->subnet->families[f];
 	g_autoptr(GArray) given = subnet_ranges(family), left = NULL;
 
-	count->used = c->used[f]->len;
-	count->free = limited(subnet_guests(family) - c->given[f]);
+	use->used = c->used[f]->len;
+	use->free = limited(subnet_guests(family) - c->given[f]);
 	number_ranges_merge(c->used[f]);
 	left = number_ranges_without(given, c->used[f]);
-	count->used_ranges = number_ranges_format(f, c->used[f], RANGES_MOST);
-	count->free_ranges = number_ranges_format(f, left, RANGES_MOST);
+	g_free(use->used_range);
+	g_free(use->free_range);
+	use->used_range = number_ranges_format(f, c->used[f], RANGES_MOST);
+	use->free_range = number_ranges_format(f, left, RANGES_MOST);
 }
 
 void
-address_counts_read(struct daemon *daemon, const char *segment, const struct subnet *subnet, struct address_counts *counts)
+address_counts_read(struct daemon *daemon, const char *segment, const struct subnet *subnet, struct address_use *v4, struct address_use *v6)
 {
+	struct address_use *const uses[IP_FAMILIES] = { v4, v6 };
 	struct counting c = { .subnet = subnet };
 
 	for (int f = 0; f < IP_FAMILIES; f++)
 		c.used[f] = g_array_new(FALSE, FALSE, sizeof(struct number_range));
 	store_address_each(daemon->store, segment, count_address, &c);
 	for (int f = 0; f < IP_FAMILIES; f++) {
-		fill(&c, f, &counts->families[f]);
+		fill(&c, f, uses[f]);
 		g_array_unref(c.used[f]);
-	}
-}
-
-void
-address_counts_clear(struct address_counts *counts)
-{
-	for (int f = 0; f < IP_FAMILIES; f++) {
-		g_clear_pointer(&counts->families[f].used_ranges, g_free);
-		g_clear_pointer(&counts->families[f].free_ranges, g_free);
 	}
 }
 
@@ -92,11 +87,4 @@ address_is_within(const struct subnet *subnet, const struct address *a)
 		if (number_parse(ips[f], &family, &number) && subnet_has(&subnet->families[f], number))
 			return true;
 	return false;
-}
-
-void
-text_take(char **to, char **from)
-{
-	g_free(*to);
-	*to = g_steal_pointer(from);
 }

@@ -16,8 +16,6 @@ enum { AGAIN_MS = 10000 };
 static int
 fill(struct daemon *daemon, const struct ip_pool_spec *spec, struct attachment *at, struct ip_pool_status *status, struct error *err)
 {
-	ADDRESS_COUNTS_AUTO c = { 0 };
-
 	if (subnet_attach(daemon, spec->subnet, at, err) < 0)
 		return -1;
 	if (!at->addressed)
@@ -29,15 +27,7 @@ fill(struct daemon *daemon, const struct ip_pool_spec *spec, struct attachment *
 	}
 	if (subnet_restrict(&at->subnet, (const char *const *)spec->ips, err) < 0)
 		return -1;
-	address_counts_read(daemon, at->segment, &at->subnet, &c);
-	status->v4_using = c.families[IPV4].used;
-	status->v6_using = c.families[IPV6].used;
-	status->v4_available = c.families[IPV4].free;
-	status->v6_available = c.families[IPV6].free;
-	text_take(&status->v4_using_range, &c.families[IPV4].used_ranges);
-	text_take(&status->v6_using_range, &c.families[IPV6].used_ranges);
-	text_take(&status->v4_available_range, &c.families[IPV4].free_ranges);
-	text_take(&status->v6_available_range, &c.families[IPV6].free_ranges);
+	address_counts_read(daemon, at->segment, &at->subnet, &status->v4, &status->v6);
 	return 0;
 }
 

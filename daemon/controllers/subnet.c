@@ -32,24 +32,6 @@
 
 enum { AGAIN_MS = 10000 };
 
-/* --- counts ---------------------------------------------------------------------------------------------------------------- */
-
-static void
-fill_counts(struct daemon *daemon, const char *segment, const struct subnet *subnet, struct subnet_status *status)
-{
-	ADDRESS_COUNTS_AUTO c = { 0 };
-
-	address_counts_read(daemon, segment, subnet, &c);
-	status->v4_using = c.families[IPV4].used;
-	status->v6_using = c.families[IPV6].used;
-	status->v4_available = c.families[IPV4].free;
-	status->v6_available = c.families[IPV6].free;
-	text_take(&status->v4_using_range, &c.families[IPV4].used_ranges);
-	text_take(&status->v6_using_range, &c.families[IPV6].used_ranges);
-	text_take(&status->v4_available_range, &c.families[IPV4].free_ranges);
-	text_take(&status->v6_available_range, &c.families[IPV6].free_ranges);
-}
-
 /* --- DHCP ------------------------------------------------------------------------------------------------------------------ */
 
 /* In host->served; no entry: nobody knows. */
@@ -170,7 +152,7 @@ keep_subnet(struct daemon *daemon, const struct object *object, struct error *er
 
 	subnet_addresses(daemon, object, &subnet, &addressed, &addresses);
 	if (segment != NULL && addressed && addresses.code == 0)
-		fill_counts(daemon, segment, &subnet, status);
+		address_counts_read(daemon, segment, &subnet, &status->v4, &status->v6);
 	subnet_clear(&subnet);
 	note(daemon, status, "Validated", &addresses);
 	if (segment != NULL && addresses.code == 0)

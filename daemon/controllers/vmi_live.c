@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/addresses.h"
+#include "daemon/conflicts.h"
 #include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/grants.h"
@@ -224,7 +225,8 @@ struct live {
 	char *namespace, *name, *uid, *host;
 	size_t interface;  /* how far it is with telling the DHCP server */
 	char *told;        /* that the DHCP server is being told */
-	bool sent;
+	bool asked, sent;  /* whether somebody else has a card's address; the change itself */
+	struct error refused; /* somebody has */
 	size_t ceph; /* how far it is with disks in Ceph */
 	json_t *result;
 };
@@ -317,6 +319,24 @@ step_update(struct live *l, const struct object *object, struct job_step *step, 
 	return 1;
 }
 
+/* A card that comes has an address that nobody else answers for; those of its other cards were asked for before. */
+static bool
+step_probe(struct live *l, const struct object *object, struct job_step *step)
+{
+	const struct host *host = host_find(l->daemon, l->host);
+	json_t *probes = l->asked || host == NULL ? NULL : conflicts_probes(l->daemon, object, host);
+
+	l->asked = true;
+	if (json_array_size(probes) == 0) {
+		json_decref(probes);
+		return false;
+	}
+	step->verb = "address-probe";
+	step->args = json_pack("{s:o}", "probes", probes);
+	step->deadline = HOST_DEADLINE_QUERY;
+	return true;
+}
+
 /* A card that comes has its address before the guest can ask for it. */
 static int
 live_next(void *context, struct job_step *step, struct error *err)
@@ -328,6 +348,10 @@ live_next(void *context, struct job_step *step, struct error *err)
 
 	if (l->sent)
 		return 0;
+	if (l->refused.code != 0) {
+		*err = l->refused;
+		return -1;
+	}
 	if (vmi == NULL || vmi->head.meta->deletion_timestamp != 0)
 		return error_set(err, ECANCELED, "the instance is being deleted");
 	r = vmi_ceph_next(l->daemon, object, &l->ceph, false, step, err);
@@ -339,21 +363,35 @@ live_next(void *context, struct job_step *step, struct error *err)
 		if (r != 0)
 			return r;
 	}
-	return step_update(l, object, step, err);
+	return step_probe(l, object, step) ? 1 : step_update(l, object, step, err);
+}
+
+static void
+took_probe(struct live *l, const struct object *object, const struct host *host, json_t *result)
+{
+	json_t *conflicts = json_object_get(result, "conflicts");
+
+	if (json_array_size(conflicts) > 0)
+		conflicts_take(l->daemon, object, conflicts, &l->refused);
+	else if (host != NULL && json_is_true(json_object_get(result, "asked")))
+		conflicts_none(l->daemon, object, host);
 }
 
 static void
 live_took(void *context, const char *verb, json_t *result)
 {
 	struct live *l = context;
+	const struct object *object = live_object(l);
 	struct host *host = host_find(l->daemon, l->host);
 
-	if (strcmp(verb, "domain-update") == 0) {
+	if (strcmp(verb, "domain-update") == 0)
 		l->result = json_incref(result);
-		if (live_object(l) != NULL)
-			guards_changed(l->daemon, live_object(l));
-	} else
+	else if (strcmp(verb, "address-probe") != 0)
 		vmi_address_took(host, verb, l->told);
+	else if (object != NULL)
+		took_probe(l, object, host, result);
+	if (strcmp(verb, "domain-update") == 0 && object != NULL)
+		guards_changed(l->daemon, object);
 }
 
 /* --- its answer ----------------------------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 
 #include "src/api/check.h"
 #include "src/api/kinds.h"
+#include "src/api/network_attachment.h"
 #include "src/api/vm.h"
 #include "src/base/error.h"
 
@@ -173,13 +174,12 @@ tell_metadata(const struct document *document, const char *path, const char *map
 	complain_as(&c, CAUSE_NOT_SUPPORTED, map, place, "%s %s", name, why);
 }
 
-/* 1 Tbit in a second, in Mbit. */
-enum { RATE_MOST = 1000000 };
-
 static bool
 is_rate(const char *text)
 {
-	return *text == '\0' || g_ascii_string_to_unsigned(text, 10, 0, RATE_MOST, NULL, NULL);
+	int64_t mbit;
+
+	return network_rate_parse(text, &mbit);
 }
 
 /* Annotations of interfaces as Kube-OVN has them, PROVIDER.kubernetes.io/KEY, that are not followed, or not with every value. */
@@ -219,7 +219,7 @@ check_network_keys(const struct schema_map *annotations, const struct document *
 			if (key->is_right == NULL)
 				advise(&c, "annotations", "%s is ignored: %s", name, key->why);
 			else if (!key->is_right(value == NULL ? "" : value))
-				complain_as(&c, CAUSE_INVALID, "annotations", place, "%s %s, at most %d, and is \"%.40s\"", name, key->why, RATE_MOST, value);
+				complain_as(&c, CAUSE_INVALID, "annotations", place, "%s %s, at most %d, and is \"%.40s\"", name, key->why, NETWORK_RATE_MOST, value);
 		}
 	}
 }

@@ -351,10 +351,10 @@ CELL(subnet_vlan_cell, struct subnet_object, put(out, o->spec->vlan))
 CELL(subnet_protocol_cell, struct subnet_object, put(out, subnet_protocol_words[subnet_protocol(o->spec)]))
 CELL(subnet_block_cell, struct subnet_object, put(out, o->spec->cidr_block))
 CELL(subnet_gateway_cell, struct subnet_object, put(out, o->spec->gateway))
-CELL(subnet_v4_used_cell, struct subnet_object, put_number(out, o->status->v4_using))
-CELL(subnet_v4_available_cell, struct subnet_object, put_number(out, o->status->v4_available))
-CELL(subnet_v6_used_cell, struct subnet_object, put_number(out, o->status->v6_using))
-CELL(subnet_v6_available_cell, struct subnet_object, put_number(out, o->status->v6_available))
+CELL(subnet_v4_used_cell, struct subnet_object, put_number(out, o->status->v4.used))
+CELL(subnet_v4_available_cell, struct subnet_object, put_number(out, o->status->v4.free))
+CELL(subnet_v6_used_cell, struct subnet_object, put_number(out, o->status->v6.used))
+CELL(subnet_v6_available_cell, struct subnet_object, put_number(out, o->status->v6.free))
 CELL(subnet_exclude_cell, struct subnet_object, put_list(out, o->spec->exclude_ips))
 CELL(subnet_dhcp_cell, struct subnet_object, put(out, o->spec->enable_dhcp ? "true" : "false"))
 const struct column subnet_columns[] = { { "Provider", "string", "", false, subnet_provider_cell },
@@ -384,10 +384,10 @@ const struct column vip_columns[] = { { "Namespace", "string", "", false, vip_na
 
 CELL(pool_subnet_cell, struct ip_pool, put(out, o->spec->subnet))
 CELL(pool_ips_cell, struct ip_pool, put_list(out, o->spec->ips))
-CELL(pool_v4_used_cell, struct ip_pool, put_number(out, o->status->v4_using))
-CELL(pool_v4_available_cell, struct ip_pool, put_number(out, o->status->v4_available))
-CELL(pool_v6_used_cell, struct ip_pool, put_number(out, o->status->v6_using))
-CELL(pool_v6_available_cell, struct ip_pool, put_number(out, o->status->v6_available))
+CELL(pool_v4_used_cell, struct ip_pool, put_number(out, o->status->v4.used))
+CELL(pool_v4_available_cell, struct ip_pool, put_number(out, o->status->v4.free))
+CELL(pool_v6_used_cell, struct ip_pool, put_number(out, o->status->v6.used))
+CELL(pool_v6_available_cell, struct ip_pool, put_number(out, o->status->v6.free))
 const struct column ip_pool_columns[] = { { "Subnet", "string", "", false, pool_subnet_cell }, { "IPs", "string", "", false, pool_ips_cell },
 	{ "V4Used", "number", "", false, pool_v4_used_cell }, { "V4Available", "number", "", false, pool_v4_available_cell },
 	{ "V6Used", "number", "", false, pool_v6_used_cell }, { "V6Available", "number", "", false, pool_v6_available_cell }, { 0 } };

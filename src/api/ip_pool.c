@@ -65,14 +65,14 @@ static const struct schema_field spec_rows[] = {
 };
 static SCHEMA(spec_schema, struct ip_pool_spec, "IPPoolSpec", "Addresses of a Subnet.", spec_rows);
 static const struct schema_field status_rows[] = {
-	{ INT("v4AvailableIPs", struct ip_pool_status, v4_available), .flags = FIELD_ZERO, .doc = "How many IPv4 addresses are free." },
-	{ INT("v4UsingIPs", struct ip_pool_status, v4_using), .flags = FIELD_ZERO, .doc = "How many IPv4 addresses guests have." },
-	{ STRING("v4AvailableIPRange", struct ip_pool_status, v4_available_range), .doc = "Which are free." },
-	{ STRING("v4UsingIPRange", struct ip_pool_status, v4_using_range), .doc = "Which guests have." },
-	{ INT("v6AvailableIPs", struct ip_pool_status, v6_available), .flags = FIELD_ZERO, .doc = "How many IPv6 addresses are free; at most 9223372036854775807 are told." },
-	{ INT("v6UsingIPs", struct ip_pool_status, v6_using), .flags = FIELD_ZERO, .doc = "How many IPv6 addresses guests have." },
-	{ STRING("v6AvailableIPRange", struct ip_pool_status, v6_available_range), .doc = "Which are free." },
-	{ STRING("v6UsingIPRange", struct ip_pool_status, v6_using_range), .doc = "Which guests have." },
+	{ INT("v4AvailableIPs", struct ip_pool_status, v4.free), .flags = FIELD_ZERO, .doc = "How many IPv4 addresses are free." },
+	{ INT("v4UsingIPs", struct ip_pool_status, v4.used), .flags = FIELD_ZERO, .doc = "How many IPv4 addresses guests have." },
+	{ STRING("v4AvailableIPRange", struct ip_pool_status, v4.free_range), .doc = "Which are free." },
+	{ STRING("v4UsingIPRange", struct ip_pool_status, v4.used_range), .doc = "Which guests have." },
+	{ INT("v6AvailableIPs", struct ip_pool_status, v6.free), .flags = FIELD_ZERO, .doc = "How many IPv6 addresses are free; at most 9223372036854775807 are told." },
+	{ INT("v6UsingIPs", struct ip_pool_status, v6.used), .flags = FIELD_ZERO, .doc = "How many IPv6 addresses guests have." },
+	{ STRING("v6AvailableIPRange", struct ip_pool_status, v6.free_range), .doc = "Which are free." },
+	{ STRING("v6UsingIPRange", struct ip_pool_status, v6.used_range), .doc = "Which guests have." },
 	{ LIST("conditions", struct ip_pool_status, conditions, &condition_schema), .doc = "Aspects of its state." },
 	{ 0 },
 };

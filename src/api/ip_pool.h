@@ -3,6 +3,7 @@
 #define SOLOVIRT_API_IP_POOL_H
 
 #include "src/api/meta.h"
+#include "src/api/subnet.h"
 
 struct ip_pool_spec {
 	char *subnet;
@@ -10,9 +11,7 @@ struct ip_pool_spec {
 	char **namespaces; /* whose machines get an address of it unasked */
 };
 struct ip_pool_status {
-	/* Counts; those of IPv6 stop at INT64_MAX. */
-	int64_t v4_available, v4_using, v6_available, v6_using;
-	char *v4_available_range, *v4_using_range, *v6_available_range, *v6_using_range; /* "a-b,c" */
+	struct address_use v4, v6;
 	struct schema_list conditions; /* struct condition */
 };
 struct ip_pool {

@@ -27,6 +27,17 @@ enum { BRIDGE_NAME_MOST = 15, NETWORK_NAME_MOST = 80 };
 
 /* --- the configuration ---------------------------------------------------------------------------------------------- */
 
+bool
+network_rate_parse(const char *text, int64_t *mbit)
+{
+	guint64 number = 0;
+
+	if (*text != '\0' && !g_ascii_string_to_unsigned(text, 10, 0, NETWORK_RATE_MOST, &number, NULL))
+		return false;
+	*mbit = (int64_t)number;
+	return true;
+}
+
 void
 network_config_clear(struct network_config *config)
 {

@@ -43,6 +43,11 @@ struct network_config {
 int network_config_parse(const char *text, struct network_config *config, GPtrArray *ignored, struct error *err);
 void network_config_clear(struct network_config *config);
 
+/* In Mbit: 1 Tbit in a second. */
+enum { NETWORK_RATE_MOST = 1000000 };
+/* Reads a rate or a burst of an annotation, as Kube-OVN has them: a whole number of Mbit of at most NETWORK_RATE_MOST; "" is 0. */
+bool network_rate_parse(const char *text, int64_t *mbit);
+
 extern const struct schema network_attachment_schema;
 
 #endif

@@ -410,14 +410,14 @@ static const struct schema_field spec_rows[] = {
 static SCHEMA(spec_schema, struct subnet_spec, "SubnetSpec", "Addresses of guests.", spec_rows);
 
 static const struct schema_field status_rows[] = {
-	{ INT("v4availableIPs", struct subnet_status, v4_available), .flags = FIELD_ZERO, .doc = "How many IPv4 addresses are free." },
-	{ INT("v4usingIPs", struct subnet_status, v4_using), .flags = FIELD_ZERO, .doc = "How many IPv4 addresses guests have." },
-	{ STRING("v4availableIPrange", struct subnet_status, v4_available_range), .doc = "Which are free, such as 10.6.0.2-10.6.0.9,10.6.0.11." },
-	{ STRING("v4usingIPrange", struct subnet_status, v4_using_range), .doc = "Which guests have." },
-	{ INT("v6availableIPs", struct subnet_status, v6_available), .flags = FIELD_ZERO, .doc = "How many IPv6 addresses are free; at most 9223372036854775807 are told." },
-	{ INT("v6usingIPs", struct subnet_status, v6_using), .flags = FIELD_ZERO, .doc = "How many IPv6 addresses guests have." },
-	{ STRING("v6availableIPrange", struct subnet_status, v6_available_range), .doc = "Which are free." },
-	{ STRING("v6usingIPrange", struct subnet_status, v6_using_range), .doc = "Which guests have." },
+	{ INT("v4availableIPs", struct subnet_status, v4.free), .flags = FIELD_ZERO, .doc = "How many IPv4 addresses are free." },
+	{ INT("v4usingIPs", struct subnet_status, v4.used), .flags = FIELD_ZERO, .doc = "How many IPv4 addresses guests have." },
+	{ STRING("v4availableIPrange", struct subnet_status, v4.free_range), .doc = "Which are free, such as 10.6.0.2-10.6.0.9,10.6.0.11." },
+	{ STRING("v4usingIPrange", struct subnet_status, v4.used_range), .doc = "Which guests have." },
+	{ INT("v6availableIPs", struct subnet_status, v6.free), .flags = FIELD_ZERO, .doc = "How many IPv6 addresses are free; at most 9223372036854775807 are told." },
+	{ INT("v6usingIPs", struct subnet_status, v6.used), .flags = FIELD_ZERO, .doc = "How many IPv6 addresses guests have." },
+	{ STRING("v6availableIPrange", struct subnet_status, v6.free_range), .doc = "Which are free." },
+	{ STRING("v6usingIPrange", struct subnet_status, v6.used_range), .doc = "Which guests have." },
 	{ LIST("conditions", struct subnet_status, conditions, &condition_schema), .doc = "Aspects of its state." },
 	{ 0 },
 };

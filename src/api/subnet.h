@@ -25,10 +25,13 @@ struct subnet_spec {
 	bool is_default, is_private, nat_outgoing, logical_gateway, interconnection, no_interconnection, load_balancer;
 	char *gateway_node, *vpc;
 };
+/* How many addresses of a family guests have, and how many are free: at most INT64_MAX; and which: "a-b,c". */
+struct address_use {
+	int64_t used, free;
+	char *used_range, *free_range;
+};
 struct subnet_status {
-	/* Counts; those of IPv6 stop at INT64_MAX. */
-	int64_t v4_available, v4_using, v6_available, v6_using;
-	char *v4_available_range, *v4_using_range, *v6_available_range, *v6_using_range; /* "a-b,c" */
+	struct address_use v4, v6;
 	struct schema_list conditions; /* struct condition */
 };
 struct subnet_object {

@@ -172,6 +172,19 @@ test_what_somebody_has_on_the_wire_is_not_used() {
   await 120 '[ "$(card held ipAddress)" = 10.6.0.40 ]'
   lift held.yaml; gone vm/held; lift lucky.yaml; gone vm/lucky
 }
+test_a_card_that_is_plugged_in_waits_for_its_address() {
+  machine late ip_address 10.6.0.40 | sed '/name: second/d' | drop late.yaml
+  booted late 1 240
+  host ip addr add 10.6.0.40/24 dev router
+  machine late ip_address 10.6.0.40 | drop late.yaml
+  await 60 'message vmi/late Synchronized | grep -q "interface second: address 10.6.0.40 is in use by"'
+  same '' "$(device late)$(card late mac)"
+  host ip addr del 10.6.0.40/24 dev router
+  await 120 '[ "$(card late ipAddress)" = 10.6.0.40 ]'
+  await 20 '[ -z "$(message vmi/late Synchronized)" ]'
+  expect 'virsh_ domiflist "$(domain late)" | grep -q "$(card late mac)"'
+  lift late.yaml; gone vm/late
+}
 # A guest that takes an address beside its own, and pings from there: without port security that works.
 GREEDY="sh -c 'while :; do ip addr add 10.6.0.99/24 dev eth1; sleep 1; done' 2>/dev/null &"
 test_a_guest_has_no_other_address_than_its_own() {
