@@ -10,6 +10,7 @@
 #include "daemon/cluster.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/store.h"
+#include "src/api/storage_class.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/document/path.h"
@@ -234,6 +235,19 @@ on_state(void *owner, const char *reason)
 	set_problem(c, reason);
 }
 
+/* Those who look after a class see what its cluster says of itself. */
+static void
+tell_classes(struct cluster *c, const char *type, const char *reason, const char *text)
+{
+	g_autoptr(GPtrArray) all = store_list(c->daemon->store, KIND_STORAGE_CLASS, NULL);
+
+	for (guint i = 0; i < all->len; i++) {
+		const struct storage_class *class = ((const struct object *)all->pdata[i])->value;
+		if (g_strcmp0(schema_map_get(&class->parameters, "clusterID"), c->id) == 0)
+			daemon_event(c->daemon, all->pdata[i], type, reason, "cluster %s: %s", c->id, text);
+	}
+}
+
 static void
 on_event(void *owner, const char *event, json_t *args)
 {
@@ -244,12 +258,17 @@ on_event(void *owner, const char *event, json_t *args)
 		claim_copy_progress(c->daemon, c->id, args);
 	if (strcmp(event, "cluster") != 0)
 		return;
-	g_free(c->warning);
-	c->warning = json_is_true(json_object_get(args, "healthy")) ? NULL : g_strdup(reason == NULL ? "it is not healthy" : reason);
-	if (c->warning != NULL)
-		log_warning("cluster %s: %s", c->id, c->warning);
-	else
+	if (reason == NULL)
+		reason = "it does not say what is wrong";
+	if (!json_is_true(json_object_get(args, "healthy"))) {
+		log_warning("cluster %s: %s", c->id, reason);
+		tell_classes(c, "Warning", "ClusterUnhealthy", reason);
+		c->unwell = true;
+	} else if (c->unwell) {
 		log_notice("cluster %s: healthy", c->id);
+		tell_classes(c, "Normal", "ClusterHealthy", "healthy again");
+		c->unwell = false;
+	}
 	controllers_capacity_changed(c->daemon);
 }
 
@@ -317,7 +336,6 @@ cluster_drop(struct daemon *daemon, struct cluster *c)
 	g_free(c->problem);
 	g_free(c->told);
 	g_free(c->settings);
-	g_free(c->warning);
 	g_free(c->fsid);
 	g_free(c->version);
 	g_free(c->id);

@@ -22,7 +22,7 @@ struct cluster {
 	bool ready;      /* connected: calls may be made */
 	char *problem;   /* why it is not, or NULL */
 	char *told;      /* the problem that was logged last */
-	char *warning;   /* what the cluster itself says is wrong with it, or NULL */
+	bool unwell;     /* it says of itself that something is wrong with it */
 	char *fsid, *version;
 	char *settings;  /* that it was connected with */
 	struct event *retry;

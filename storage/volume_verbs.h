@@ -61,7 +61,7 @@
  *  pool-info        {WHERE} -> {"capacity","available","used"}   bytes; ENOENT
  *  fence            {"addresses":[WORD],"seconds"} -> {}   blocklists clients of hosts that died, never this one (EINVAL); a worker that
  *                   is fenced ends
- *  event:    cluster {"healthy":bool,"reason"}   when that changed; reason: HEALTH_WARN's words, or that no monitor answers
+ *  event:    cluster {"healthy":bool,"reason"}   when other checks fail than before; reason: their words and what helps, or that no monitor answers
  */
 #ifndef SOLOVIRT_STORAGE_VOLUME_VERBS_H
 #define SOLOVIRT_STORAGE_VOLUME_VERBS_H

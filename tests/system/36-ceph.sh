@@ -188,6 +188,13 @@ test_the_cluster_is_gone_for_a_while() {
   lift late.yaml; lift later.yaml; gone dv/late; gone dv/later
 }
 
+test_clocks_that_differ_are_told() {
+  testbed ceph-late up
+  await 90 'sv get events -A | grep ClusterUnhealthy | grep -q "storageclass/csi-rbd-sc.*cluster lab: clock skew detected on mon.late: have the clocks of all its monitors set"'
+  testbed ceph-late down
+  await 90 'sv get events -A | grep ClusterHealthy | grep -q "storageclass/csi-rbd-sc.*cluster lab: healthy again"'
+}
+
 test_the_second_of_a_source_is_a_clone() {
   volume first "$(image guest.qcow2)" | drop first.yaml
   filled first

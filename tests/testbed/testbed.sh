@@ -8,6 +8,7 @@
 #   ceph            a Ceph cluster of one monitor and one OSD in the hub: pool "vms", /etc/ceph in the hub and in all
 #                   hosts with the keys of client.admin and client.vms (which has what an installation would give it)
 #   ceph-stop [mon|osd|mgr]... | ceph-start [...]   end with kill -9, start again; without a word: all of it
+#   ceph-late up|down   a second monitor whose clock is half a second ahead comes, goes
 #                   with CLUSTER=NAME these are about another cluster beside it, whose files in /etc/ceph begin with NAME (rbd --cluster NAME)
 #
 # A host is a PID, mount, network and UTS namespace with its own hostname, /run, /dev, /etc/libvirt and
@@ -25,7 +26,7 @@
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin; export LC_ALL=C
 SELF=$(realpath "$0")
-DIR=$(realpath -m "${1:?usage: testbed.sh DIR up|down|host|kill|cut|heal|in|status|ceph|ceph-stop|ceph-start}"); CMD=${2:?no command}; shift 2
+DIR=$(realpath -m "${1:?usage: testbed.sh DIR up|down|host|kill|cut|heal|in|status|ceph|ceph-stop|ceph-start|ceph-late}"); CMD=${2:?no command}; shift 2
 P=${P:-tb}; NET=${NET:-10.98.0}; HUB=${P}hub
 mkdir -p "$DIR"
 
@@ -244,8 +245,28 @@ ceph_up() {
       >"/etc/ceph/$1.client.vms.keyring"' - "$CLUSTER"
 }
 
+# Both are needed for a quorum then: it has to leave the map before it ends.
+ceph_late() {
+  # shellcheck disable=SC2016
+  case ${1:-} in
+  up) enter "$HUB" bash -euc '
+      ip addr replace "$3/24" dev br0
+      ceph --cluster "$2" mon getmap -o "$1/late.map" 2>/dev/null; mkdir -p "$1/late"
+      ceph-mon --cluster "$2" --mkfs -i late --mon-data "$1/late" --monmap "$1/late.map" --keyring "$1/mon.keyring"
+      LD_PRELOAD=$(echo /usr/lib/*/faketime/libfaketime.so.1) FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME=+0.5s \
+        ceph-mon --cluster "$2" -i late --mon-data "$1/late" --public-addr "$3" >"$1/log/late" 2>&1' - "$CEPH_DIR" "$CLUSTER" "$CEPH_LATE" ;;
+  down) enter "$HUB" bash -euc '
+      pid=$(cat "$1/run/mon.late.pid")
+      ceph --cluster "$2" mon remove late 2>/dev/null
+      kill -9 "$pid" 2>/dev/null || true     # it ends by itself, too
+      rm -rf "$1/late" "$1/run/mon.late.pid"
+      ip addr del "$3/24" dev br0' - "$CEPH_DIR" "$CLUSTER" "$CEPH_LATE" ;;
+  *) echo "testbed: ceph-late up or down" >&2; exit 2 ;;
+  esac
+}
+
 CLUSTER=${CLUSTER:-ceph} CEPH_ETC=$DIR/etc-ceph
-CEPH_DIR=$DIR/$CLUSTER CEPH_ADDRESS=$NET.254
+CEPH_DIR=$DIR/$CLUSTER CEPH_ADDRESS=$NET.254 CEPH_LATE=$NET.252
 [ "$CLUSTER" = ceph ] || CEPH_ADDRESS=$NET.253
 
 case $CMD in
@@ -257,6 +278,7 @@ up)
 ceph) hub_up; ceph_up ;;
 ceph-stop) ceph_stop "$@" ;;
 ceph-start) ceph_start "$@" ;;
+ceph-late) ceph_late "$@" ;;
 host) hub_up; host_up "$1" ;;
 kill)   # the cable first: dying processes would still send FIN and RST, a dead machine sends nothing
   ip -n "$HUB" link set "to-$P$1" down 2>/dev/null || true
