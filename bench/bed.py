@@ -108,6 +108,7 @@ class Bed:
         self.socket = f"{self.run}/sock"
         self.daemon = None
         self.events = None
+        self.residents = []  # domains that are not measured
         self.env = dict(os.environ, P=self.name, NET="10.97.0", PATH=f"{self.build}:{os.environ['PATH']}")
 
     # --- the host
@@ -181,8 +182,12 @@ class Bed:
     def all_started(self, count, since, seconds=300):
         return wait(f"{count} domains", lambda: len(f := self.started(since)) >= count and f, seconds, 0.02)
 
+    def domains(self):
+        """But for those that stay while others are measured."""
+        return [name for name in self.virsh("list", "--all", "--name").split() if name not in self.residents]
+
     def no_domains(self, seconds=300):
-        wait("no domains", lambda: self.virsh("list", "--all", "--name").strip() == "", seconds, 0.2)
+        wait("no domains", lambda: not self.domains(), seconds, 0.2)
 
     # --- the daemon
 

@@ -36,6 +36,7 @@ KINDS = (("/apis/kubeovn.io/v1/provider-networks", {"kind": "ProviderNetwork", "
              "cidrBlock": "10.8.0.0/16", "gateway": "10.8.0.1", "vlan": "bench", "provider": "bench.default.ovn", "enableDHCP": True}}),
          ("/apis/k8s.cni.cncf.io/v1/namespaces/default/network-attachment-definitions", {
              "kind": "NetworkAttachmentDefinition", "spec": {"config": '{"type": "kube-ovn", "provider": "bench.default.ovn"}'}}))
+INSTANCES = "/apis/kubevirt.io/v1/namespaces/default/virtualmachineinstances"
 NONE = {"interfaces": "autoattachPodInterface: false", "networks": ""}
 CARD = {"interfaces": "interfaces: [{name: default, bridge: {}}]",
         "networks": "networks: [{name: default, multus: {networkName: bench}}]"}
@@ -68,6 +69,18 @@ def unmake_wire(bed):
     bed.host("ip", "link", "del", "bench0")
 
 
+def resident(bed):
+    """A guest that stays on the Subnet, as on most hosts there is one: its DHCP server stays with it."""
+    bed.residents = ["default_resident"]
+    body = {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachineInstance", "metadata": {"name": "resident"}, "spec": {
+        "startStrategy": "Paused", "terminationGracePeriodSeconds": 0, "domain": {
+            "memory": {"guest": "16Mi"}, "devices": {"interfaces": [{"name": "default", "bridge": {}}]}},
+        "networks": [{"name": "default", "multus": {"networkName": "bench"}}]}}
+    if ask(bed, "POST", INSTANCES, json.dumps(body)) != 201:
+        raise RuntimeError("the resident is refused")
+    wait("the resident", lambda: b'"Paused"' in bed.get_text(f"{INSTANCES}/resident"), 60, 0.2)
+
+
 def vswitch(bed, command):
     bed.host(f"{ROOT}/tests/testbed/vswitch.sh", bed.work + "/vswitch", command)
 
@@ -84,6 +97,8 @@ def measures(starts):
         vswitch(bed, "up")
         make_wire(bed)
         starts(bed, 1, 1, **CARD)
+        first = starts(bed, 1, 5, **CARD)
+        resident(bed)
         rounds = {"none": [], "card": [], "safe": []}
         words = {"none": NONE, "card": CARD,
                  "safe": {**CARD, "annotations": 'annotations: {bench.default.ovn.kubernetes.io/port_security: "true"}'}}
@@ -92,11 +107,15 @@ def measures(starts):
                 rounds[name].append([r[0] for r in starts(bed, 1, 1, **all_words)])
         what = {"none": "rename to 1 paused domain without a card", "card": "the same with a port of Open vSwitch on a Subnet",
                 "safe": "the same with port security"}
+        figures.add("port", "the first on a Subnet, which makes its DHCP server", "ms", *first, "virsh, same XML")
         for name, pairs in rounds.items():
             figures.add("port", what[name], "ms", *zip(*pairs), "virsh, same XML")
         for name in ("card", "safe"):
             figures.add("port", f"added beyond libvirt: {name}", "ms",
                         [(o - r) - (o0 - r0) for (o, r), (o0, r0) in zip(rounds[name], rounds["none"])], target="15 ms")
+        ask(bed, "DELETE", f"{INSTANCES}/resident")
+        bed.residents = []
+        bed.no_domains()
         unmake_wire(bed)
         vswitch(bed, "down")
 
