@@ -79,6 +79,8 @@ libsolovirt_a_SOURCES += \
 	daemon/controllers/image_cache.c \
 	daemon/controllers/vmi_agent.c \
 	daemon/controllers/vmi_ceph.c daemon/controllers/vmi_ceph.h \
+	daemon/controllers/vmi_clean.c \
+	daemon/controllers/vmi_files.c daemon/controllers/vmi_files.h \
 	daemon/controllers/trash.c daemon/controllers/trash.h \
 	daemon/controllers/controllers.c daemon/controllers/controllers.h \
 	daemon/controllers/credentials.c daemon/controllers/credentials.h \

@@ -84,14 +84,18 @@ rest_verb(struct rest_call *call)
 }
 
 static void
-on_log(void *arg, const char *text, size_t length, const struct error *error)
+answer_text(struct rest_call *call, const char *type, const char *text, size_t length, const struct error *error)
 {
-	struct rest_call *call = arg;
-
 	if (error != NULL)
 		refuse(call, error);
 	else
-		rest_answer_plain(call, 200, "text/plain", text, length);
+		rest_answer_plain(call, 200, type, text, length);
+}
+
+static void
+on_log(void *arg, const char *text, size_t length, const struct error *error)
+{
+	answer_text(arg, "text/plain", text, length, error);
 }
 
 void
@@ -117,12 +121,7 @@ rest_log(struct rest_call *call)
 static void
 on_xml(void *arg, const char *text, size_t length, const struct error *error)
 {
-	struct rest_call *call = arg;
-
-	if (error != NULL)
-		refuse(call, error);
-	else
-		rest_answer_plain(call, 200, "application/xml", text, length);
+	answer_text(arg, "application/xml", text, length, error);
 }
 
 void
@@ -142,12 +141,7 @@ rest_domain_xml(struct rest_call *call)
 static void
 on_trace(void *arg, const char *text, size_t length, const struct error *error)
 {
-	struct rest_call *call = arg;
-
-	if (error != NULL)
-		refuse(call, error);
-	else
-		rest_answer_plain(call, 200, "application/json", text, length);
+	answer_text(arg, "application/json", text, length, error);
 }
 
 void

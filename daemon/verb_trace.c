@@ -9,6 +9,7 @@
 #include "daemon/networks.h"
 #include "daemon/store.h"
 #include "daemon/verb_trace.h"
+#include "daemon/verbs.h"
 #include "net/number.h"
 #include "src/base/error.h"
 #include "src/virt/domain_xml.h"
@@ -108,16 +109,16 @@ packet_of(struct daemon *daemon, const struct attachment *at, const struct addre
 static int
 begin(struct daemon *daemon, const struct object *vmi, const struct trace_wish *wish, struct tracing *t, struct error *err)
 {
-	struct host *host = host_find(daemon, ((const struct vmi *)vmi->value)->status->node_name);
+	struct host *host = verb_host(daemon, vmi, err);
 	g_autofree char *domain = domain_name(vmi->namespace, vmi->name);
 	ATTACHMENT_AUTO at = { 0 };
 	const struct interface *interface;
 	const struct address *a;
 
-	if (host == NULL || host->state != HOST_READY)
-		return error_set(err, EAGAIN, "it does not run, or its host does not answer");
+	if (host == NULL)
+		return -1;
 	interface = find_interface(daemon, vmi, wish->interface, &at, err);
-	if (interface == NULL || host_check_room(host, err) != 0)
+	if (interface == NULL)
 		return -1;
 	a = address_find(daemon, vmi, interface);
 	if (a == NULL)

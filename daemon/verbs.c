@@ -170,8 +170,8 @@ on_verb(void *arg, json_t *result, const struct error *error)
 	g_free(t);
 }
 
-static struct host *
-running_host(struct daemon *daemon, const struct object *object, struct error *err)
+struct host *
+verb_host(struct daemon *daemon, const struct object *object, struct error *err)
 {
 	const struct vmi *vmi = object->value;
 	struct host *host = host_find(daemon, vmi->status->node_name);
@@ -189,7 +189,7 @@ running_host(struct daemon *daemon, const struct object *object, struct error *e
 static int
 post(struct daemon *daemon, const struct object *object, const char *verb, const json_t *body, struct error *err)
 {
-	struct host *host = running_host(daemon, object, err);
+	struct host *host = verb_host(daemon, object, err);
 	g_autofree char *domain = domain_name(object->namespace, object->name);
 	struct telling *t;
 
@@ -323,7 +323,7 @@ void
 verb_console(struct daemon *daemon, const struct object *vmi, void (*done)(void *arg, int fd, const struct error *error), void *arg)
 {
 	struct error err = { 0 };
-	struct host *host = running_host(daemon, vmi, &err);
+	struct host *host = verb_host(daemon, vmi, &err);
 	g_autofree char *domain = domain_name(vmi->namespace, vmi->name);
 	struct console *c;
 	int pair[2];
@@ -388,7 +388,7 @@ verb_domain_xml(struct daemon *daemon, const struct object *vmi,
     void (*done)(void *arg, const char *text, size_t length, const struct error *error), void *arg)
 {
 	struct error err = { 0 };
-	struct host *host = running_host(daemon, vmi, &err);
+	struct host *host = verb_host(daemon, vmi, &err);
 	g_autofree char *domain = domain_name(vmi->namespace, vmi->name);
 	struct reading *r;
 

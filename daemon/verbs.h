@@ -5,6 +5,7 @@
 #include "daemon/store.h"
 
 struct daemon;
+struct host;
 
 struct verb {
 	enum kind_id kind;
@@ -19,6 +20,9 @@ extern const struct verb verbs[]; /* ends with a NULL name */
 
 /* The request only asks whether it could be done (dryRun: [All]). */
 bool verb_is_dry_run(const json_t *body);
+
+/* The host of an instance that runs, which is ready and has room for one more call; NULL with err (EBUSY). */
+struct host *verb_host(struct daemon *daemon, const struct object *object, struct error *err);
 
 /* Opens the serial console of a running instance: done gets a connected, non-blocking stream socket (owned by it), or -1 and why.  Later,
  * never from inside. */

@@ -59,6 +59,8 @@ int vmi_address_step(struct daemon *daemon, const struct object *object, const s
 /* The step was done; host and told may be NULL. */
 void vmi_address_took(struct host *host, const char *verb, const char *told);
 
+/* Between starts, or cleanings, that fail; doubles. */
+enum { VMI_AGAIN_MS = 1000, VMI_AGAIN_MOST_MS = 60000 };
 /* Begins the job that prepares and starts the domain on its host. */
 void vmi_start(struct daemon *daemon, const struct object *object, struct host *host);
 /* Begins the job that removes the domain and what was made for it. */

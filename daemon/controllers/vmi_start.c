@@ -1,7 +1,6 @@
 /*
- * Jobs of an instance on its host.  Start: DHCP entries, scratch disks, seed media, then the domain; every step may be
- * repeated, so a start that was cut off anywhere is begun again from the first.  Clean: the domain's definition, then what
- * was made for it.
+ * The start of an instance on its host: DHCP entries, scratch disks, seed media, then the domain.  Every step may be repeated, so one
+ * that was cut off anywhere is begun again from the first.
  */
 #include "config.h"
 
@@ -19,6 +18,7 @@
 #include "daemon/controllers/grants.h"
 #include "daemon/controllers/vmi.h"
 #include "daemon/controllers/vmi_ceph.h"
+#include "daemon/controllers/vmi_files.h"
 #include "daemon/controllers/vmi_media.h"
 #include "daemon/guards.h"
 #include "daemon/host.h"
@@ -34,17 +34,9 @@
 #include "src/virt/loaders.h"
 #include "storage/seed.h"
 
-enum {
-	START_AGAIN_MS = 1000, /* between starts that fail; doubles */
-	START_AGAIN_MOST_MS = 60000,
-	START_TRIES = 3, /* then the instance has failed, and its machine makes another one after a while */
-};
+/* Then the instance has failed, and its machine makes another one after a while. */
+enum { START_TRIES = 3 };
 
-/* Files besides volumes that a guest boots with. */
-enum extra { EXTRA_KERNEL, EXTRA_INITRD, EXTRA_SLIC, EXTRA_MSDM, EXTRA_COUNT };
-static const char *const extra_words[] = { "kernel", "initrd", "slic", "msdm" };
-
-/* Either job. */
 struct life {
 	struct daemon *daemon;
 	char *namespace, *name, *uid, *host;
@@ -54,7 +46,7 @@ struct life {
 	bool asked;               /* for an address that somebody else had when it was to start before */
 	GPtrArray *paths;         /* char *, one a volume, in their order */
 	GPtrArray *folders;       /* char *: directories, one a file system */
-	GPtrArray *files;         /* char *: in the pool, to be removed; what overlays lie over */
+	GPtrArray *files;         /* char *: in the pool, what overlays lie over */
 	char *path;               /* of the volume under way, as the host told it */
 	size_t extra;             /* how far it is with them */
 	char *extras[EXTRA_COUNT]; /* paths; NULL: not wanted */
@@ -111,56 +103,6 @@ volume_at(const struct vmi *vmi, size_t index)
 	return index < vmi->spec->volumes.count ? (const struct volume *)vmi->spec->volumes.items + index : NULL;
 }
 
-/* Volumes of an instance's own in the pool; the names tell whose they are. */
-static char *
-volume_file(const char *uid, const struct volume *v)
-{
-	if (seed_is_needed(v))
-		return g_strdup_printf("seed-%s-%s.iso", uid, v->name);
-	if (v->ephemeral != NULL || v->container_disk != NULL)
-		return g_strdup_printf("overlay-%s-%s.qcow2", uid, v->name);
-	return v->empty_disk == NULL ? NULL : g_strdup_printf("empty-%s-%s.img", uid, v->name);
-}
-
-/* The instance's own name for the disk of a container image that lies under its overlay. */
-static char *
-base_file(const char *uid, const struct volume *v)
-{
-	return v->container_disk == NULL ? NULL : g_strdup_printf("base-%s-%s.img", uid, v->name);
-}
-
-static char *
-extra_file(const char *uid, enum extra extra)
-{
-	return g_strdup_printf("%s-%s.bin", extra_words[extra], uid);
-}
-
-static const struct kernel_container *
-kernel_of(const struct vmi *vmi)
-{
-	const struct kernel_boot *boot = vmi->spec->domain->firmware == NULL ? NULL : vmi->spec->domain->firmware->kernel_boot;
-
-	return boot == NULL ? NULL : boot->container;
-}
-
-static const struct acpi_tables *
-acpi_of(const struct vmi *vmi)
-{
-	return vmi->spec->domain->firmware == NULL ? NULL : vmi->spec->domain->firmware->acpi;
-}
-
-/* Where an extra comes from: a path in kernelBoot's container, the name of a volume of firmware.acpi, or NULL. */
-static const char *
-extra_source(const struct vmi *vmi, enum extra extra)
-{
-	const struct kernel_container *kernel = kernel_of(vmi);
-	const struct acpi_tables *acpi = acpi_of(vmi);
-	const char *const sources[] = { kernel == NULL ? NULL : kernel->kernel_path, kernel == NULL ? NULL : kernel->initrd_path,
-		acpi == NULL ? NULL : acpi->slic_name_ref, acpi == NULL ? NULL : acpi->msdm_name_ref };
-
-	return sources[extra] != NULL && *sources[extra] != '\0' ? sources[extra] : NULL;
-}
-
 /* --- start --------------------------------------------------------------------------------------------------------- */
 
 /* One that is nothing but a directory has no image. */
@@ -181,7 +123,7 @@ is_disk(const struct vmi *vmi, const struct volume *v)
 static int
 step_seed(struct life *l, const struct vmi *vmi, const struct volume *v, struct job_step *step, struct error *err)
 {
-	g_autofree char *file = volume_file(l->uid, v);
+	g_autofree char *file = vmi_volume_file(l->uid, v);
 
 	return media_step(l->daemon, vmi, v, file, step, err);
 }
@@ -189,7 +131,7 @@ step_seed(struct life *l, const struct vmi *vmi, const struct volume *v, struct 
 static int
 step_empty(struct life *l, const struct volume *v, struct job_step *step)
 {
-	g_autofree char *file = volume_file(l->uid, v);
+	g_autofree char *file = vmi_volume_file(l->uid, v);
 
 	step->verb = "volume-create";
 	step->args = json_pack("{s:s,s:s,s:I,s:s,s:b}", "pool", l->daemon->config->pool->name, "volume", file, "capacity",
@@ -202,7 +144,7 @@ step_empty(struct life *l, const struct volume *v, struct job_step *step)
 static int
 step_overlay(struct life *l, const struct volume *v, const char *base, const char *format, struct job_step *step)
 {
-	g_autofree char *file = volume_file(l->uid, v);
+	g_autofree char *file = vmi_volume_file(l->uid, v);
 
 	step->verb = "volume-create";
 	step->args = json_pack("{s:s,s:s,s:s,s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", file, "format", "qcow2",
@@ -249,7 +191,7 @@ static int
 step_container_disk(struct life *l, const struct vmi *vmi, const struct volume *v, struct job_step *step, struct error *err)
 {
 	const struct image_wish wish = vmi_image(vmi, v);
-	g_autofree char *file = base_file(l->uid, v), *base = images_pool_path(l->daemon, file);
+	g_autofree char *file = vmi_base_file(l->uid, v), *base = images_pool_path(l->daemon, file);
 
 	return link_image(l, &wish, file, err) < 0 ? error_wrap(err, "volume %s: ", v->name) : step_overlay(l, v, base, "raw", step);
 }
@@ -258,9 +200,9 @@ step_container_disk(struct life *l, const struct vmi *vmi, const struct volume *
 static int
 step_acpi(struct life *l, const struct vmi *vmi, enum extra extra, struct job_step *step, struct error *err)
 {
-	const struct volume *v = vmi_volume(vmi->spec, extra_source(vmi, extra));
+	const struct volume *v = vmi_volume(vmi->spec, vmi_extra_source(vmi, extra));
 	const struct secret *secret = v == NULL || v->secret == NULL ? NULL : media_secret(l->daemon, l->namespace, v->secret->secret_name);
-	g_autofree char *key = g_strdup_printf("%s.bin", extra_words[extra]), *file = extra_file(l->uid, extra);
+	g_autofree char *key = g_strdup_printf("%s.bin", vmi_extra_words[extra]), *file = vmi_extra_file(l->uid, extra);
 	g_autoptr(GByteArray) bytes = g_byte_array_new();
 	size_t length = 0;
 	g_autofree char *value = secret == NULL ? NULL : secret_value(secret, key, &length);
@@ -281,8 +223,8 @@ step_acpi(struct life *l, const struct vmi *vmi, enum extra extra, struct job_st
 static int
 step_extra(struct life *l, const struct vmi *vmi, enum extra extra, struct job_step *step, struct error *err)
 {
-	const char *source = extra_source(vmi, extra);
-	g_autofree char *file = extra_file(l->uid, extra);
+	const char *source = vmi_extra_source(vmi, extra);
+	g_autofree char *file = vmi_extra_file(l->uid, extra);
 
 	if (source == NULL)
 		return 0;
@@ -418,7 +360,7 @@ placed(struct life *l, const struct vmi *vmi, const struct volume *v, const char
 	if (v->empty_disk != NULL || v->ephemeral != NULL || v->container_disk != NULL)
 		place.format = "qcow2";
 	if (v->container_disk != NULL) {
-		g_autofree char *file = base_file(l->uid, v);
+		g_autofree char *file = vmi_base_file(l->uid, v);
 		char *base = images_pool_path(l->daemon, file);
 		g_ptr_array_add(l->files, base); /* kept as long as the job */
 		place.backing_path = base;
@@ -439,26 +381,28 @@ placed(struct life *l, const struct vmi *vmi, const struct volume *v, const char
 #define CONFLICT "AddressConflict" /* reason of the condition Synchronized */
 
 /* After a start that found somebody else with its address: that is asked before QEMU is started for nothing again. */
-static bool
-step_probe(struct life *l, const struct object *object, struct job_step *step)
+static int
+next_probe(struct life *l, const struct object *object, struct job_step *step, struct error *err)
 {
 	const struct condition *told = condition_find(&((const struct vmi *)object->value)->status->conditions, "Synchronized");
 	const struct host *host = host_find(l->daemon, l->host);
 	json_t *probes;
 
+	(void)err;
 	if (l->asked || host == NULL || told == NULL || g_strcmp0(told->reason, CONFLICT) != 0)
-		return false;
+		return 0;
 	l->asked = true;
 	probes = conflicts_probes(l->daemon, object, host);
 	step->verb = "address-probe";
 	step->args = json_pack("{s:o}", "probes", probes);
 	step->deadline = HOST_DEADLINE_QUERY;
-	return true;
+	return 1;
 }
 
 static int
-step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct error *err)
+next_domain(struct life *l, const struct object *object, struct job_step *step, struct error *err)
 {
+	const struct vmi *vmi = object->value;
 	g_autofree struct domain_volume *volumes = g_new0(struct domain_volume, vmi->spec->volumes.count + 1);
 	g_autofree struct domain_ceph *ceph = g_new0(struct domain_ceph, vmi->spec->volumes.count + 1);
 	g_autofree struct domain_interface *interfaces = g_new0(struct domain_interface, vmi->spec->domain->devices->interfaces.count + 1);
@@ -481,12 +425,12 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 		volumes[input.volume_count] = placed(l, vmi, v, l->paths->pdata[input.volume_count], &ceph[input.volume_count]);
 		input.volume_count++;
 	}
-	if (vmi_ports(l->daemon, life_object(l), attachments, interfaces, &input.interface_count, err) < 0)
+	if (vmi_ports(l->daemon, object, attachments, interfaces, &input.interface_count, err) < 0)
 		return -1;
 	xml = domain_xml_format(&input, err);
 	if (xml == NULL || (host != NULL && vmi_keep(l->daemon, vmi, host, err) != 0))
 		return -1;
-	l->guards = guards_of(l->daemon, life_object(l), err);
+	l->guards = guards_of(l->daemon, object, err);
 	if (l->guards == NULL)
 		return -1;
 	step->verb = "domain-start";
@@ -495,7 +439,7 @@ step_domain(struct life *l, const struct vmi *vmi, struct job_step *step, struct
 	if (json_array_size(l->guards) > 0)
 		json_object_set(step->args, "guards", l->guards);
 	if (host != NULL)
-		json_object_set_new(step->args, "probes", conflicts_probes(l->daemon, life_object(l), host));
+		json_object_set_new(step->args, "probes", conflicts_probes(l->daemon, object, host));
 	step->deadline = HOST_DEADLINE_START;
 	l->last = true;
 	return 1;
@@ -520,13 +464,90 @@ runs(const struct life *l)
 	return host != NULL && host_domain_is_active(host_domain_find(host, l->namespace, l->name));
 }
 
+/* --- the steps, in their order: each says its next call (1), that it has none left (0), or why it cannot go on (-1) ------------------ */
+
+static int
+next_ceph(struct life *l, const struct object *object, struct job_step *step, struct error *err)
+{
+	return vmi_ceph_next(l->daemon, object, &l->ceph, !runs(l), step, err);
+}
+
+static int
+next_address(struct life *l, const struct object *object, struct job_step *step, struct error *err)
+{
+	const struct schema_list *all = &((const struct vmi *)object->value)->spec->domain->devices->interfaces;
+	int r = 0;
+
+	while (r == 0 && l->interface < all->count)
+		r = vmi_address_step(l->daemon, object, (const struct interface *)all->items + l->interface++, l->host, step, &l->told, err);
+	return r;
+}
+
+/* 0: its path is known, or it has none. */
+static int
+step_volume(struct life *l, const struct object *object, const struct volume *v, struct job_step *step, struct error *err)
+{
+	const struct vmi *vmi = object->value;
+
+	if (!is_disk(vmi, v)) {
+		g_ptr_array_add(l->paths, g_strdup(""));
+		return 0;
+	}
+	if (seed_is_needed(v))
+		return step_seed(l, vmi, v, step, err);
+	if (v->empty_disk != NULL)
+		return step_empty(l, v, step);
+	if (v->ephemeral != NULL)
+		return step_ephemeral(l, object, v, step, err);
+	if (v->container_disk != NULL)
+		return step_container_disk(l, vmi, v, step, err);
+	return volume_path(l, v, err);
+}
+
+static int
+next_volume(struct life *l, const struct object *object, struct job_step *step, struct error *err)
+{
+	int r = 0;
+
+	for (const struct volume *v; r == 0 && (v = volume_at(object->value, l->volume)) != NULL;) {
+		l->volume++;
+		r = step_volume(l, object, v, step, err);
+	}
+	return r;
+}
+
+static int
+next_folder(struct life *l, const struct object *object, struct job_step *step, struct error *err)
+{
+	int r = 0;
+
+	for (const struct filesystem *f; r == 0 && (f = filesystem_at(object->value, l->folder)) != NULL;) {
+		l->folder++;
+		r = step_folder(l, object->value, f, step, err);
+	}
+	return r;
+}
+
+static int
+next_extra(struct life *l, const struct object *object, struct job_step *step, struct error *err)
+{
+	int r = 0;
+
+	while (r == 0 && l->extra < EXTRA_COUNT)
+		r = step_extra(l, object->value, (enum extra)l->extra++, step, err);
+	return r;
+}
+
+static int (*const steps[])(struct life *, const struct object *, struct job_step *, struct error *) = {
+	next_ceph, next_address, next_volume, next_folder, next_extra, next_probe, next_domain,
+};
+
 static int
 start_next(void *context, struct job_step *step, struct error *err)
 {
 	struct life *l = context;
 	const struct object *object = life_object(l);
-	const struct vmi *vmi = object == NULL ? NULL : object->value;
-	int r;
+	int r = 0;
 
 	if (l->refused.code != 0) {
 		*err = l->refused;
@@ -534,49 +555,14 @@ start_next(void *context, struct job_step *step, struct error *err)
 	}
 	if (l->last)
 		return 0;
-	if (vmi == NULL || vmi->head.meta->deletion_timestamp != 0)
+	if (object == NULL || ((const struct vmi *)object->value)->head.meta->deletion_timestamp != 0)
 		return error_set(err, ECANCELED, "the instance is being deleted");
 	take_path(l);
 	if (l->paths->len < l->volume)
 		return error_set(err, EPROTO, "host %s did not tell where it put volume number %u", l->host, l->paths->len + 1);
-	r = vmi_ceph_next(l->daemon, object, &l->ceph, !runs(l), step, err);
-	if (r != 0)
-		return r < 0 ? -1 : 1;
-	while (l->interface < vmi->spec->domain->devices->interfaces.count) {
-		const struct interface *i = (const struct interface *)vmi->spec->domain->devices->interfaces.items + l->interface++;
-		r = vmi_address_step(l->daemon, object, i, l->host, step, &l->told, err);
-		if (r != 0)
-			return r;
-	}
-	for (const struct volume *v; (v = volume_at(vmi, l->volume)) != NULL;) {
-		l->volume++;
-		if (!is_disk(vmi, v)) {
-			g_ptr_array_add(l->paths, g_strdup(""));
-			continue;
-		}
-		if (seed_is_needed(v))
-			return step_seed(l, vmi, v, step, err);
-		if (v->empty_disk != NULL)
-			return step_empty(l, v, step);
-		if (v->ephemeral != NULL)
-			return step_ephemeral(l, object, v, step, err);
-		if (v->container_disk != NULL)
-			return step_container_disk(l, vmi, v, step, err);
-		if (volume_path(l, v, err) != 0)
-			return -1;
-	}
-	for (const struct filesystem *f; (f = filesystem_at(vmi, l->folder)) != NULL;) {
-		l->folder++;
-		r = step_folder(l, vmi, f, step, err);
-		if (r != 0)
-			return r;
-	}
-	while (l->extra < EXTRA_COUNT) {
-		r = step_extra(l, vmi, (enum extra)l->extra++, step, err);
-		if (r != 0)
-			return r;
-	}
-	return step_probe(l, object, step) ? 1 : step_domain(l, vmi, step, err);
+	for (size_t i = 0; i < G_N_ELEMENTS(steps) && r == 0; i++)
+		r = steps[i](l, object, step, err);
+	return r;
 }
 
 /* The guest runs, or somebody else has its address. */
@@ -635,7 +621,7 @@ is_passing(const struct error *error)
 static void
 start_failed(struct life *l, const struct object *object, const struct error *error)
 {
-	unsigned failures = controllers_pace_fail(l->daemon, object, START_AGAIN_MS, START_AGAIN_MOST_MS);
+	unsigned failures = controllers_pace_fail(l->daemon, object, VMI_AGAIN_MS, VMI_AGAIN_MOST_MS);
 	struct vmi_status *status = objects_status_copy(object);
 	struct error err = { 0 };
 
@@ -673,112 +659,5 @@ vmi_start(struct daemon *daemon, const struct object *object, struct host *host)
 	struct life *l = life_new(daemon, object, host);
 
 	if (!job_begin(daemon, object, host, &start_class, l))
-		life_free(l);
-}
-
-/* --- clean --------------------------------------------------------------------------------------------------------- */
-
-/* What was made for an instance in the pool. */
-static void
-collect_files(const struct vmi *vmi, const char *uid, GPtrArray *files, GPtrArray *folders)
-{
-	SCHEMA_EACH (struct filesystem, f, &vmi->spec->domain->devices->filesystems) {
-		const struct volume *v = vmi_volume(vmi->spec, f->name);
-		if (v != NULL && seed_is_folder(v))
-			g_ptr_array_add(folders, folder_name(uid, v));
-	}
-	SCHEMA_EACH (struct volume, v, &vmi->spec->volumes) {
-		char *own[] = { volume_file(uid, v), base_file(uid, v) };
-
-		for (size_t i = 0; i < G_N_ELEMENTS(own); i++)
-			if (own[i] != NULL)
-				g_ptr_array_add(files, own[i]);
-	}
-	for (size_t i = 0; i < EXTRA_COUNT; i++)
-		if (extra_source(vmi, (enum extra)i) != NULL)
-			g_ptr_array_add(files, extra_file(uid, (enum extra)i));
-}
-
-static int
-clean_next(void *context, struct job_step *step, struct error *err)
-{
-	struct life *l = context;
-	const struct object *object = life_object(l);
-	const struct vmi *vmi = object == NULL ? NULL : object->value;
-	g_autofree char *name = domain_name(l->namespace, l->name);
-
-	(void)err;
-	step->deadline = HOST_DEADLINE_ACTION;
-	if (!l->last) {
-		l->last = true;
-		if (vmi != NULL)
-			collect_files(vmi, l->uid, l->files, l->folders);
-		step->verb = "domain-remove";
-		step->args = json_pack("{s:s,s:s}", "name", name, "uid", l->uid);
-		return 1;
-	}
-	if (l->folder < l->folders->len) {
-		step->verb = "folder-remove";
-		step->args = json_pack("{s:s,s:s}", "pool", l->daemon->config->pool->name, "folder", l->folders->pdata[l->folder++]);
-		return 1;
-	}
-	if (l->volume == l->files->len)
-		return 0;
-	step->verb = "volume-delete";
-	step->args = json_pack("{s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", l->files->pdata[l->volume++]);
-	return 1;
-}
-
-static void
-clean_took(void *context, const char *verb, json_t *result)
-{
-	struct life *l = context;
-	struct host *host = host_find(l->daemon, l->host);
-	g_autofree char *name = domain_name(l->namespace, l->name);
-
-	(void)result;
-	if (strcmp(verb, "domain-remove") == 0 && host != NULL)
-		host_domain_forget(host, name);
-}
-
-/* What it wrote is there now. */
-static void
-measure_disks(struct life *l, const struct object *object)
-{
-	SCHEMA_EACH (struct volume, v, &((const struct vmi *)object->value)->spec->volumes)
-		claim_measure(l->daemon, l->namespace, volume_claim(v));
-}
-
-static void
-clean_done(void *context, const struct error *error)
-{
-	struct life *l = context;
-	const struct object *object = life_object(l);
-	struct error err = { 0 };
-	int r = 0;
-
-	if (error != NULL) {
-		if (object != NULL && error->code != EHOSTDOWN)
-			daemon_event(l->daemon, object, "Warning", "SyncFailed", "cleaning up: %s", error->text);
-		if (object != NULL)
-			controllers_pace_fail(l->daemon, object, START_AGAIN_MS, START_AGAIN_MOST_MS);
-	} else if (object != NULL) {
-		vmi_ceph_release(l->daemon, l->uid);
-		measure_disks(l, object);
-		r = vmi_cleaned(l->daemon, object, &err);
-	}
-	if (r != 0)
-		log_object(LOG_LEVEL_WARNING, "VirtualMachineInstance", l->namespace, l->name, "%s", err.text);
-	life_free(l);
-}
-
-static const struct job_class clean_class = { clean_next, clean_took, clean_done };
-
-void
-vmi_clean(struct daemon *daemon, const struct object *object, struct host *host)
-{
-	struct life *l = life_new(daemon, object, host);
-
-	if (!job_begin(daemon, object, host, &clean_class, l))
 		life_free(l);
 }
