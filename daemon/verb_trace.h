@@ -15,8 +15,8 @@ struct trace_wish {
 	const char *protocol;  /* "icmp", "tcp", "udp"; NULL: icmp */
 	const char *port;      /* of the destination, with tcp and udp */
 };
-/* done gets {"interface","packet","forwarded":bool,"rule","text"} as JSON text (host_verbs.h, port-trace), or why not: EINVAL, ENOENT: no
- * such interface, or it is none of Open vSwitch.  Later, or from inside when it is refused. */
+/* done gets {"interface","packet","forwarded":bool,"rule","text"} as JSON text (host_verbs.h, port-trace), or why not: EINVAL, EBUSY (verb_host()),
+ * ENOENT: no such interface, or it is none of Open vSwitch.  Later, or from inside when it is refused. */
 void verb_trace(struct daemon *daemon, const struct object *vmi, const struct trace_wish *wish,
     void (*done)(void *arg, const char *text, size_t length, const struct error *error), void *arg);
 

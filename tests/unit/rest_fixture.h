@@ -27,6 +27,7 @@
 #include "daemon/rest.h"
 #include "daemon/spool.h"
 #include "daemon/store.h"
+#include "daemon/verb_trace.h"
 #include "daemon/verbs.h"
 #include "src/base/clock.h"
 #include "src/base/error.h"
@@ -139,6 +140,13 @@ verb_domain_xml(struct daemon *daemon, const struct object *vmi,
     void (*done)(void *arg, const char *text, size_t length, const struct error *error), void *arg)
 {
 	soon(daemon, (struct later){ .read = done, .arg = arg, .name = g_strdup(vmi->name), .limit = 3 });
+}
+
+void
+verb_trace(struct daemon *daemon, const struct object *vmi, const struct trace_wish *wish,
+    void (*done)(void *arg, const char *text, size_t length, const struct error *error), void *arg)
+{
+	soon(daemon, (struct later){ .read = done, .arg = arg, .name = g_strdup(vmi->name), .limit = wish->to != NULL ? 2 : 0 });
 }
 
 void
