@@ -35,13 +35,29 @@ version_of(int family)
 	return family == IPV4 ? 4 : 6;
 }
 
-/* Those of an annotation, which stand for the Subnet's; *options NULL: there is none.  Sentences about what is ignored are added to ignored,
- * which may be NULL. */
+/* dhcpOptions of the interface come to those of the annotation, or of the Subnet. */
 static int
-own_options(const struct vmi *vmi, const struct attachment *at, const char *interface, int family, GArray **options, GPtrArray *ignored,
-    struct error *err)
+add_fields(const struct interface *interface, const struct attachment *at, GArray **options, GPtrArray *ignored, struct error *err)
 {
-	const char *text = network_annotation(vmi, at, interface, own_keys[family]);
+	if (interface->dhcp_options == NULL)
+		return 0;
+	if (at->of == NULL || !spec_of(at->of)->enable_dhcp || !at->subnet.families[IPV4].present) {
+		if (ignored != NULL)
+			g_ptr_array_add(ignored, g_strdup("dhcpOptions are ignored: nobody tells them: its network is no Subnet of IPv4 with enableDHCP"));
+		return 0;
+	}
+	if (*options == NULL)
+		*options = dhcp_options_parse(4, spec_of(at->of)->dhcp_v4_options, NULL, err);
+	return *options == NULL ? -1 : dhcp_options_put(*options, interface->dhcp_options, err) == 0 ? 0 : error_wrap(err, "dhcpOptions: ");
+}
+
+/* Those of an annotation and of dhcpOptions, which stand for the Subnet's; *options NULL: there is none.  Sentences about what is ignored are
+ * added to ignored, which may be NULL. */
+static int
+own_options(const struct vmi *vmi, const struct attachment *at, const struct interface *interface, int family, GArray **options,
+    GPtrArray *ignored, struct error *err)
+{
+	const char *text = network_annotation(vmi, at, interface->name, own_keys[family]);
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
 
 	*options = text == NULL ? NULL : dhcp_options_parse(version_of(family), text, names, err);
@@ -50,7 +66,7 @@ own_options(const struct vmi *vmi, const struct attachment *at, const char *inte
 	for (guint i = 0; ignored != NULL && i < names->len; i++)
 		g_ptr_array_add(ignored, g_strdup_printf("annotation %s: %s is ignored: %s", own_keys[family], (const char *)names->pdata[i],
 		                             dhcp_option_why(version_of(family), names->pdata[i])));
-	return 0;
+	return family == IPV4 ? add_fields(interface, at, options, ignored, err) : 0;
 }
 
 static const char *
@@ -65,7 +81,7 @@ subnet_own_options_check(const struct vmi *vmi, const struct interface *interfac
 {
 	g_autoptr(GArray) own4 = NULL, own6 = NULL;
 
-	if (own_options(vmi, at, interface->name, IPV4, &own4, ignored, err) < 0 || own_options(vmi, at, interface->name, IPV6, &own6, ignored, err) < 0)
+	if (own_options(vmi, at, interface, IPV4, &own4, ignored, err) < 0 || own_options(vmi, at, interface, IPV6, &own6, ignored, err) < 0)
 		return -1;
 	if ((own4 != NULL || own6 != NULL) && (at->of == NULL || !spec_of(at->of)->enable_dhcp))
 		return error_set(err, EINVAL, "annotation %s: nobody tells them: its network is no Subnet with enableDHCP", own_keys[own4 != NULL ? IPV4 : IPV6]);
@@ -134,6 +150,9 @@ has_own_options(const struct vmi *vmi)
 	for (size_t i = 0; i < all->count; i++)
 		if (strstr(all->entries[i].name, ".kubernetes.io/dhcp-v") != NULL)
 			return true;
+	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces)
+		if (i->dhcp_options != NULL)
+			return true;
 	return false;
 }
 
@@ -151,7 +170,7 @@ router_of(const struct subnet *subnet, const GArray *options)
 
 /* What was found wrong when it started is not said again here: it has the Subnet's. */
 static void
-add_own_options(const struct guests *g, const struct vmi *vmi, const struct attachment *at, const char *interface, json_t *entry)
+add_own_options(const struct guests *g, const struct vmi *vmi, const struct attachment *at, const struct interface *interface, json_t *entry)
 {
 	g_autoptr(GArray) own4 = NULL, own6 = NULL;
 	struct error unused;
@@ -188,7 +207,7 @@ add_interface_options(const struct guests *g, const struct object *instance, con
 		ATTACHMENT_AUTO at = { 0 };
 		struct error unused;
 		if (strcmp(i->name, name) == 0 && network_find(g->daemon, instance, i, &at, &unused) == 0)
-			add_own_options(g, vmi, &at, name, entry);
+			add_own_options(g, vmi, &at, i, entry);
 	}
 }
 

@@ -174,11 +174,14 @@ static void
 check_dhcp(const struct checking *c, const struct interface *n, const struct checking *whole)
 {
 	const struct dhcp_options *d = n->dhcp_options;
+	const struct network *network = n->name == NULL ? NULL : vmi_network(whole->spec, n->name);
 	g_autofree char *place = g_strconcat(c->path + strlen(whole->path) + 1, ".dhcpOptions.privateOptions", NULL);
 	const char *name = n->name == NULL ? "" : n->name;
 	guint64 seen = 0;
 	struct in_addr address;
 
+	if (d != NULL && network != NULL && network->pod != NULL)
+		advise(c, "dhcpOptions", "is ignored: the DHCP server of the default network tells address, gateway and name server only");
 	for (size_t i = 0; d != NULL && d->ntp_servers != NULL && d->ntp_servers[i] != NULL; i++) {
 		g_autofree char *field = g_strdup_printf("dhcpOptions.ntpServers[%zu]", i);
 		if (inet_pton(AF_INET, d->ntp_servers[i], &address) != 1)

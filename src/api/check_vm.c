@@ -9,6 +9,7 @@
 #include "src/api/network_attachment.h"
 #include "src/api/vm.h"
 #include "src/base/error.h"
+#include "src/base/ip.h"
 
 /* VM2 to VM4, W1 */
 static void
@@ -182,16 +183,44 @@ is_rate(const char *text)
 	return network_rate_parse(text, &mbit);
 }
 
+/* One of each version at most. */
+static bool
+is_addresses(const char *text)
+{
+	g_auto(GStrv) parts = g_strsplit(text, ",", -1);
+	bool seen[2] = { false, false }, good = true;
+
+	for (char **part = parts; *part != NULL && good; part++) {
+		struct ip ip;
+		bool *its = NULL;
+		if (ip_parse(g_strstrip(*part), &ip, NULL) == 0)
+			its = &seen[ip_version(&ip) == 6];
+		good = its != NULL && !*its;
+		if (good)
+			*its = true;
+	}
+	return good;
+}
+
+static bool
+is_mac(const char *text)
+{
+	return *text == '\0' || (check_mac(text, NULL) == 0 && strchr(text, '.') == NULL && g_ascii_xdigit_value(text[1]) % 2 == 0);
+}
+
 /* Annotations of interfaces as Kube-OVN has them, PROVIDER.kubernetes.io/KEY, that are not followed, or not with every value. */
+#define RATE "must be a whole number of Mbit, at most " G_STRINGIFY(NETWORK_RATE_MOST)
 static const struct network_key {
 	const char *key;
 	bool (*is_right)(const char *text);
 	const char *why; /* it is ignored; or what would be right */
 } network_keys[] = {
-	{ "ingress_rate", is_rate, "must be a whole number of Mbit" },
-	{ "egress_rate", is_rate, "must be a whole number of Mbit" },
-	{ "ingress_burst", is_rate, "must be a whole number of Mbit" },
-	{ "egress_burst", is_rate, "must be a whole number of Mbit" },
+	{ "ip_address", is_addresses, "must be an IP address, or one of each version with a comma between them" },
+	{ "mac_address", is_mac, "must be a MAC address of one card, such as 52:54:00:12:34:56" },
+	{ "ingress_rate", is_rate, RATE },
+	{ "egress_rate", is_rate, RATE },
+	{ "ingress_burst", is_rate, RATE },
+	{ "egress_burst", is_rate, RATE },
 	{ "latency", NULL, "packets are not held up here" },
 	{ "jitter", NULL, "packets are not held up here" },
 	{ "limit", NULL, "packets are not held up here" },
@@ -219,7 +248,7 @@ check_network_keys(const struct schema_map *annotations, const struct document *
 			if (key->is_right == NULL)
 				advise(&c, "annotations", "%s is ignored: %s", name, key->why);
 			else if (!key->is_right(value == NULL ? "" : value))
-				complain_as(&c, CAUSE_INVALID, "annotations", place, "%s %s, at most %d, and is \"%.40s\"", name, key->why, NETWORK_RATE_MOST, value);
+				complain_as(&c, CAUSE_INVALID, "annotations", place, "%s %s, and is \"%.40s\"", name, key->why, value);
 		}
 	}
 }

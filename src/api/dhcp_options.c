@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "src/api/check.h"
 #include "src/api/dhcp_options.h"
+#include "src/api/vmi.h"
 #include "src/base/error.h"
 #include "src/base/ip.h"
 #include "src/document/diagnostic.h"
@@ -101,6 +103,7 @@ struct option_kind {
 	int (*check)(const char *text, struct error *err); /* of a member; NULL: it means nothing here */
 	const char *why;                                   /* that is so */
 };
+enum { NTP_SERVERS = 42, TFTP_SERVER_NAME = 66, BOOT_FILE_NAME = 67 }; /* RFC 2132 */
 #define BY_ITSELF "the DHCP server says it by itself"
 static const struct option_kind v4_kinds[] = {
 	{ "lease_time", 0, false, check_lease },
@@ -114,11 +117,11 @@ static const struct option_kind v4_kinds[] = {
 	{ "mtu", 26, false, check_mtu4 },
 	{ "broadcast_address", 28, false, check_ip4 },
 	{ "nis_server", 41, true, check_ip4 },
-	{ "ntp_server", 42, true, check_ip4 },
+	{ "ntp_server", NTP_SERVERS, true, check_ip4 },
 	{ "T1", 58, false, check_seconds },
 	{ "T2", 59, false, check_seconds },
-	{ "tftp_server", 66, false, check_text },
-	{ "bootfile_name", 67, false, check_text },
+	{ "tftp_server", TFTP_SERVER_NAME, false, check_text },
+	{ "bootfile_name", BOOT_FILE_NAME, false, check_text },
 	{ "domain_search_list", 119, true, check_text },
 	{ "classless_static_route", 121, true, check_route },
 	{ "tftp_server_address", 150, true, check_ip4 },
@@ -283,6 +286,52 @@ dhcp_options_parse(int version, const char *text, GPtrArray *ignored, struct err
 
 	g_array_set_clear_func(options, option_clear);
 	return each_setting(text, take_option, &reading, err) == 0 ? g_steal_pointer(&options) : NULL;
+}
+
+/* Takes the value. */
+static void
+replace_option(GArray *options, const char *name, int number, char *value)
+{
+	struct dhcp_option option = { name, number, value };
+
+	for (guint i = options->len; i-- > 0;)
+		if (g_array_index(options, struct dhcp_option, i).number == number)
+			g_array_remove_index(options, i);
+	g_array_append_val(options, option);
+}
+
+static int
+put_text(GArray *options, const char *name, int number, const char *text, struct error *err)
+{
+	if (check_text(text, err) != 0)
+		return -1;
+	replace_option(options, name, number, g_strdup(text));
+	return 0;
+}
+
+static int
+put_servers(GArray *options, char **servers, struct error *err)
+{
+	for (char **server = servers; *server != NULL; server++)
+		if (check_ip4(*server, err) != 0)
+			return -1;
+	replace_option(options, "ntp_server", NTP_SERVERS, g_strjoinv(",", servers));
+	return 0;
+}
+
+int
+dhcp_options_put(GArray *options, const struct dhcp_options *own, struct error *err)
+{
+	if (is_text(own->boot_file_name) && put_text(options, "bootfile_name", BOOT_FILE_NAME, own->boot_file_name, err) != 0)
+		return error_wrap(err, "bootFileName ");
+	if (is_text(own->tftp_server_name) && put_text(options, "tftp_server", TFTP_SERVER_NAME, own->tftp_server_name, err) != 0)
+		return error_wrap(err, "tftpServerName ");
+	if (own->ntp_servers != NULL && own->ntp_servers[0] != NULL && put_servers(options, own->ntp_servers, err) != 0)
+		return error_wrap(err, "ntpServers: ");
+	SCHEMA_EACH (struct dhcp_private_option, o, &own->private_options)
+		if (put_text(options, "", (int)o->option, o->value, err) != 0)
+			return error_wrap(err, "the private option %d ", (int)o->option);
+	return 0;
 }
 
 const char *

@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+struct dhcp_options;
 struct error;
 
 struct dhcp_option {
@@ -19,6 +20,9 @@ struct dhcp_option {
  * says what would be right.  The caller g_array_unref()s.
  */
 GArray *dhcp_options_parse(int version, const char *text, GPtrArray *ignored, struct error *err);
+/* Puts what an interface's dhcpOptions say into options of DHCPv4, in the place of those with the same numbers.  EINVAL names the field and says
+ * what would be right; some may be there then. */
+int dhcp_options_put(GArray *options, const struct dhcp_options *own, struct error *err);
 /* Why an option that is ignored means nothing here. */
 const char *dhcp_option_why(int version, const char *name);
 /* The value of an option by its name, or NULL; borrowed. */

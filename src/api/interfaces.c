@@ -72,7 +72,7 @@ static const struct schema_field interface_rows[] = {
 	{ STRING("state", struct interface, state), .check = check_state, .doc = "Whether the link is up or down." },
 	{ LIST("ports", struct interface, ports, &port_schema), .doc = "Ports on which the guest listens; all are reachable from this host." },
 	{ LIST("portRanges", struct interface, port_ranges, &port_range_schema), .doc = "Ranges of ports on which the guest listens, instead of ports; all are reachable from this host." },
-	{ OBJECT("dhcpOptions", struct interface, dhcp_options, struct dhcp_options, &dhcp_options_schema), .doc = "What DHCP tells the guest.", .warn = "DHCP serves address, gateway and name server only." },
+	{ OBJECT("dhcpOptions", struct interface, dhcp_options, struct dhcp_options, &dhcp_options_schema), .doc = "What DHCP tells the guest, on a Subnet with enableDHCP." },
 	{ INT("acpiIndex", struct interface, acpi_index), .doc = "Number by which the guest names the interface." },
 	{ 0 },
 };

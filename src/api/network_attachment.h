@@ -43,8 +43,7 @@ struct network_config {
 int network_config_parse(const char *text, struct network_config *config, GPtrArray *ignored, struct error *err);
 void network_config_clear(struct network_config *config);
 
-/* In Mbit: 1 Tbit in a second. */
-enum { NETWORK_RATE_MOST = 1000000 };
+#define NETWORK_RATE_MOST 1000000 /* Mbit in a second */
 /* Reads a rate or a burst of an annotation, as Kube-OVN has them: a whole number of Mbit of at most NETWORK_RATE_MOST; "" is 0. */
 bool network_rate_parse(const char *text, int64_t *mbit);
 

@@ -183,7 +183,9 @@ check_addresses(const struct checking *c, const struct subnet_spec *spec)
 	check_exclude(c, &blocks, spec);
 	if (spec->protocol != SUBNET_PROTOCOL_UNSET && spec->protocol != (int)protocol)
 		advise(c, "protocol", "is ignored: cidrBlock makes it %s", subnet_protocol_words[protocol]);
-	/* RFC 8200, section 5 */
+	/* RFC 791, "Fragmentation"; RFC 8200, section 5 */
+	if (spec->mtu > 0 && spec->mtu < 68)
+		complain(c, CAUSE_INVALID, "mtu", "must be at least 68");
 	if (blocks.there[1] && spec->mtu > 0 && spec->mtu < 1280)
 		complain(c, CAUSE_INVALID, "mtu", "must be at least 1280 for IPv6");
 	if (spec->enable_ra && !blocks.there[1])

@@ -207,6 +207,14 @@ test_its_guard_comes_back_with_the_vswitch() {
   lift safe.yaml; gone vm/safe
   await 20 '! host ovs-ofctl dump-flows br-office | grep -q "cookie=0x5056"'
 }
+test_a_card_is_told_options_of_its_own() {
+  local tell="printf '#!/bin/sh\\necho TB-TOLD \$1 \$bootfile \$tftp \$ntpsrv \$opt224 > /dev/console\\n' > /tmp/told"
+  GUEST_DOES="$tell; chmod +x /tmp/told; ip link set eth1 up; udhcpc -n -q -i eth1 -O bootfile -O tftp -O ntpsrv -O 224 -s /tmp/told" machine told ip_address 10.6.0.45 |
+    sed 's/{name: second, bridge: {}/&, dhcpOptions: {bootFileName: a.efi, tftpServerName: boot.example.org, ntpServers: [10.6.0.7, 10.6.0.8], privateOptions: [{option: 224, value: blue}]}/' | drop told.yaml
+  shows told 'TB-TOLD bound' 240
+  expect 'console told | grep -q "TB-TOLD bound a.efi boot.example.org 10.6.0.7 10.6.0.8 626c7565"'
+  lift told.yaml; gone vm/told
+}
 # kbit SECONDS PORT: how many kbit a second come over the wire from a guest's port after the first second, which a burst
 # may have. Its server takes a while until it listens again; what TCP delivers comes in lumps when something was lost.
 kbit() {

@@ -13,6 +13,7 @@
 #include "src/api/subnet.h"
 #include "src/api/vip.h"
 #include "src/api/vlan.h"
+#include "src/api/vmi.h"
 #include "src/base/error.h"
 #include "src/document/document.h"
 #include "src/document/path.h"
@@ -469,6 +470,31 @@ START_TEST(refuses_other_options)
 }
 END_TEST
 
+/* What a card says itself comes into the Subnet's place. */
+START_TEST(puts_options_of_a_card)
+{
+	char *servers[] = { (char *)"10.6.0.7", (char *)"10.6.0.8", NULL }, *wrong[] = { (char *)"fd00::1", NULL };
+	struct dhcp_private_option private = { 224, (char *)"blue" }, spaced = { 225, (char *)"a b" };
+	struct dhcp_options own = { .boot_file_name = (char *)"a.efi", .ntp_servers = servers, .private_options = { &private, 1 } };
+	g_autoptr(GArray) read = dhcp_options_parse(4, "bootfile_name=b,tftp_server=c,ntp_server=10.6.0.9", NULL, NULL);
+	struct error err = { 0 };
+
+	ck_assert_int_eq(dhcp_options_put(read, &own, &err), 0);
+	ck_assert_uint_eq(read->len, 4);
+	ck_assert_str_eq(dhcp_options_find(read, "bootfile_name"), "a.efi");
+	ck_assert_str_eq(dhcp_options_find(read, "tftp_server"), "c");
+	ck_assert_str_eq(dhcp_options_find(read, "ntp_server"), "10.6.0.7,10.6.0.8");
+	ck_assert_int_eq(g_array_index(read, struct dhcp_option, 3).number, 224);
+	ck_assert_str_eq(g_array_index(read, struct dhcp_option, 3).value, "blue");
+	own.private_options = (struct schema_list){ &spaced, 1 };
+	ck_assert_int_eq(dhcp_options_put(read, &own, &err), -1);
+	ck_assert_str_eq(err.text, "the private option 225 has a character that cannot be in it: letters, digits and the likes of . - _ / : = can");
+	own.ntp_servers = wrong;
+	ck_assert_int_eq(dhcp_options_put(read, &own, &err), -1);
+	ck_assert_str_eq(err.text, "ntpServers: must be an address of IPv4, and is fd00::1");
+}
+END_TEST
+
 START_TEST(limits_options)
 {
 	g_autoptr(GString) text = g_string_new("domain_name=");
@@ -586,6 +612,7 @@ suite(void)
 	tcase_add_test(tc, splits_selectors);
 	tcase_add_loop_test(tc, reads_options, 0, G_N_ELEMENTS(options));
 	tcase_add_loop_test(tc, refuses_other_options, 0, G_N_ELEMENTS(wrong_options));
+	tcase_add_test(tc, puts_options_of_a_card);
 	tcase_add_test(tc, limits_options);
 	tcase_add_test(tc, reads_advertisements);
 	tcase_add_loop_test(tc, refuses_other_advertisements, 0, G_N_ELEMENTS(wrong_advertisements));
