@@ -188,18 +188,15 @@ static bool
 is_addresses(const char *text)
 {
 	g_auto(GStrv) parts = g_strsplit(text, ",", -1);
-	bool seen[2] = { false, false }, good = true;
+	bool seen[2] = { false, false };
+	struct ip ip;
 
-	for (char **part = parts; *part != NULL && good; part++) {
-		struct ip ip;
-		bool *its = NULL;
-		if (ip_parse(g_strstrip(*part), &ip, NULL) == 0)
-			its = &seen[ip_version(&ip) == 6];
-		good = its != NULL && !*its;
-		if (good)
-			*its = true;
+	for (char **part = parts; *part != NULL; part++) {
+		if (ip_parse(g_strstrip(*part), &ip, NULL) != 0 || seen[ip_version(&ip) == 6])
+			return false;
+		seen[ip_version(&ip) == 6] = true;
 	}
-	return good;
+	return true;
 }
 
 static bool

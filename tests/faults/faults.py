@@ -230,7 +230,7 @@ class Course:
     def take(self, step, fault="refuse", at=0, verb=""):
         """One step with a fault in it; the number of calls that it made."""
         since, begin = self.log_size(), time.monotonic()
-        self.world.told = [f"{step.__name__}: {fault} at call {at}{verb}"]
+        self.world.told = [f"{step.__name__}: {fault} at {verb or f'call {at}'}"]
         self.order.arm(fault, at, verb)
         step(self)
         self.settle(since, step is Course.begin_again, fault in HANGS)
