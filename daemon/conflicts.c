@@ -8,6 +8,7 @@
 #include "daemon/conflicts.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/host.h"
+#include "daemon/job.h"
 #include "daemon/subnets.h"
 #include "src/api/subnet.h"
 #include "src/base/error.h"
@@ -101,6 +102,21 @@ conflicts_probes(struct daemon *daemon, const struct object *instance, const str
 	return asking.probes;
 }
 
+int
+conflicts_step(struct daemon *daemon, const struct object *instance, const struct host *host, struct job_step *step)
+{
+	json_t *probes = conflicts_probes(daemon, instance, host);
+
+	if (json_array_size(probes) == 0) {
+		json_decref(probes);
+		return 0;
+	}
+	step->verb = "address-probe";
+	step->args = json_pack("{s:o}", "probes", probes);
+	step->deadline = HOST_DEADLINE_QUERY;
+	return 1;
+}
+
 static void
 note(struct daemon *daemon, const char *bucket, const char *key, const char *value)
 {
@@ -119,14 +135,6 @@ note_asked(void *arg, const struct attachment *at, const struct address *a)
 	(void)at;
 	if (g_strcmp0(store_record_get(asking->daemon->store, ASKED, a->owner), text) != 0)
 		note(asking->daemon, ASKED, a->owner, text);
-}
-
-void
-conflicts_none(struct daemon *daemon, const struct object *instance, const struct host *host)
-{
-	struct asking asking = { daemon, host, NULL };
-
-	each_address(daemon, instance, host, note_asked, &asking);
 }
 
 void
@@ -182,15 +190,15 @@ take_one(struct daemon *daemon, const struct object *instance, const struct inte
 	    interface->name, ip, mac);
 }
 
-int
-conflicts_take(struct daemon *daemon, const struct object *instance, json_t *conflicts, struct error *err)
+static int
+take_all(struct daemon *daemon, const struct object *instance, const json_t *conflicts, struct error *err)
 {
 	const struct vmi *vmi = instance->value;
 	size_t i;
 	json_t *one;
 
 	error_set(err, EAGAIN, "somebody else answers for an address that it had until now");
-	json_array_foreach (conflicts, i, one) {
+	json_array_foreach ((json_t *)(uintptr_t)conflicts, i, one) {
 		const char *ip = path_string(one, "ip"), *mac = path_string(one, "mac");
 		SCHEMA_EACH (struct interface, interface, &vmi->spec->domain->devices->interfaces) {
 			struct error found = { 0 };
@@ -201,6 +209,19 @@ conflicts_take(struct daemon *daemon, const struct object *instance, json_t *con
 		}
 	}
 	return -1;
+}
+
+int
+conflicts_took(struct daemon *daemon, const struct object *instance, const struct host *host, const json_t *result, struct error *err)
+{
+	const json_t *conflicts = json_object_get(result, "conflicts");
+	struct asking asking = { daemon, host, NULL };
+
+	if (json_array_size(conflicts) > 0)
+		return take_all(daemon, instance, conflicts, err);
+	if (json_is_true(json_object_get(result, "asked")))
+		each_address(daemon, instance, host, note_asked, &asking);
+	return 0;
 }
 
 /* --- what was put aside ------------------------------------------------------------------------------------------------------- */

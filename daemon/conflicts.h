@@ -13,6 +13,7 @@
 
 struct error;
 struct host;
+struct job_step;
 
 /* Annotation of a Subnet: "false": nobody is asked, as where a router answers for all (proxy ARP). */
 #define ADDRESS_PROBE "solovirt.io/address-probe"
@@ -21,10 +22,11 @@ struct host;
 
 /* What domain-start (host_verbs.h) has to ask for: addresses that the instance has not used on this host; an empty list: nothing. */
 json_t *conflicts_probes(struct daemon *daemon, const struct object *instance, const struct host *host);
-/* Nobody else has what the instance has: it is not asked for again. */
-void conflicts_none(struct daemon *daemon, const struct object *instance, const struct host *host);
-/* Does what follows from "conflicts" of an answer.  Always -1: EADDRINUSE: it has to wait, EAGAIN: it gets another address. */
-int conflicts_take(struct daemon *daemon, const struct object *instance, json_t *conflicts, struct error *err);
+/* A job's step that asks for the same: 1, or 0 when there is nothing to ask for. */
+int conflicts_step(struct daemon *daemon, const struct object *instance, const struct host *host, struct job_step *step);
+/* Does what follows from an answer of domain-start or address-probe.  0: nobody else has what the instance has, it is not asked for again;
+ * -1: EADDRINUSE: it has to wait, EAGAIN: it gets another address. */
+int conflicts_took(struct daemon *daemon, const struct object *instance, const struct host *host, const json_t *result, struct error *err);
 /* The owner's addresses are not its own any more. */
 void conflicts_forget(struct daemon *daemon, const char *owner);
 

@@ -294,19 +294,6 @@ read_subnet_wish(struct daemon *daemon, const struct object *instance, const str
 	return family == NULL ? 0 : wish_family(wish, family, &attachment->subnet, err);
 }
 
-static int
-check_options(struct daemon *daemon, const struct object *instance, const struct interface *interface, const struct attachment *attachment,
-    struct error *err)
-{
-	g_autoptr(GPtrArray) ignored = g_ptr_array_new_with_free_func(g_free);
-
-	if (subnet_own_options_check(instance->value, interface, attachment, ignored, err) < 0)
-		return -1;
-	for (guint i = 0; i < ignored->len; i++)
-		daemon_event(daemon, instance, "Warning", "OptionIgnored", "interface %s: %s", interface->name, (const char *)ignored->pdata[i]);
-	return 0;
-}
-
 int
 subnet_wish_read(struct daemon *daemon, const struct object *instance, const struct interface *interface, struct attachment *attachment,
     struct subnet_wish *wish, struct error *err)
@@ -315,8 +302,6 @@ subnet_wish_read(struct daemon *daemon, const struct object *instance, const str
 	const char *mac = network_annotation(instance->value, attachment, interface->name, "mac_address");
 
 	memset(wish, 0, sizeof(*wish));
-	if (check_options(daemon, instance, interface, attachment, err) < 0)
-		return -1;
 	if (wish_mac(wish, mac, is_text(interface->mac_address) ? interface->mac_address : NULL, err) < 0 ||
 	    (ips != NULL && wish_ips(wish, ips, "annotation ip_address", err) < 0))
 		return -1;

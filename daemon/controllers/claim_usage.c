@@ -20,7 +20,7 @@ enum { BLOCK = 512 /* unit of st_blocks */ };
 
 struct measuring {
 	struct daemon *daemon;
-	char *namespace, *name, *uid;
+	char *uid;
 };
 
 static void
@@ -41,13 +41,11 @@ static void
 on_info(void *arg, json_t *result, const struct error *error)
 {
 	struct measuring *m = arg;
-	const struct object *object = store_get(m->daemon->store, KIND_CLAIM, m->namespace, m->name);
+	const struct object *object = store_get_uid(m->daemon->store, m->uid);
 	const json_t *allocation = json_object_get(result, "allocation");
 
-	if (error == NULL && object != NULL && strcmp(object->uid, m->uid) == 0 && allocation != NULL)
+	if (error == NULL && object != NULL && allocation != NULL)
 		put_used(m->daemon, object, json_integer_value(allocation));
-	g_free(m->namespace);
-	g_free(m->name);
 	g_free(m->uid);
 	g_free(m);
 }
@@ -76,7 +74,7 @@ claim_measure(struct daemon *daemon, const char *namespace, const char *name)
 		measure_file(daemon, object, &place);
 	} else if (volume_check(daemon, &place, NULL) == 0) {
 		m = g_new0(struct measuring, 1);
-		*m = (struct measuring){ daemon, g_strdup(namespace), g_strdup(name), g_strdup(object->uid) };
+		*m = (struct measuring){ daemon, g_strdup(object->uid) };
 		volume_call(daemon, &place, "volume-info", json_object(), -1, VOLUME_DEADLINE_QUERY, on_info, m);
 	}
 }

@@ -222,10 +222,10 @@ tell(const struct handing *h, const struct object *object, const struct error *e
 static void
 handing_end(struct handing *h, const struct error *error)
 {
-	const struct object *object = store_get(h->daemon->store, KIND_VMI, h->namespace, h->name);
+	const struct object *object = store_get_uid(h->daemon->store, h->uid);
 	struct handed *there = h->daemon->credentials == NULL ? NULL : g_hash_table_lookup(h->daemon->credentials->handed, h->uid);
 
-	if (there != NULL && object != NULL && strcmp(object->uid, h->uid) == 0) {
+	if (there != NULL && object != NULL) {
 		there->under_way = false;
 		there->due = clock_monotonic_ms() + (error == NULL ? ANEW_MS : AGAIN_MS);
 		if (error == NULL) {

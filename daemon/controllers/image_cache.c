@@ -252,10 +252,8 @@ struct sealing {
 static const struct object *
 sealing_end(struct sealing *s)
 {
-	const struct object *object = store_get(s->daemon->store, KIND_DATA_VOLUME, IMAGE_NAMESPACE, s->name);
-
 	controllers_job_end(s->daemon, KIND_DATA_VOLUME, IMAGE_NAMESPACE, s->name);
-	return object != NULL && strcmp(object->uid, s->uid) == 0 ? object : NULL;
+	return store_get_uid(s->daemon->store, s->uid);
 }
 
 static void

@@ -188,8 +188,8 @@ static void
 look_done(void *context, const struct error *error)
 {
 	struct look *l = context;
-	const struct object *object = store_get(l->daemon->store, KIND_VM, l->namespace, l->name);
-	struct vm_status *status = object == NULL || strcmp(object->uid, l->uid) != 0 ? NULL : objects_status_copy(object);
+	const struct object *object = store_get_uid(l->daemon->store, l->uid);
+	struct vm_status *status = object == NULL ? NULL : objects_status_copy(object);
 	struct error err = { 0 };
 
 	if (status != NULL && status->memory_dump_request != NULL && status->memory_dump_request->phase == MEMORY_DUMP_IN_PROGRESS &&

@@ -93,9 +93,7 @@ arm(struct watched *p)
 static const struct object *
 watched_object(const struct watch *w)
 {
-	const struct object *object = store_get(w->daemon->store, KIND_VMI, w->namespace, w->name);
-
-	return object != NULL && strcmp(object->uid, w->uid) == 0 ? object : NULL;
+	return store_get_uid(w->daemon->store, w->uid);
 }
 
 /* As Kubernetes tells it, but not once for each of many tries that go wrong one after the other. */

@@ -24,7 +24,7 @@ enum {
 
 struct asking {
 	struct daemon *daemon;
-	char *namespace, *name, *uid;
+	char *uid;
 };
 
 /* What the agent says comes from the guest: only the fields that are known are taken. */
@@ -65,7 +65,7 @@ ask_again(const struct asking *a, const struct object *object, const struct erro
 
 	if (error->code == EHOSTDOWN || error->code == ECANCELED || error->code == ETIMEDOUT || error->code == ECONNRESET)
 		return;
-	log_object(LOG_LEVEL_WARNING, "VirtualMachineInstance", a->namespace, a->name, "asking the guest agent: %s", error->text);
+	log_object(LOG_LEVEL_WARNING, "VirtualMachineInstance", object->namespace, object->name, "asking the guest agent: %s", error->text);
 	if (host != NULL)
 		vmi_agent_changed(a->daemon, host, object);
 }
@@ -145,17 +145,13 @@ static void
 on_guest_info(void *arg, json_t *result, const struct error *error)
 {
 	struct asking *a = arg;
-	const struct object *object = store_get(a->daemon->store, KIND_VMI, a->namespace, a->name);
+	const struct object *object = store_get_uid(a->daemon->store, a->uid);
 	const struct vmi *vmi = object == NULL ? NULL : object->value;
 
-	if (vmi != NULL && strcmp(object->uid, a->uid) != 0)
-		vmi = NULL;
 	if (vmi != NULL && !vmi_is_final(vmi) && error != NULL && !is_absence(error))
 		ask_again(a, object, error);
 	else if (vmi != NULL && vmi->status->phase == VMI_RUNNING)
 		take_guest_info(a, object, error == NULL ? result : NULL);
-	g_free(a->namespace);
-	g_free(a->name);
 	g_free(a->uid);
 	g_free(a);
 }
@@ -172,7 +168,7 @@ vmi_agent_changed(struct daemon *daemon, struct host *host, const struct object 
 		return;
 	}
 	a = g_new0(struct asking, 1);
-	*a = (struct asking){ daemon, g_strdup(object->namespace), g_strdup(object->name), g_strdup(object->uid) };
+	*a = (struct asking){ daemon, g_strdup(object->uid) };
 	host_call(host, "domain-guest-info", json_pack("{s:s,s:s}", "name", name, "uid", object->uid), -1, HOST_DEADLINE_QUERY,
 	    on_guest_info, a);
 }

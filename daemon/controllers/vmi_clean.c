@@ -41,9 +41,7 @@ clean_free(struct clean *c)
 static const struct object *
 clean_object(const struct clean *c)
 {
-	const struct object *object = store_get(c->daemon->store, KIND_VMI, c->namespace, c->name);
-
-	return object != NULL && strcmp(object->uid, c->uid) == 0 ? object : NULL;
+	return store_get_uid(c->daemon->store, c->uid);
 }
 
 static int

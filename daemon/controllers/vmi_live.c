@@ -246,9 +246,7 @@ live_free(struct live *l)
 static const struct object *
 live_object(const struct live *l)
 {
-	const struct object *object = store_get(l->daemon->store, KIND_VMI, l->namespace, l->name);
-
-	return object != NULL && strcmp(object->uid, l->uid) == 0 ? object : NULL;
+	return store_get_uid(l->daemon->store, l->uid);
 }
 
 /* A claim that is not usable here is left out: its disk is neither made nor missed. */
@@ -320,21 +318,14 @@ step_update(struct live *l, const struct object *object, struct job_step *step, 
 }
 
 /* A card that comes has an address that nobody else answers for; those of its other cards were asked for before. */
-static bool
+static int
 step_probe(struct live *l, const struct object *object, struct job_step *step)
 {
 	const struct host *host = host_find(l->daemon, l->host);
-	json_t *probes = l->asked || host == NULL ? NULL : conflicts_probes(l->daemon, object, host);
+	bool first = !l->asked;
 
 	l->asked = true;
-	if (json_array_size(probes) == 0) {
-		json_decref(probes);
-		return false;
-	}
-	step->verb = "address-probe";
-	step->args = json_pack("{s:o}", "probes", probes);
-	step->deadline = HOST_DEADLINE_QUERY;
-	return true;
+	return first && host != NULL ? conflicts_step(l->daemon, object, host, step) : 0;
 }
 
 /* A card that comes has its address before the guest can ask for it. */
@@ -363,18 +354,7 @@ live_next(void *context, struct job_step *step, struct error *err)
 		if (r != 0)
 			return r;
 	}
-	return step_probe(l, object, step) ? 1 : step_update(l, object, step, err);
-}
-
-static void
-took_probe(struct live *l, const struct object *object, const struct host *host, json_t *result)
-{
-	json_t *conflicts = json_object_get(result, "conflicts");
-
-	if (json_array_size(conflicts) > 0)
-		conflicts_take(l->daemon, object, conflicts, &l->refused);
-	else if (host != NULL && json_is_true(json_object_get(result, "asked")))
-		conflicts_none(l->daemon, object, host);
+	return step_probe(l, object, step) == 1 ? 1 : step_update(l, object, step, err);
 }
 
 static void
@@ -388,8 +368,8 @@ live_took(void *context, const char *verb, json_t *result)
 		l->result = json_incref(result);
 	else if (strcmp(verb, "address-probe") != 0)
 		vmi_address_took(host, verb, l->told);
-	else if (object != NULL)
-		took_probe(l, object, host, result);
+	else if (object != NULL && host != NULL)
+		conflicts_took(l->daemon, object, host, result, &l->refused);
 	if (strcmp(verb, "domain-update") == 0 && object != NULL)
 		guards_changed(l->daemon, object);
 }

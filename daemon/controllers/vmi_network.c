@@ -48,14 +48,28 @@ tell_refusal(struct daemon *daemon, const struct object *object, const struct er
 			daemon_event(daemon, object, "Warning", refusals[i].reason, "%s", err->text);
 }
 
+/* Of its own DHCP server: what it cannot tell is an event. */
+static int
+check_options(struct daemon *daemon, const struct object *instance, const struct interface *interface, const struct attachment *attachment,
+    struct error *err)
+{
+	g_autoptr(GPtrArray) ignored = g_ptr_array_new_with_free_func(g_free);
+
+	if (subnet_own_options_check(instance->value, interface, attachment, ignored, err) < 0)
+		return -1;
+	for (guint i = 0; i < ignored->len; i++)
+		daemon_event(daemon, instance, "Warning", "OptionIgnored", "interface %s: %s", interface->name, (const char *)ignored->pdata[i]);
+	return 0;
+}
+
 static const struct address *
 enter(struct daemon *daemon, const struct object *object, const struct interface *interface, struct attachment *where, struct error *err)
 {
 	g_autofree char *owner = address_owner(object->namespace, object->name, interface->name);
-	struct subnet_wish wish;
+	struct subnet_wish wish = { 0 };
 	const struct address *a = NULL;
 
-	if (subnet_wish_read(daemon, object, interface, where, &wish, err) == 0)
+	if (check_options(daemon, object, interface, where, err) == 0 && subnet_wish_read(daemon, object, interface, where, &wish, err) == 0)
 		a = address_ensure(daemon, where, owner, &wish.wish, err);
 	subnet_wish_clear(&wish);
 	if (a != NULL && where->of != NULL && subnet_show(daemon, object, where, a, err) < 0)

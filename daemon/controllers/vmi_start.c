@@ -92,9 +92,7 @@ life_free(struct life *l)
 static const struct object *
 life_object(const struct life *l)
 {
-	const struct object *object = store_get(l->daemon->store, KIND_VMI, l->namespace, l->name);
-
-	return object != NULL && strcmp(object->uid, l->uid) == 0 ? object : NULL;
+	return store_get_uid(l->daemon->store, l->uid);
 }
 
 static const struct volume *
@@ -386,17 +384,12 @@ next_probe(struct life *l, const struct object *object, struct job_step *step, s
 {
 	const struct condition *told = condition_find(&((const struct vmi *)object->value)->status->conditions, "Synchronized");
 	const struct host *host = host_find(l->daemon, l->host);
-	json_t *probes;
 
 	(void)err;
 	if (l->asked || host == NULL || told == NULL || g_strcmp0(told->reason, CONFLICT) != 0)
 		return 0;
 	l->asked = true;
-	probes = conflicts_probes(l->daemon, object, host);
-	step->verb = "address-probe";
-	step->args = json_pack("{s:o}", "probes", probes);
-	step->deadline = HOST_DEADLINE_QUERY;
-	return 1;
+	return conflicts_step(l->daemon, object, host, step);
 }
 
 static int
@@ -570,25 +563,12 @@ static void
 took_domain(struct life *l, struct host *host, json_t *result)
 {
 	const struct object *object = life_object(l);
-	json_t *conflicts = json_object_get(result, "conflicts");
 
-	if (json_array_size(conflicts) > 0) {
-		if (object != NULL)
-			conflicts_take(l->daemon, object, conflicts, &l->refused);
-		else
-			error_set(&l->refused, ECANCELED, "the instance is gone");
-		return;
-	}
-	if (!l->last)
-		return; /* it was asked only */
-	if (host != NULL)
-		host_domain_note(host, result);
-	if (object != NULL && host != NULL)
-		guards_took(host, object, l->guards);
-	if (object != NULL)
-		guards_changed(l->daemon, object);
-	if (object != NULL && host != NULL && json_is_true(json_object_get(result, "asked")))
-		conflicts_none(l->daemon, object, host);
+	if (object == NULL || host == NULL || conflicts_took(l->daemon, object, host, result, &l->refused) != 0 || !l->last)
+		return; /* nobody cares for it any more, or it was asked only */
+	host_domain_note(host, result);
+	guards_took(host, object, l->guards);
+	guards_changed(l->daemon, object);
 }
 
 static void

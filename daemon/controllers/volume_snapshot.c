@@ -114,10 +114,8 @@ struct snapshot_job {
 static const struct object *
 job_end(struct snapshot_job *j)
 {
-	const struct object *object = store_get(j->daemon->store, KIND_SNAPSHOT, j->namespace, j->name);
-
 	controllers_job_end(j->daemon, KIND_SNAPSHOT, j->namespace, j->name);
-	return object != NULL && strcmp(object->uid, j->uid) == 0 ? object : NULL;
+	return store_get_uid(j->daemon->store, j->uid);
 }
 
 /* -1 is told, and the job freed. */
