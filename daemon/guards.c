@@ -223,7 +223,7 @@ add_guard(struct guard_maker *maker, const struct object *instance, const struct
 	ASKED_AUTO asked = { 0 };
 	json_t *made;
 
-	if (g_strcmp0(interface->state, "absent") == 0 || interface->sriov != NULL)
+	if (g_strcmp0(interface->state, "absent") == 0)
 		return 0;
 	if (network_find(maker->daemon, instance, interface, &at, err) < 0)
 		return -1;

@@ -32,7 +32,7 @@ network_attachment_name(const struct network *network, const char *namespace, ch
 	return g_strdup(slash == NULL ? name : slash + 1);
 }
 
-/* The bridge's name is the segment's on every host; a tag makes it another. */
+/* The bridge's name is the segment's on every host; a tag makes it another.  Functions of a card may not share a MAC, whatever their tags. */
 char *
 network_segment(const struct network_config *config)
 {
@@ -120,6 +120,16 @@ find(struct daemon *daemon, const struct object *instance, const struct interfac
 	return 0;
 }
 
+/* A network of libvirt knows which functions of the host's card are free; whether it is of that kind its host says at the start. */
+static int
+check_binding(const struct interface *interface, const struct attachment *attachment, struct error *err)
+{
+	if (interface->sriov == NULL || (!attachment->own && !attachment->bridge))
+		return 0;
+	return error_set(err, EOPNOTSUPP, "sriov: {} needs a NetworkAttachmentDefinition of type libvirt, whose network has <forward mode='hostdev'>; on %s "
+	    "the binding is %s: {}", attachment->own ? "the default network" : "a bridge", attachment->own ? "masquerade" : "bridge");
+}
+
 int
 network_find(struct daemon *daemon, const struct object *instance, const struct interface *interface, struct attachment *attachment,
     struct error *err)
@@ -127,7 +137,7 @@ network_find(struct daemon *daemon, const struct object *instance, const struct 
 	const struct network *network;
 
 	memset(attachment, 0, sizeof(*attachment));
-	if (find(daemon, instance, interface, attachment, err) == 0)
+	if (find(daemon, instance, interface, attachment, err) == 0 && check_binding(interface, attachment, err) == 0)
 		return 0;
 	network = vmi_network(((const struct vmi *)instance->value)->spec, interface->name);
 	return error_wrap(err, "network %s: ", network == NULL ? interface->name : network->name);

@@ -26,7 +26,8 @@ struct attachment {
 
 /*
  * Finds the network of an interface of an instance.  ENOENT: its NetworkAttachmentDefinition does not exist, or a Subnet, Vlan or
- * ProviderNetwork that it needs; EINVAL: what one of them says cannot be used.  Clear attachment whatever was returned.
+ * ProviderNetwork that it needs; EINVAL: what one of them says cannot be used; EOPNOTSUPP: the binding is none for it.  Clear attachment
+ * whatever was returned.
  */
 int network_find(struct daemon *daemon, const struct object *instance, const struct interface *interface,
     struct attachment *attachment, struct error *err);

@@ -22,13 +22,6 @@ vmi_interface_is_present(const struct interface *interface)
 	return g_strcmp0(interface->state, "absent") != 0;
 }
 
-/* A function of the host's card is handed over as it is. */
-static bool
-is_plugged(const struct interface *interface)
-{
-	return vmi_interface_is_present(interface) && interface->sriov == NULL;
-}
-
 /* Why an interface has no address, as Kube-OVN calls it. */
 static const struct {
 	int code;
@@ -125,7 +118,7 @@ vmi_address_step(struct daemon *daemon, const struct object *object, const struc
 
 	g_clear_pointer(told, g_free);
 	step->deadline = HOST_DEADLINE_ACTION;
-	if (!is_plugged(interface))
+	if (!vmi_interface_is_present(interface))
 		return 0;
 	if (network_find(daemon, object, interface, &where, err) < 0) {
 		tell_refusal(daemon, object, err);
@@ -180,7 +173,7 @@ vmi_wires(struct daemon *daemon, const struct object *object)
 		struct attachment *where = g_new0(struct attachment, 1);
 		struct error told_at_start = { 0 };
 
-		if (is_plugged(i) && network_find(daemon, object, i, where, &told_at_start) == 0 && where->bridge && where->config.type == NETWORK_OVS)
+		if (vmi_interface_is_present(i) && network_find(daemon, object, i, where, &told_at_start) == 0 && where->bridge && where->config.type == NETWORK_OVS)
 			g_ptr_array_add(wires, where);
 		else
 			attachment_free(where);
@@ -210,13 +203,13 @@ vmi_ports(struct daemon *daemon, const struct object *object, GPtrArray *attachm
 		const struct address *a = address_find(daemon, object, i);
 
 		g_ptr_array_add(attachments, where);
-		if (!is_plugged(i))
+		if (!vmi_interface_is_present(i))
 			continue;
 		if (network_find(daemon, object, i, where, err) < 0)
 			return -1;
 		if (a == NULL)
 			return error_set(err, EAGAIN, "interface %s has no address yet", i->name);
-		ports[(*count)++] = (struct domain_interface){ .name = i->name, .network = a->network, .mac = a->mac,
+		ports[(*count)++] = (struct domain_interface){ .name = i->name, .network = a->network, .mac = a->mac, .vlan = where->bridge || where->own ? 0 : where->config.vlan,
 			.ip = *a->ip == '\0' ? NULL : a->ip, .ip6 = *a->ip6 == '\0' ? NULL : a->ip6, .config = where->bridge ? &where->config : NULL };
 	}
 	return 0;

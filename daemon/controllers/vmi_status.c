@@ -188,7 +188,7 @@ network_is_there(struct readiness *r, const struct vmi *vmi, const struct interf
 	g_autofree char *in = NULL;
 	g_autofree char *name = network_attachment_name(vmi_network(vmi->spec, interface->name), r->object->namespace, &in);
 
-	return !vmi_interface_is_present(interface) || interface->sriov != NULL || object_is_in(r, KIND_NETWORK_ATTACHMENT, in, name);
+	return !vmi_interface_is_present(interface) || object_is_in(r, KIND_NETWORK_ATTACHMENT, in, name);
 }
 
 /* Images are unpacked on this machine: its host is the one that can use them. */

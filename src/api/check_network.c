@@ -68,6 +68,8 @@ check_binding(const struct checking *c, const struct interface *n)
 		complain_as(c, CAUSE_INVALID, "name", "masquerade", "masquerade is for the default (pod) network only: use bridge");
 	if (n->passt_binding != NULL && network != NULL && !pod)
 		complain_as(c, CAUSE_INVALID, "name", "passtBinding", "passtBinding is for the default (pod) network only: use bridge");
+	if (n->sriov != NULL && pod)
+		advise(c, "sriov", "needs a NetworkAttachmentDefinition of type libvirt: on the default (pod) network the machine cannot start; use masquerade");
 }
 
 /* N21 */

@@ -58,7 +58,7 @@ static const struct schema_field interface_rows[] = {
 	{ STRING("name", struct interface, name), .flags = FIELD_REQUIRED, .check = check_interface_name, .doc = "Name; the network has the same." },
 	{ OBJECT("bridge", struct interface, bridge, struct empty, &empty_schema), .flags = FIELD_ONEOF, .doc = "Connect through a bridge." },
 	{ OBJECT("masquerade", struct interface, masquerade, struct empty, &empty_schema), .flags = FIELD_ONEOF, .doc = "Connect through NAT." },
-	{ OBJECT("sriov", struct interface, sriov, struct empty, &empty_schema), .flags = FIELD_ONEOF, .doc = "A virtual function of the host's card." },
+	{ OBJECT("sriov", struct interface, sriov, struct empty, &empty_schema), .flags = FIELD_ONEOF, .doc = "A virtual function of the host's card, from a network of libvirt with forward mode hostdev." },
 	{ OBJECT("passtBinding", struct interface, passt_binding, struct empty, &empty_schema), .flags = FIELD_ONEOF, .doc = "Connect through passt.", .warn = "The interface is connected through NAT: passt is not used." },
 	{ OBJECT("binding", struct interface, binding, struct binding_plugin, &binding_plugin_schema), .flags = FIELD_ONEOF, .doc = "Connect by a plugin.", .warn = "There are no binding plugins: the interface is connected as a bridge." },
 	{ REFUSED("slirp", "KubeVirt has discontinued it."), .flags = FIELD_ONEOF },

@@ -153,7 +153,7 @@ check_type(const struct network_config *config, struct error *err)
 		return error_set(err, EINVAL, "%s is said by the Subnet and its Vlan", config->mtu > 0 ? "mtu" : config->vlan > 0 ? "vlan" : "trunk");
 	if (config->type == NETWORK_LIBVIRT && config->mtu > 0)
 		return error_set(err, EINVAL, "mtu is said by libvirt's network itself (<mtu size='...'/>)");
-	if (config->type == NETWORK_OVS || (config->vlan == 0 && config->trunks == NULL))
+	if (config->type == NETWORK_OVS || (config->vlan == 0 && config->trunks == NULL) || (config->type == NETWORK_LIBVIRT && config->trunks == NULL))
 		return 0;
 	return error_set(err, EINVAL, "%s is for the type ovs: other ports are not tagged here; make a bridge on a VLAN interface such as eth0.100",
 	    config->vlan > 0 ? "vlan" : "trunk");
@@ -226,7 +226,7 @@ attachment_check(const void *object, const struct document *document, const char
 }
 
 static const struct schema_field spec_rows[] = {
-	{ STRING("config", struct network_attachment_spec, config), .doc = "CNI configuration as JSON: type (ovs, bridge or libvirt), bridge or network, and of ovs vlan or trunk; mtu." },
+	{ STRING("config", struct network_attachment_spec, config), .doc = "CNI configuration as JSON: type (ovs, bridge or libvirt), bridge or network, and of ovs vlan or trunk; of libvirt vlan; mtu." },
 	{ 0 },
 };
 static SCHEMA(spec_schema, struct network_attachment_spec, "NetworkAttachmentDefinitionSpec", "A network.", spec_rows);

@@ -33,7 +33,7 @@ enum network_type {
 struct network_config {
 	enum network_type type;
 	char *name;     /* of the bridge, or of libvirt's network; of kube-ovn NULL */
-	int vlan;       /* of ovs, for untagged frames; 0: none */
+	int vlan;       /* of ovs, for untagged frames, or of a libvirt network whose cards can be tagged; 0: none */
 	bool access;    /* of ovs: no other frames than those of vlan, also when that is 0 */
 	GArray *trunks; /* of ovs, struct vlan_range: tags that pass as they are; none and no vlan: all */
 	int mtu;        /* 0: the bridge's own */

@@ -1,4 +1,4 @@
-/* What a domain has of its host: PCI and USB devices, virtual functions, mediated devices, directories. */
+/* What a domain has of its host: PCI and USB devices, mediated devices, directories. */
 #include "config.h"
 
 #include <errno.h>
@@ -11,9 +11,7 @@
 struct wish {
 	const char *kind, *prefix; /* for sentences, for the alias */
 	const char *name, *device_name;
-	const char *pci_address; /* in the guest */
-	int64_t boot_order;
-	bool display;            /* a mediated device is a display, too */
+	bool display; /* a mediated device is a display, too */
 	const struct virtual_gpu_options *options;
 };
 
@@ -52,8 +50,6 @@ add_usb_devices(struct domain_build *b, const struct wish *wish, const char *add
 		struct xml_node *node = xml_add(b->xml, b->devices, "hostdev", "mode", "subsystem", "type", "usb", NULL);
 
 		add_usb_source(b, xml_add(b->xml, node, "source", NULL), all[i]);
-		if (i == 0)
-			domain_add_boot_order(b, node, wish->boot_order);
 		domain_add_alias(b, node, wish->prefix, i == 0 ? wish->name : xml_text(b->xml, "%s-%zu", wish->name, i));
 	}
 	b->usb = true;
@@ -81,11 +77,8 @@ add_host_device(struct domain_build *b, const struct wish *wish, struct error *e
 		return error_wrap(err, "%s %s: ", wish->kind, wish->name);
 	if (device->address == NULL && wish->display)
 		add_display(b, node, wish->options);
-	domain_add_boot_order(b, node, wish->boot_order);
 	domain_add_alias(b, node, wish->prefix, wish->name);
 	b->pcie++;
-	if (domain_add_pci_address(b, node, wish->pci_address, true, err) < 0)
-		return error_wrap(err, "%s %s: ", wish->kind, wish->name);
 	return 0;
 }
 
@@ -94,18 +87,13 @@ domain_add_host_devices(struct domain_build *b, struct error *err)
 {
 	const struct devices *devices = b->spec->domain->devices;
 
-	SCHEMA_EACH (struct interface, i, &devices->interfaces) {
-		struct wish wish = { "interface", "sriov-", i->name, "SR-IOV", i->pci_address, i->boot_order, false, NULL };
-		if (i->sriov != NULL && g_strcmp0(i->state, "absent") != 0 && add_host_device(b, &wish, err) < 0)
-			return -1;
-	}
 	SCHEMA_EACH (struct host_device, h, &devices->host_devices) {
-		struct wish wish = { "host device", "hostdevice-", h->name, h->device_name, NULL, 0, false, NULL };
+		struct wish wish = { "host device", "hostdevice-", h->name, h->device_name, false, NULL };
 		if (add_host_device(b, &wish, err) < 0)
 			return -1;
 	}
 	SCHEMA_EACH (struct host_device, g, &devices->gpus) {
-		struct wish wish = { "GPU", "gpu-", g->name, g->device_name, NULL, 0, true, g->virtual_gpu_options };
+		struct wish wish = { "GPU", "gpu-", g->name, g->device_name, true, g->virtual_gpu_options };
 		if (add_host_device(b, &wish, err) < 0)
 			return -1;
 	}

@@ -82,14 +82,33 @@ add_bridge(struct domain_build *b, struct xml_node *node, const struct network_c
 		xml_add(b->xml, node, "mtu", "size", domain_number(b, config->mtu), NULL);
 }
 
+/* One of libvirt, which finds the port by itself, or a free function of the host's card. */
+static void
+add_network(struct domain_build *b, struct xml_node *node, const struct domain_interface *port)
+{
+	xml_add(b->xml, node, "source", "network", port->network, NULL);
+	if (port->vlan > 0)
+		add_tag(b, xml_add(b->xml, node, "vlan", NULL), port->vlan);
+}
+
+/* A function of the host's card has none: the guest gets it as it is (host_network_suits() tells them apart by that). */
+static void
+add_model(struct domain_build *b, struct xml_node *node, const struct interface *interface)
+{
+	bool virtio = interface->model == NULL || *interface->model == '\0' || strcmp(interface->model, "virtio") == 0;
+
+	xml_add(b->xml, node, "model", "type", virtio ? b->virtio : interface->model, NULL);
+	if (virtio)
+		add_driver(b, node);
+}
+
 static int
 add_interface(struct domain_build *b, const struct interface *interface, struct error *err)
 {
 	const struct domain_interface *port = find_port(b->input, interface->name);
-	bool virtio = interface->model == NULL || *interface->model == '\0' || strcmp(interface->model, "virtio") == 0;
 	struct xml_node *node;
 
-	if (g_strcmp0(interface->state, "absent") == 0 || interface->sriov != NULL)
+	if (g_strcmp0(interface->state, "absent") == 0)
 		return 0;
 	if (port == NULL)
 		return error_set(err, ENOENT, "interface %s has no port on this host", interface->name);
@@ -99,10 +118,9 @@ add_interface(struct domain_build *b, const struct interface *interface, struct 
 	if (port->config != NULL)
 		add_bridge(b, node, port->config);
 	else
-		xml_add(b->xml, node, "source", "network", port->network, NULL);
-	xml_add(b->xml, node, "model", "type", virtio ? b->virtio : interface->model, NULL);
-	if (virtio)
-		add_driver(b, node);
+		add_network(b, node, port);
+	if (interface->sriov == NULL)
+		add_model(b, node, interface);
 	add_rest(b, node, interface);
 	b->pcie++;
 	if (domain_add_pci_address(b, node, interface->pci_address, true, err) < 0)

@@ -105,9 +105,6 @@ place_device(struct places *p, const char *name)
 static void
 place_devices(struct places *p, const struct devices *devices)
 {
-	SCHEMA_EACH (struct interface, i, &devices->interfaces)
-		if (i->sriov != NULL)
-			place_device(p, i->name);
 	SCHEMA_EACH (struct host_device, h, &devices->host_devices)
 		place_device(p, h->name);
 	SCHEMA_EACH (struct host_device, g, &devices->gpus)

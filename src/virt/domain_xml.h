@@ -50,11 +50,12 @@ struct domain_interface {
 	const char *network; /* libvirt network; with a config only noted */
 	const char *mac;
 	const char *ip, *ip6; /* that it is to have, or NULL */
+	int vlan;            /* on a network of libvirt: tag of the card's frames; 0: none */
 	const struct network_config *config; /* of a bridge that is no network of libvirt; or NULL */
 };
 /* A device of the host that the guest gets. */
 struct domain_host_device {
-	const char *name;    /* of the VMI's GPU, host device or interface with SR-IOV */
+	const char *name;    /* of the VMI's GPU or host device */
 	const char *address; /* on the host's PCI bus; or NULL */
 	const char *mdev;    /* uuid of a mediated device */
 	const char *usb;     /* "bus:device" of a USB device; several with "+" between them */

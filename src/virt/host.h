@@ -100,6 +100,14 @@ char *host_fit(virConnectPtr connection, const char *xml, struct error *err);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
 
+/* --- host_suits.c: cards and the networks that they name ------------------------------------------------------------ */
+
+/* Whether libvirt has the network of an <interface>, of the kind that the card asks for: a card without a <model> is a function of the
+ * host's own.  0 also for a device that names no network; -1: ENOENT there is none, EINVAL it is of another kind, ENETDOWN not active. */
+int host_network_suits(virConnectPtr connection, xmlNodePtr interface, struct error *err);
+/* The same for every card of a domain. */
+int host_networks_suit(virConnectPtr connection, const char *xml, struct error *err);
+
 /* --- host_child.c: programs of the host; any thread ----------------------------------------------------------------- */
 
 /* Runs argv[0], looked for where systems keep programs, with input (or nothing, NULL) to read, and waits for its end; past timeout_ms it

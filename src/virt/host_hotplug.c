@@ -230,9 +230,11 @@ plug(struct update *u, xmlNodePtr node, const char *kind, const char *name)
 	g_autofree char *text = node_text(node);
 	struct error err = { 0 };
 
-	if (virDomainAttachDeviceFlags(u->domain, text, VIR_DOMAIN_AFFECT_LIVE) == 0)
-		return;
-	host_error(&err, "cannot plug %s %s into domain %s", kind, name, virDomainGetName(u->domain));
+	if (host_network_suits(virDomainGetConnect(u->domain), node, &err) == 0) {
+		if (virDomainAttachDeviceFlags(u->domain, text, VIR_DOMAIN_AFFECT_LIVE) == 0)
+			return;
+		host_error(&err, "cannot plug %s %s into domain %s", kind, name, virDomainGetName(u->domain));
+	}
 	problem(u, kind, name, &err);
 }
 

@@ -141,14 +141,23 @@ let_go(virDomainPtr domain, struct start *start, struct probe *probe, struct err
 	return guard_unmark(domain, err);
 }
 
-/* What QEMU says of a passphrase leaves its reader alone. */
+/* What leaves its reader alone, and what it means; a later try may do. */
+static const struct {
+	const char *told, *meaning;
+} obscure[] = {
+	{ "cannot unlock any keyslot", "the passphrase does not open one of its disks: in the Secret that the StorageClass names, put back the "
+	                               "encryptionPassphrase that the volume was made with" },
+	{ "requires exclusive access to interfaces", "a network with <forward mode='hostdev'> has no free function of the host's card left: stop a "
+	                                             "guest that has one, or give the network more" },
+};
+
 static int
 start_error(const struct start *start, struct error *err)
 {
 	host_error(err, "cannot start domain %s", start->name);
-	if (strstr(err->text, "cannot unlock any keyslot") != NULL)
-		error_set(err, EAGAIN, "cannot start domain %s: the passphrase does not open one of its disks: in the Secret that the StorageClass "
-		    "names, put back the encryptionPassphrase that the volume was made with", start->name);
+	for (size_t i = 0; i < G_N_ELEMENTS(obscure); i++)
+		if (strstr(err->text, obscure[i].told) != NULL)
+			return error_set(err, EAGAIN, "cannot start domain %s: %s", start->name, obscure[i].meaning);
 	return -1;
 }
 
@@ -192,7 +201,7 @@ answer_conflicts(struct start *start, struct error *err)
 static json_t *
 define_and_start(struct host_call *call, struct start *start, struct error *err)
 {
-	g_autofree char *xml = host_fit(call->connection, start->xml, err);
+	g_autofree char *xml = host_networks_suit(call->connection, start->xml, err) < 0 ? NULL : host_fit(call->connection, start->xml, err);
 	g_autoptr(virDomain) domain = xml == NULL ? NULL : virDomainDefineXML(call->connection, xml);
 
 	if (xml == NULL) {

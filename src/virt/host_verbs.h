@@ -11,7 +11,8 @@
  *  domain-list        {} -> {"domains":[DOMAIN]}   those with our metadata
  *  domain-start       {"xml","name","uid","paused":bool,"guards"?:[GUARD],"probes"?:[PROBE]} -> DOMAIN with "machine", its type as libvirt has it, and "user", that QEMU runs as   defines and starts; a running one with the same uid is
  *                     left alone (and answered); a stopped one of ours is defined anew; a running one of another uid, or one
- *                     that is not ours: EEXIST; one of the same store and a higher epoch: ESTALE.  When it cannot start it is undefined again.
+ *                     that is not ours: EEXIST; one of the same store and a higher epoch: ESTALE.  When it cannot start it is undefined again.  A card whose network
+ *                     is not there: ENOENT, is not of the card's kind: EINVAL, does not run: ENETDOWN; no function of the host's card is free: EAGAIN.
  *                     GUARD: {"mac","flows":[FLOW],"rates"?:{"to"?,"toBurst"?,"from"?,"fromBurst"?},"mirror"?:bool}   kbit/s and kbit, to the guest
  *                     and from it; its flows name the meter {port}.  mirror: the bridge's device mr-NAME gets copies of what the port gets and sends.
  *                     With guards it is started paused and goes on, unless it is to be paused, when the flows of its ports in Open vSwitch are

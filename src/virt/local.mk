@@ -67,6 +67,7 @@ solovirt_host_SOURCES = \
 	src/virt/host_subnet.h \
 	src/virt/host_subnet_entries.c src/virt/host_subnet_memory.c \
 	src/virt/host_subnet_server.c \
+	src/virt/host_suits.c \
 	src/virt/host_volume.c \
 	src/virt/host_vswitch.c \
 	src/virt/host_xml.c

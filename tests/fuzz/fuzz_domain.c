@@ -45,9 +45,6 @@ places_of_host(struct places *places, const struct vmi *vmi)
 		add_device(places, device->name);
 	SCHEMA_EACH (struct host_device, device, &devices->host_devices)
 		add_device(places, device->name);
-	SCHEMA_EACH (struct interface, interface, &devices->interfaces)
-		if (interface->sriov != NULL)
-			add_device(places, interface->name);
 	for (size_t count = domain_pins(vmi); places->pins->len < count;) {
 		struct domain_pin pin = { .cpu = (int)places->pins->len };
 		g_array_append_val(places->pins, pin);

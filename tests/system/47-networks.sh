@@ -93,6 +93,33 @@ test_a_bridge_that_is_not_there_is_named() {
   await 60 'message vmi/lost Synchronized | grep -q "br9"'
   lift lost.yaml; gone vm/lost
 }
+# network FORWARD: the network of libvirt that functions of the host's cards come from; nothing but its definition, where they are not there
+network() {
+  virsh_ net-destroy functions || :; virsh_ net-undefine functions || :
+  host tee "$S/network.xml" >/dev/null <<<"<network><name>functions</name>$1</network>"; virsh_ net-define "$S/network.xml"; virsh_ net-start functions || :
+}
+# function_says SENTENCE: why the machine does not start, once it tries again
+function_says() { sv restart fast; await 60 'message vmi/fast Synchronized | grep -qF "'"$1"'"'; }
+test_a_function_of_the_hosts_card_comes_from_a_network_of_libvirt() {
+  definition functions '{"type": "libvirt", "network": "functions", "vlan": 100}'
+  machine fast 10.6.0.14 functions | sed 's/name: second, bridge: {}/name: second, sriov: {}/' | drop fast.yaml
+  await 60 'message vmi/fast Synchronized | grep -qF "interface second: libvirt of this host has no network functions: define it there"'
+  network '<forward mode="hostdev" managed="yes"><pf dev="nope"/></forward>'
+  function_says 'interface second: network functions is not active: start it with virsh net-start'
+  network '<bridge name="vf0" stp="off" delay="0"/>'
+  function_says 'interface second: network functions has no functions of the host'
+  network '<forward mode="hostdev" managed="yes"/>'
+  function_says 'mode='"'hostdev'"'> has no free function of the host'
+  definition functions '{"type": "ovs", "bridge": "br1"}'
+  function_says 'sriov: {} needs a NetworkAttachmentDefinition of type libvirt'
+}
+test_a_card_of_another_binding_gets_none_of_its_functions() {
+  definition functions '{"type": "libvirt", "network": "functions"}'
+  machine fast 10.6.0.14 functions | drop fast.yaml
+  function_says 'interface second: network functions gives functions of the host'
+  lift fast.yaml; gone vm/fast; lift functions.yaml
+  virsh_ net-destroy functions; virsh_ net-undefine functions
+}
 test_definitions_that_mean_nothing_here_are_refused() {
   printf '%s\n' 'apiVersion: k8s.cni.cncf.io/v1' 'kind: NetworkAttachmentDefinition' 'metadata: {name: bad}' "spec: {config: '{\"type\": \"macvlan\"}'}" | drop bad.yaml
   await 10 'sv spool -o json | jq -r ".files[] | select(.file == \"bad.yaml\") | tostring" | grep -q "but is macvlan"'

@@ -29,7 +29,7 @@ static const char *const cases[] = {
 	"growing", "headless", "host-devices", "hugepages", "hugepages-anonymous", "hyperv", "hyperv-emulation",
 	"hyperv-passthrough", "interface-details", "interfaces", "io-thread-pool", "io-threads",
 	"kernel-boot", "many-disks", "minimal", "no-hotplug", "numa-realtime", "overlays", "passthrough-emulation",
-	"readonly", "sev", "smbios", "transitional", "typical", "usb", "watchdog-rng"
+	"readonly", "sev", "smbios", "sriov", "transitional", "typical", "usb", "watchdog-rng"
 };
 
 static char *
@@ -162,9 +162,6 @@ places_of_host(struct places *places, const struct vmi *vmi)
 	const struct devices *devices = vmi->spec->domain->devices;
 	const char *nodes = schema_map_get(&vmi->head.meta->annotations, "test/nodes");
 
-	SCHEMA_EACH (struct interface, i, &devices->interfaces)
-		if (i->sriov != NULL)
-			add_device(places, vmi, i->name);
 	SCHEMA_EACH (struct host_device, h, &devices->host_devices)
 		add_device(places, vmi, h->name);
 	SCHEMA_EACH (struct host_device, g, &devices->gpus)
@@ -218,6 +215,11 @@ places_init(struct places *places, const struct vmi *vmi)
 		struct domain_interface port = { .name = interface->name, .network = "solovirt",
 			.config = read_config(places, vmi, interface->name) };
 
+		if (port.config != NULL && port.config->type == NETWORK_LIBVIRT) {
+			port.network = port.config->name;
+			port.vlan = port.config->vlan;
+			port.config = NULL;
+		}
 		port.mac = interface->mac_address != NULL ? interface->mac_address
 		                                          : text_of(places, "52:54:00:00:00:", last, "");
 		port.ip = text_of(places, "192.168.77.", g_strdelimit(last, "abcdef", '1'), "");

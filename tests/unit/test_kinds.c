@@ -402,6 +402,7 @@ static const struct {
 	{ NETWORK("{\"type\": \"ovs\", \"bridge\": \"br1\", \"trunk\": [{\"id\": 1, \"minID\": 1}]}"), "spec.config: trunk must be a list of {\"id\": 7} or {\"minID\": 10, \"maxID\": 20}" },
 	{ NETWORK("{\"type\": \"ovs\", \"bridge\": \"br1\", \"trunk\": [{\"minID\": 9, \"maxID\": 8}]}"), "spec.config: trunk.maxID (8) is less than trunk.minID (9)" },
 	{ NETWORK("{\"type\": \"ovs\", \"bridge\": \"br1\", \"trunk\": [{\"minID\": 0, \"maxID\": 4094}, {\"id\": 1}]}"), "spec.config: trunk names more than the 4095 tags that there are: write each once" },
+	{ NETWORK("{\"type\": \"libvirt\", \"network\": \"a\", \"trunk\": [{\"id\": 7}]}"), "spec.config: trunk is for the type ovs: other ports are not tagged here; make a bridge on a VLAN interface such as eth0.100" },
 	{ NETWORK("{\"type\": \"bridge\", \"bridge\": \"br1\", \"vlan\": 7}"), "spec.config: vlan is for the type ovs: other ports are not tagged here; make a bridge on a VLAN interface such as eth0.100" },
 	{ NETWORK("{\"type\": \"libvirt\", \"network\": \"n\", \"mtu\": 1400}"), "spec.config: mtu is said by libvirt's network itself (<mtu size='...'/>)" },
 	{ VM("runStrategy: Always, " TEMPLATE), "" },
