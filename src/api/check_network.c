@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "src/api/check.h"
+#include "src/api/dhcp_options.h"
 
 #define RESERVED_MAC "02:00:00:00:00:00"
 
@@ -171,6 +172,19 @@ check_ports(const struct checking *c, const struct interface *n)
 	}
 }
 
+/* KubeVirt takes what no server can tell. */
+static void
+check_private_values(const struct checking *c, const struct dhcp_options *d)
+{
+	size_t i = 0;
+
+	SCHEMA_EACH (struct dhcp_private_option, o, &d->private_options) {
+		g_autofree char *field = g_strdup_printf("dhcpOptions.privateOptions[%zu].value", i++);
+		if (o->value != NULL && strlen(o->value) > DHCP_OPTION_MOST)
+			complain(c, CAUSE_INVALID, field, "has %zu bytes: the most that DHCP can carry is %d", strlen(o->value), DHCP_OPTION_MOST);
+	}
+}
+
 /* N22; KubeVirt tells private options of the whole spec. */
 static void
 check_dhcp(const struct checking *c, const struct interface *n, const struct checking *whole)
@@ -191,6 +205,7 @@ check_dhcp(const struct checking *c, const struct interface *n, const struct che
 	}
 	if (d == NULL)
 		return;
+	check_private_values(c, d);
 	SCHEMA_EACH (struct dhcp_private_option, o, &d->private_options) {
 		guint64 bit = o->option < PRIVATE_FIRST || o->option > PRIVATE_LAST ? 0 : UINT64_C(1) << (o->option - PRIVATE_FIRST);
 		if (bit == 0)

@@ -52,7 +52,7 @@ check_text(const char *text, struct error *err)
 	for (const char *c = text; *c != '\0'; c++)
 		if (!g_ascii_isgraph(*c) || strchr(",\"'\\{}", *c) != NULL)
 			return error_set(err, EINVAL, "has a character that cannot be in it: letters, digits and the likes of . - _ / : = can");
-	return *text != '\0' && strlen(text) <= 255 ? 0 : error_set(err, EINVAL, "must have from 1 to 255 characters");
+	return *text != '\0' && strlen(text) <= DHCP_OPTION_MOST ? 0 : error_set(err, EINVAL, "must have from 1 to 255 characters");
 }
 
 static int
@@ -319,6 +319,25 @@ put_servers(GArray *options, char **servers, struct error *err)
 	return 0;
 }
 
+/* Its bytes are whatever they are: as numbers none of them is taken for a separator, an address or a number. */
+static int
+put_private(GArray *options, int number, const char *bytes, struct error *err)
+{
+	size_t length = strlen(bytes);
+	GString *text = g_string_new(NULL);
+
+	if (length > DHCP_OPTION_MOST) {
+		g_string_free(text, TRUE);
+		return error_set(err, EINVAL, "has a value of %zu bytes: the most that DHCP can carry is %d", length, DHCP_OPTION_MOST);
+	}
+	if (length == 1)
+		g_string_printf(text, "%ub", (unsigned char)*bytes); /* two digits alone would be a decimal number */
+	for (size_t i = 0; length > 1 && i < length; i++)
+		g_string_append_printf(text, i == 0 ? "%02x" : ":%02x", (unsigned char)bytes[i]);
+	replace_option(options, "", number, g_string_free(text, FALSE));
+	return 0;
+}
+
 int
 dhcp_options_put(GArray *options, const struct dhcp_options *own, struct error *err)
 {
@@ -329,7 +348,7 @@ dhcp_options_put(GArray *options, const struct dhcp_options *own, struct error *
 	if (own->ntp_servers != NULL && own->ntp_servers[0] != NULL && put_servers(options, own->ntp_servers, err) != 0)
 		return error_wrap(err, "ntpServers: ");
 	SCHEMA_EACH (struct dhcp_private_option, o, &own->private_options)
-		if (put_text(options, "", (int)o->option, o->value, err) != 0)
+		if (put_private(options, (int)o->option, o->value, err) != 0)
 			return error_wrap(err, "the private option %d ", (int)o->option);
 	return 0;
 }

@@ -8,10 +8,12 @@
 struct dhcp_options;
 struct error;
 
+enum { DHCP_OPTION_MOST = 255 }; /* bytes of a value: its length is one byte (RFC 2132) */
+
 struct dhcp_option {
 	const char *name; /* as OVN calls it: "dns_server" */
 	int number;       /* of the option in the protocol; 0: it is none, such as lease_time, which is a lease's own */
-	char *value;      /* members of a list joined by ","; checked; owned */
+	char *value;      /* as dnsmasq reads it: members of a list joined by ",", bytes as "62:6c" or "98b"; checked; owned */
 };
 
 /*

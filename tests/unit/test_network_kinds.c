@@ -474,7 +474,7 @@ END_TEST
 START_TEST(puts_options_of_a_card)
 {
 	char *servers[] = { (char *)"10.6.0.7", (char *)"10.6.0.8", NULL }, *wrong[] = { (char *)"fd00::1", NULL };
-	struct dhcp_private_option private = { 224, (char *)"blue" }, spaced = { 225, (char *)"a b" };
+	struct dhcp_private_option private = { 224, (char *)"blue" };
 	struct dhcp_options own = { .boot_file_name = (char *)"a.efi", .ntp_servers = servers, .private_options = { &private, 1 } };
 	g_autoptr(GArray) read = dhcp_options_parse(4, "bootfile_name=b,tftp_server=c,ntp_server=10.6.0.9", NULL, NULL);
 	struct error err = { 0 };
@@ -485,13 +485,48 @@ START_TEST(puts_options_of_a_card)
 	ck_assert_str_eq(dhcp_options_find(read, "tftp_server"), "c");
 	ck_assert_str_eq(dhcp_options_find(read, "ntp_server"), "10.6.0.7,10.6.0.8");
 	ck_assert_int_eq(g_array_index(read, struct dhcp_option, 3).number, 224);
-	ck_assert_str_eq(g_array_index(read, struct dhcp_option, 3).value, "blue");
-	own.private_options = (struct schema_list){ &spaced, 1 };
-	ck_assert_int_eq(dhcp_options_put(read, &own, &err), -1);
-	ck_assert_str_eq(err.text, "the private option 225 has a character that cannot be in it: letters, digits and the likes of . - _ / : = can");
+	ck_assert_str_eq(g_array_index(read, struct dhcp_option, 3).value, "62:6c:75:65");
 	own.ntp_servers = wrong;
 	ck_assert_int_eq(dhcp_options_put(read, &own, &err), -1);
 	ck_assert_str_eq(err.text, "ntpServers: must be an address of IPv4, and is fd00::1");
+}
+END_TEST
+
+static const struct {
+	const char *bytes, *value;
+} privates[] = {
+	{ "", "" },
+	{ "7", "55b" },
+	{ "a b", "61:20:62" },
+	{ "\",#\xff\n", "22:2c:23:ff:0a" },
+};
+
+/* Bytes that a server's configuration could take for something else. */
+START_TEST(puts_private_options)
+{
+	struct dhcp_private_option private = { 254, (char *)(uintptr_t)privates[_i].bytes };
+	struct dhcp_options own = { .private_options = { &private, 1 } };
+	g_autoptr(GArray) read = dhcp_options_parse(4, "", NULL, NULL);
+	struct error err = { 0 };
+
+	ck_assert_int_eq(dhcp_options_put(read, &own, &err), 0);
+	ck_assert_str_eq(g_array_index(read, struct dhcp_option, 0).value, privates[_i].value);
+}
+END_TEST
+
+START_TEST(limits_private_options)
+{
+	g_autofree char *most = g_strnfill(255, 'a'), *more = g_strnfill(256, 'a');
+	struct dhcp_private_option private = { 224, most };
+	struct dhcp_options own = { .private_options = { &private, 1 } };
+	g_autoptr(GArray) read = dhcp_options_parse(4, "", NULL, NULL);
+	struct error err = { 0 };
+
+	ck_assert_int_eq(dhcp_options_put(read, &own, &err), 0);
+	ck_assert_uint_eq(strlen(g_array_index(read, struct dhcp_option, 0).value), 255 * 3 - 1);
+	private.value = more;
+	ck_assert_int_eq(dhcp_options_put(read, &own, &err), -1);
+	ck_assert_str_eq(err.text, "the private option 224 has a value of 256 bytes: the most that DHCP can carry is 255");
 }
 END_TEST
 
@@ -613,6 +648,8 @@ suite(void)
 	tcase_add_loop_test(tc, reads_options, 0, G_N_ELEMENTS(options));
 	tcase_add_loop_test(tc, refuses_other_options, 0, G_N_ELEMENTS(wrong_options));
 	tcase_add_test(tc, puts_options_of_a_card);
+	tcase_add_loop_test(tc, puts_private_options, 0, G_N_ELEMENTS(privates));
+	tcase_add_test(tc, limits_private_options);
 	tcase_add_test(tc, limits_options);
 	tcase_add_test(tc, reads_advertisements);
 	tcase_add_loop_test(tc, refuses_other_advertisements, 0, G_N_ELEMENTS(wrong_advertisements));
