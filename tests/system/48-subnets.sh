@@ -183,7 +183,29 @@ test_a_card_that_is_plugged_in_waits_for_its_address() {
   await 120 '[ "$(card late ipAddress)" = 10.6.0.40 ]'
   await 20 '[ -z "$(message vmi/late Synchronized)" ]'
   expect 'virsh_ domiflist "$(domain late)" | grep -q "$(card late mac)"'
-  lift late.yaml; gone vm/late
+}
+third() { field vmi/late ".status.interfaces[?(@.name==\"third\")].$1"; }
+test_a_card_that_is_plugged_in_gets_another_address() {
+  local mac; mac=$(host ip -br link show router | awk '{print $3}')
+  drop again.yaml <<EOA
+apiVersion: k8s.cni.cncf.io/v1
+kind: NetworkAttachmentDefinition
+metadata: {name: again}
+spec: {config: '{"type": "kube-ovn", "provider": "again.default.ovn"}'}
+EOA
+  host ip addr add 10.6.0.60/24 dev router
+  pool 10.6.0.60
+  host sed 's/^\( *\)- {name: second, bridge.*/&\n\1- {name: third, bridge: {}}/;s/^\( *\)- {name: second, multus.*/&\n\1- {name: third, multus: {networkName: again}}/' "$S/spool/late.yaml" |
+    sed "s/^      annotations: {/&again.default.ovn.kubernetes.io\/logical_switch: desk, again.default.ovn.kubernetes.io\/ip_pool: pair, /" | drop late.yaml
+  await 60 'sv get events | grep -q "address 10.6.0.60 was to be that of default/late/third, but $mac answers for it"'
+  await 60 'message vmi/late Synchronized | grep -q "interface third: all 1 addresses of 10.6.0.0/24 that it may have are in use"'
+  same '' "$(third mac)"
+  pool 10.6.0.60..10.6.0.61
+  await 60 '[ "$(third ipAddress)" = 10.6.0.61 ]'
+  await 20 '[ -z "$(message vmi/late Synchronized)" ]'
+  expect 'virsh_ domiflist "$(domain late)" | grep -q "$(third mac)"'
+  host ip addr del 10.6.0.60/24 dev router
+  lift late.yaml; gone vm/late; lift again.yaml
 }
 # A guest that takes an address beside its own, and pings from there: without port security that works.
 GREEDY="sh -c 'while :; do ip addr add 10.6.0.99/24 dev eth1; sleep 1; done' 2>/dev/null &"
@@ -373,6 +395,7 @@ test_it_keeps_it_over_a_restart() {
 }
 test_what_was_put_aside_is_free_when_nobody_answers() {
   await 90 'sv get events | grep -q "address 10.6.0.50 is free again"'
+  await 90 'sv get events | grep -q "address 10.6.0.60 is free again"'
   await 20 '[ "$(field ippool/pair .status.v4UsingIPs)" = 0 ]'
   lift pool.yaml; gone ippool/pair
   await 20 '[ "$(field subnet/desk .status.v4availableIPs)" = 196 ]'
