@@ -393,6 +393,67 @@ test_it_keeps_it_over_a_restart() {
   host ovs-vsctl del-port router6
   lift floor.yaml; gone subnet/floor; gone vlan/floor
 }
+# A guest that is told its addresses by network data, and by nothing else; it reads them as cloud-init does, and takes some besides.
+STILL="sh -c 'for n in 1 2; do mkdir /run/nic.eth\$n; ip link set eth\$n up; done; mkdir /tmp/seed; mount -t iso9660 -o ro /dev/vdb /tmp/seed; sed -n \"s/^ *\\(eth[0-9]\\): {addresses: .\\(.*\\).}/\\1,\\2/p\" /tmp/seed/network-config | tr -d \" \" | tr , \" \" | while read n all; do for a in \$all; do ip addr add \$a dev \$n; done; done; umount /tmp/seed; ip addr add 10.9.0.99/24 dev eth1; ip addr add fd00:9::99/64 dev eth1'"
+test_a_guest_is_told_its_addresses_by_network_data() {
+  drop attic.yaml <<EOA
+apiVersion: kubeovn.io/v1
+kind: Vlan
+metadata: {name: attic}
+spec: {id: 300, provider: office}
+---
+apiVersion: kubeovn.io/v1
+kind: Vlan
+metadata: {name: loft}
+spec: {id: 301, provider: office}
+---
+apiVersion: kubeovn.io/v1
+kind: Subnet
+metadata: {name: attic}
+spec: {cidrBlock: "10.9.0.0/24,fd00:9::/64", vlan: attic, provider: attic.default.ovn}
+---
+apiVersion: kubeovn.io/v1
+kind: Subnet
+metadata: {name: loft}
+spec: {cidrBlock: "fd00:10::/64", vlan: loft, provider: loft.default.ovn}
+---
+apiVersion: k8s.cni.cncf.io/v1
+kind: NetworkAttachmentDefinition
+metadata: {name: attic}
+spec: {config: '{"type": "kube-ovn", "provider": "attic.default.ovn"}'}
+---
+apiVersion: k8s.cni.cncf.io/v1
+kind: NetworkAttachmentDefinition
+metadata: {name: loft}
+spec: {config: '{"type": "kube-ovn", "provider": "loft.default.ovn"}'}
+EOA
+  { ON=attic GUEST_DOES=$STILL machine still ip_address 10.9.0.5,fd00:9::5 port_security true |
+      sed 's/^\( *\)- {name: second, bridge.*/&\n\1- {name: third, bridge: {}}/;s/^\( *\)- {name: second, multus.*/&\n\1- {name: third, multus: {networkName: loft}}/' |
+      sed 's/^      annotations: {/&loft.default.ovn.kubernetes.io\/ip_address: "fd00:10::5", loft.default.ovn.kubernetes.io\/port_security: "true", /'
+    printf '            networkData: |\n              version: 2\n              ethernets:\n'
+    printf '                %s\n' 'eth0: {dhcp4: true}' 'eth1: {addresses: [10.9.0.5/24, "fd00:9::5/64"]}' 'eth2: {addresses: ["fd00:10::5/64"]}' | sed 's/"//g'
+  } | drop still.yaml
+  local n vlan=300
+  for n in attic loft; do
+    await 60 '[ "$(field subnet/'$n' ".status.conditions[?(@.type==\"Ready\")].status")" = True ]'
+    host ovs-vsctl add-port br-office $n tag=$vlan -- set interface $n type=internal
+    await 10 "host ip link show $n"; host ip link set $n up; vlan=$((vlan + 1))
+  done
+  host ip addr add 10.9.0.1/24 dev attic; host ip addr add fd00:9::1/64 dev attic nodad; host ip addr add fd00:10::1/64 dev loft nodad
+  booted still 1 240
+  same '10.9.0.5 fd00:9::5' "$(field ip/still.default.attic.default.ovn .spec.v4IpAddress) $(field ip/still.default.attic.default.ovn .spec.v6IpAddress)"
+  await 30 'host busybox ping -c 1 -W 1 -I attic 10.9.0.5'
+  await 30 'host busybox ping6 -c 1 -W 1 -I attic fd00:9::5'
+  await 30 'host busybox ping6 -c 1 -W 1 -I loft fd00:10::5'
+  refute 'host busybox ping -c 1 -W 1 -I attic 10.9.0.99'
+  refute 'host busybox ping6 -c 1 -W 1 -I attic fd00:9::99'
+  # nobody gives addresses there, and the guest keeps what it was told
+  refute 'host pgrep -f dhcp-hostsdir=.*/attic'
+  same 'fd00:10::5 1' "$(field ip/still.default.loft.default.ovn .spec.v6IpAddress) $(field subnet/loft .status.v6usingIPs)"
+  lift still.yaml; gone vm/still
+  for n in attic loft; do host ovs-vsctl del-port $n; done
+  lift attic.yaml; for n in subnet/attic subnet/loft vlan/attic vlan/loft; do gone $n; done
+}
 test_what_was_put_aside_is_free_when_nobody_answers() {
   await 90 'sv get events | grep -q "address 10.6.0.50 is free again"'
   await 90 'sv get events | grep -q "address 10.6.0.60 is free again"'
