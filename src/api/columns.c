@@ -242,7 +242,7 @@ put_trunks(GString *out, const GArray *trunks)
 		g_string_append_printf(out, r->first == r->last ? "%s%d" : "%s%d-%d", i == 0 ? "" : ",", r->first, r->last);
 	}
 }
-static const char *const network_types[] = { [NETWORK_OVS] = "ovs", [NETWORK_BRIDGE] = "bridge", [NETWORK_LIBVIRT] = "libvirt" };
+static const char *const network_types[] = { [NETWORK_OVS] = "ovs", [NETWORK_BRIDGE] = "bridge", [NETWORK_LIBVIRT] = "libvirt", [NETWORK_KUBE_OVN] = "kube-ovn" };
 /* One column of what the configuration says. */
 #define CONFIG_CELL(name, put) \
 	CELL(name, struct network_attachment, { \
@@ -254,7 +254,7 @@ static const char *const network_types[] = { [NETWORK_OVS] = "ovs", [NETWORK_BRI
 		network_config_clear(&c); \
 	})
 CONFIG_CELL(attachment_type_cell, g_string_append(out, network_types[c.type]))
-CONFIG_CELL(attachment_name_cell, g_string_append(out, c.name))
+CONFIG_CELL(attachment_name_cell, put(out, c.name))
 CONFIG_CELL(attachment_vlan_cell, {
 	if (c.trunks != NULL)
 		put_trunks(out, c.trunks);

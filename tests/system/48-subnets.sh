@@ -73,6 +73,7 @@ test_it_has_the_address_that_it_asks_for() {
   same 100 "$(host ovs-vsctl get port "$(virsh_ domiflist "$(domain blue)" | awk '/ bridge / {print $1}')" tag)"
   await 30 'answers 10.6.0.10'
   same "10.6.0.10 $(card blue mac) desk" "$(field ip/blue.default.desk.default.ovn .spec.v4IpAddress) $(field ip/blue.default.desk.default.ovn .spec.macAddress) $(field ip/blue.default.desk.default.ovn .spec.subnet)"
+  expect 'sv get nad desk --no-headers | grep -qE "^desk +kube-ovn "'
   # the machine and the DHCP server
   await 20 '[ "$(field subnet/desk .status.v4usingIPs)" = 2 ]'
   await 20 '[ "$(field subnet/desk .status.v4availableIPs)" = 196 ]'
