@@ -7,6 +7,8 @@
 
 #include "src/api/check.h"
 #include "src/api/dhcp_options.h"
+#include "src/api/meta.h"
+#include "src/base/error.h"
 
 #define RESERVED_MAC "02:00:00:00:00:00"
 
@@ -21,6 +23,17 @@ interface_of(const struct vmi_spec *spec, const char *name)
 	return NULL;
 }
 
+/* [namespace/]name */
+static bool
+is_network_name(const char *text)
+{
+	g_auto(GStrv) parts = g_strsplit(text, "/", 3);
+	guint count = g_strv_length(parts);
+	struct error ignored;
+
+	return count <= 2 && (count == 1 || check_dns_label(parts[0], &ignored) == 0) && check_dns_subdomain(parts[count - 1], &ignored) == 0;
+}
+
 /* N3, N5, N23 */
 static void
 check_source(const struct checking *c, const struct network *n)
@@ -29,6 +42,9 @@ check_source(const struct checking *c, const struct network *n)
 		complain(c, CAUSE_REQUIRED, "name", "no interface is named \"%s\": add it under domain.devices.interfaces", n->name);
 	if (n->multus != NULL && !is_text(n->multus->network_name))
 		complain_as(c, CAUSE_REQUIRED, "", "multus", "multus.networkName is required: which network, as [namespace/]name");
+	else if (n->multus != NULL && !is_network_name(n->multus->network_name))
+		advise(c, "multus.networkName", "\"%s\" can name no NetworkAttachmentDefinition, which is [namespace/]name: the machine cannot start",
+		    n->multus->network_name);
 }
 
 /* N1, N2, N23 */
