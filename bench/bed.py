@@ -109,7 +109,7 @@ class Bed:
         self.daemon = None
         self.events = None
         self.residents = []  # domains that are not measured
-        self.env = dict(os.environ, P=self.name, NET="10.97.0", CPU_PROPERTIES="1", PATH=f"{self.build}:{os.environ['PATH']}")
+        self.env = dict(os.environ, P=self.name, NET="10.97.0", PATH=f"{self.build}:{os.environ['PATH']}")
 
     # --- the host
 

@@ -21,7 +21,6 @@
 # Environment: P  prefix of the names (tb), so that two test beds can stand side by side
 #              NET  first three bytes of the management network (10.98.0)
 #              KVM=1  leave /dev/kvm visible in the hosts
-#              CPU_PROPERTIES=1  libvirt asks QEMU for every property of a guest's processor at its start, as it does anywhere
 #              CEPH=1  "up" starts Ceph, too, beside the hosts
 # DIR/libvirtd.conf and DIR/qemu.conf, where present, are appended to every host's.
 set -euo pipefail
@@ -99,9 +98,6 @@ cgroup_controllers = []
 stdio_handler = "logd"
 migration_host = "$NET.$i"
 EOC
-  # Some 390 calls a start that tell nothing to an emulated processor, and QEMU reads a call byte by byte: 0.6 s of
-  # processor time, two thirds of a start.
-  [ "${CPU_PROPERTIES:-0}" != 0 ] || echo 'capability_filters = [ "cpu-unavailable-features" ]' >>"$h/etc/libvirt/qemu.conf"
   for d in libvirtd qemu; do [ ! -e "$DIR/$d.conf" ] || cat "$DIR/$d.conf" >>"$h/etc/libvirt/$d.conf"; done
   spawn "$n"
 }
