@@ -69,8 +69,8 @@ unit_LIBS = libsolovirt.a $(BASE_LIBS) $(EVENT_LIBS) $(SQLITE_LIBS) $(GCRYPT_LIB
 LDADD = $(unit_LIBS)
 AM_CFLAGS += $(CHECK_CFLAGS)
 # Leaks are looked for anyway; ASAN_OPTIONS would overrule the confined worker, which cannot look into /proc.
-AM_TESTS_ENVIRONMENT = SOLOVIRT_LIBEXEC='$(abs_top_builddir)' SOLOVIRT_SOURCE='$(abs_top_srcdir)' \
+AM_TESTS_ENVIRONMENT = CK_TIMEOUT_MULTIPLIER=3 SOLOVIRT_LIBEXEC='$(abs_top_builddir)' SOLOVIRT_SOURCE='$(abs_top_srcdir)' \
 	SOLOVIRT_BUILD='$(abs_top_builddir)' \
 	UBSAN_OPTIONS=print_stacktrace=1; \
-	export SOLOVIRT_LIBEXEC SOLOVIRT_SOURCE SOLOVIRT_BUILD UBSAN_OPTIONS;
+	export CK_TIMEOUT_MULTIPLIER SOLOVIRT_LIBEXEC SOLOVIRT_SOURCE SOLOVIRT_BUILD UBSAN_OPTIONS;
 EXTRA_DIST += tests/unit/rest_fixture.h tests/golden tests/contract
