@@ -98,26 +98,28 @@ network() {
   virsh_ net-destroy functions || :; virsh_ net-undefine functions || :
   host tee "$S/network.xml" >/dev/null <<<"<network><name>functions</name>$1</network>"; virsh_ net-define "$S/network.xml"; virsh_ net-start functions || :
 }
-# function_says SENTENCE: why the machine does not start, once it tries again
-function_says() { sv restart fast; await 60 'message vmi/fast Synchronized | grep -qF "'"$1"'"'; }
+# refuses BINDING SENTENCE: why a machine with a second card of this binding does not start
+refuses() {
+  machine fast 10.6.0.14 functions | sed "s/name: second, bridge: {}/name: second, $1: {}/" | drop fast.yaml
+  await 60 'sv get events -o json | grep -qF "'"$2"'"'
+  lift fast.yaml; gone vm/fast
+}
 test_a_function_of_the_hosts_card_comes_from_a_network_of_libvirt() {
   definition functions '{"type": "libvirt", "network": "functions", "vlan": 100}'
-  machine fast 10.6.0.14 functions | sed 's/name: second, bridge: {}/name: second, sriov: {}/' | drop fast.yaml
-  await 60 'message vmi/fast Synchronized | grep -qF "interface second: libvirt of this host has no network functions: define it there"'
+  refuses sriov 'interface second: libvirt of this host has no network functions: define it there'
   network '<forward mode="hostdev" managed="yes"><pf dev="nope"/></forward>'
-  function_says 'interface second: network functions is not active: start it with virsh net-start'
+  refuses sriov 'interface second: network functions is not active: start it with virsh net-start'
   network '<bridge name="vf0" stp="off" delay="0"/>'
-  function_says 'interface second: network functions has no functions of the host'
+  refuses sriov 'interface second: network functions has no functions of the host'
   network '<forward mode="hostdev" managed="yes"/>'
-  function_says 'mode='"'hostdev'"'> has no free function of the host'
+  refuses sriov 'has no free function of the host'
   definition functions '{"type": "ovs", "bridge": "br1"}'
-  function_says 'sriov: {} needs a NetworkAttachmentDefinition of type libvirt'
+  refuses sriov 'sriov: {} needs a NetworkAttachmentDefinition of type libvirt'
 }
 test_a_card_of_another_binding_gets_none_of_its_functions() {
   definition functions '{"type": "libvirt", "network": "functions"}'
-  machine fast 10.6.0.14 functions | drop fast.yaml
-  function_says 'interface second: network functions gives functions of the host'
-  lift fast.yaml; gone vm/fast; lift functions.yaml
+  refuses bridge 'interface second: network functions gives functions of the host'
+  lift functions.yaml
   virsh_ net-destroy functions; virsh_ net-undefine functions
 }
 test_definitions_that_mean_nothing_here_are_refused() {
