@@ -400,6 +400,7 @@ on_state(void *owner, const char *reason)
 		return;
 	}
 	host->step = host->failures = 0;
+	host->session = (int64_t)g_random_int() + 1; /* 0 is none; those of an earlier daemon are recorded */
 	g_hash_table_remove_all(host->dhcp);
 	g_hash_table_remove_all(host->served);
 	g_hash_table_remove_all(host->wires);
@@ -415,6 +416,8 @@ on_event(void *owner, const char *event, json_t *args)
 	struct host *host = owner;
 	const char *name = path_string(args, "name"), *what = path_string(args, "event");
 
+	if (strcmp(event, "trouble") == 0 && path_string(args, "text") != NULL)
+		log_warning("host %s: %s", host->name, path_string(args, "text"));
 	if (host->state == HOST_READY && strcmp(event, "progress") == 0)
 		claim_copy_progress(host->daemon, host->name, args);
 	if (host->state == HOST_READY)

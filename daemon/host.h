@@ -38,6 +38,7 @@ struct host {
 	struct worker *worker;
 	enum host_state state;
 	int64_t since;        /* monotonic ms: when it became READY, or ceased to be */
+	int64_t session;      /* another number for each of its workers, each of which ends with its connection */
 	char *problem;        /* why it is not READY, or NULL */
 	char *told;           /* the problem that was logged last, so that retries do not fill the log */
 	bool emulation;       /* guests run without KVM */

@@ -96,6 +96,23 @@ local_where(struct daemon *daemon, const struct volume_place *place, json_t *arg
 	json_object_set_new(args, "pool", json_string(daemon->config->pool->name));
 }
 
+static bool
+local_is_file(struct daemon *daemon, const char *keeper)
+{
+	const struct host *host = host_find(daemon, keeper);
+
+	return host != NULL && host->local;
+}
+
+/* libvirt can make nothing durable: what it wrote outlives its process, but no power cut, which ends our connection, too. */
+static int64_t
+local_session(struct daemon *daemon, const char *keeper)
+{
+	const struct host *host = host_find(daemon, keeper);
+
+	return host == NULL || host->local ? 0 : host->session;
+}
+
 /* --- rbd: pools of Ceph clusters ------------------------------------------------------------------------------------- */
 
 static char *
@@ -186,13 +203,30 @@ rbd_where(struct daemon *daemon, const struct volume_place *place, json_t *args)
 	add_pool(args, place->pool == NULL ? "" : place->pool, "pool", "namespace");
 }
 
+static bool
+rbd_is_file(struct daemon *daemon, const char *keeper)
+{
+	(void)daemon;
+	(void)keeper;
+	return false;
+}
+
+static int64_t
+rbd_session(struct daemon *daemon, const char *keeper)
+{
+	(void)daemon;
+	(void)keeper;
+	return 0;
+}
+
 /* --- the table ------------------------------------------------------------------------------------------------------- */
 
 static const struct volume_driver drivers[] = {
 	{ .name = "local", .provisioner = "local.solovirt.io", .keeper = VOLUME_NODE, .choose = local_choose, .options = local_options,
-	    .calls = local_calls, .where = local_where },
+	    .calls = local_calls, .where = local_where, .is_file = local_is_file, .session = local_session },
 	{ .name = "rbd", .provisioner = "rbd.csi.ceph.com", .keeper = VOLUME_CLUSTER, .shared = true, .clones_in_use = true,
-	    .choose = rbd_choose, .options = rbd_options, .calls = rbd_calls, .where = rbd_where },
+	    .choose = rbd_choose, .options = rbd_options, .calls = rbd_calls, .where = rbd_where, .is_file = rbd_is_file,
+	    .session = rbd_session },
 };
 
 const struct volume_driver *
@@ -360,6 +394,18 @@ int
 volume_check(struct daemon *daemon, const struct volume_place *place, struct error *err)
 {
 	return place->driver->calls(daemon, place->keeper, err) == NULL ? -1 : 0;
+}
+
+bool
+volume_is_file(struct daemon *daemon, const struct volume_place *place)
+{
+	return place->driver->is_file(daemon, place->keeper);
+}
+
+int64_t
+volume_session(struct daemon *daemon, const struct volume_place *place)
+{
+	return place->driver->session(daemon, place->keeper);
 }
 
 json_t *

@@ -59,6 +59,11 @@ struct volume_driver {
 	struct calls *(*calls)(struct daemon *daemon, const char *keeper, struct error *err);
 	/* Its place in arguments of a call: WHERE of volume_verbs.h. */
 	void (*where)(struct daemon *daemon, const struct volume_place *place, json_t *args);
+	/* Its volumes are files that this process can open: what writes or reads one is handed its descriptor, or else a socket on which
+	 * volume-serve serves it. */
+	bool (*is_file)(struct daemon *daemon, const char *keeper);
+	/* What was flushed is there as long as this number stays the same; 0: for ever. */
+	int64_t (*session)(struct daemon *daemon, const char *keeper);
 	const char *keeper; /* annotation that names the keeper */
 };
 
@@ -96,6 +101,9 @@ char *volume_encryption(const struct storage_class *class);
 
 /* 0 when calls may be made; -1 EHOSTDOWN with why not. */
 int volume_check(struct daemon *daemon, const struct volume_place *place, struct error *err);
+/* The driver's, of that place. */
+bool volume_is_file(struct daemon *daemon, const struct volume_place *place);
+int64_t volume_session(struct daemon *daemon, const struct volume_place *place);
 /* Adds WHERE and "volume" to the arguments of a call; returns them. */
 json_t *volume_args(struct daemon *daemon, const struct volume_place *place, json_t *args);
 /* Calls a verb of volume_verbs.h on the volume: args (stolen) get WHERE and "volume".  As calls_add(), after volume_check(). */

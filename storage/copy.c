@@ -19,10 +19,10 @@
 #include <unistd.h>
 
 #include "src/base/error.h"
+#include "src/base/nbd.h"
 #include "storage/blob.h"
 #include "storage/copy.h"
 #include "storage/image_map.h"
-#include "storage/nbd.h"
 #include "storage/sparse.h"
 
 enum { PIECE = 1 << 20, DEPTH = NBD_DEPTH };

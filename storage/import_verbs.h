@@ -7,13 +7,13 @@
  *  stream  {} + descriptor of a pipe from which the image of the import that follows is read; only before "import", with the source
  *          "upload".  Its end is the end of the image: whoever feeds it and cannot go on kills the worker before he closes it.
  *          -> {}: the worker has it.  With the source "volume": the volume that is copied, a file, a device, or a stream socket on which
- *          another process serves it (storage/nbd.h)
+ *          another process serves it (src/base/nbd.h)
  *  under   {} + descriptor of the raw file that a qcow2 file of "stream" lies over; only behind "stream" -> {}
  *  import  {"url","source"?:"http"|"s3"|"gcs"|"registry","architecture"?,"checksum"?,"headers":[],"user"?,"password"?,"caPem"?,
  *           "insecureSkipVerify"?:false,"archive"?:false,"validator"?,
  *           "resume"?:{"offset","validator"},"capacity":BYTES,"scratch":DIR,"connectSeconds"?:30,"stallSeconds"?:60,"attempts"?:5}
  *          + descriptor of the target, that reads as zeros: a regular file or block device, opened read-write, or a stream socket
- *          on which another process serves the volume (storage/nbd.h)
+ *          on which another process serves the volume (src/base/nbd.h)
  *          source: http: http(s)://, user and password for basic authentication; s3: http(s)://ENDPOINT/BUCKET/OBJECT, signed with
  *          user (accessKeyId) and password (secretKey), the region is that of the host's name, anonymous without user; gcs:
  *          gs://BUCKET/OBJECT or https, public objects only; registry: docker://REGISTRY/NAME[:TAG|@DIGEST], a container image with

@@ -11,7 +11,6 @@ libsolovirt_a_SOURCES += \
 	storage/import.c storage/import.h storage/import_job.c storage/import_verbs.h \
 	storage/iso.c storage/iso.h \
 	storage/layers.c storage/layers.h \
-	storage/nbd.h \
 	storage/oci.c storage/oci.h \
 	storage/qcow2.c \
 	storage/registry.c storage/registry.h \

@@ -28,7 +28,6 @@
 
 enum {
 	CLUSTER_LANES = 64, /* far more than the daemon's calls at a time: some may be stuck for as long as Ceph is down */
-	SERVES_MOST = 16,   /* volumes served at a time; each may hold NBD_DEPTH x NBD_MOST bytes */
 };
 
 /* A verb's row; patience in ms.  run returns the answer (new reference) or NULL with err. */
@@ -203,10 +202,5 @@ GPtrArray *unfinished_list(const struct place *pool, int *more, struct error *er
 /* Removes what was begun and did not end, unless it is complete; then what it had needed.  Nothing
  * happens to a volume that is not noted.  Under its lock. */
 int unfinished_settle(const struct place *place, struct error *err);
-
-/* --- rbd_serve.c ------------------------------------------------------------------------------------------------------- */
-
-/* EBUSY while it is served to a writer here; waits for one whose client is gone. */
-int serve_check(const struct place *place, struct error *err);
 
 #endif

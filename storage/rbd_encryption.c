@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "storage/nbd.h"
+#include "src/base/nbd.h"
 #include "storage/rbd.h"
 #include "storage/volume_verbs.h"
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "src/base/nbd_server.h"
 #include "storage/rbd.h"
 #include "storage/volume_verbs.h"
 
@@ -254,7 +255,7 @@ run_delete(struct service_call *call, struct error *err)
 		return place_answer_gone(err);
 	if (place_lock(call, &place, NULL, err) < 0)
 		return NULL;
-	rc = serve_check(&place, err) < 0 || unfinished_settle(&place, err) < 0 ? -1 : image_remove(&place, err);
+	rc = nbd_export_check(place.path, err) < 0 || unfinished_settle(&place, err) < 0 ? -1 : image_remove(&place, err);
 	place_unlock(&place, NULL);
 	return rc < 0 ? NULL : json_object();
 }

@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 
 #include "src/base/error.h"
-#include "storage/nbd.h"
+#include "src/base/nbd.h"
 #include "storage/target_private.h"
 
 enum {

@@ -36,7 +36,7 @@
  *  snapshot-create  {WHERE,"volume","snapshot"} -> SNAPSHOT   while the volume is in use: as a power cut would leave it (local: EBUSY)
  *  snapshot-delete  {WHERE,"volume","snapshot"} -> {}   no error when gone; clones of it live on
  *  volume-serve     {WHERE,"volume","read"?:false,"snapshot"?,"passphrase"?} + a stream socket -> {"capacity"}   speaks NBD's transmission phase on it
- *                   (storage/nbd.h) until the other side ends; one writer at a time, EBUSY; snapshot: of the volume,
+ *                   (src/base/nbd.h) until the other side ends; one writer at a time, EBUSY; snapshot: of the volume,
  *                   only to read.  passphrase: of one that is encrypted, EACCES when it is another.  Answers when open.  local: EOPNOTSUPP, volumes are files
  *
  *  VOLUME    {"volume","path","capacity","allocation","format","inUse"?:[WORD],"parent"?,"depth"?:N,"snapshots"?:[SNAPSHOT],"owner"?}

@@ -188,15 +188,6 @@ serve(struct copying *c, const struct volume_place *place, json_t *args, int *en
 }
 
 static int
-check_local(struct copying *c, const struct volume_place *place, struct error *err)
-{
-	const struct host *host = host_find(c->daemon, place->keeper);
-
-	return host != NULL && host->local ? 0 : error_set(err, EOPNOTSUPP,
-	    "volume %s is a file of host %s, which is another machine: only files of this machine are copied to and from other storage", place->name, place->keeper);
-}
-
-static int
 open_file(const char *path, int flags, int *fd, struct error *err)
 {
 	*fd = path == NULL ? -1 : open(path, flags | O_CLOEXEC | O_NOFOLLOW);
@@ -251,9 +242,9 @@ step_source(struct copying *c, const struct object *object, struct job_step *ste
 	g_autofree char *file = snapshot == NULL ? g_strdup(from.path) : g_strconcat(from.path, "@", snapshot, NULL);
 
 	(void)object;
-	if (from.driver->shared)
+	if (!volume_is_file(c->daemon, &from))
 		return serve(c, &from, json_pack("{s:b,s:s*}", "read", 1, "snapshot", snapshot), &c->stream, step, err);
-	if (check_local(c, &from, err) != 0 || open_file(file, O_RDONLY, &c->stream, err) != 0)
+	if (open_file(file, O_RDONLY, &c->stream, err) != 0)
 		return -1;
 	return from.backing == NULL ? 0 : open_file(from.backing, O_RDONLY, &c->under, err);
 }
@@ -263,9 +254,9 @@ step_target(struct copying *c, const struct object *object, struct job_step *ste
 {
 	const struct volume_place place = volume_place(object->value);
 
-	if (place.driver->shared)
+	if (!volume_is_file(c->daemon, &place))
 		return serve(c, &place, json_object(), &c->target, step, err);
-	return check_local(c, &place, err) != 0 ? -1 : open_file(path_string(c->made, "path"), O_RDWR, &c->target, err);
+	return open_file(path_string(c->made, "path"), O_RDWR, &c->target, err);
 }
 
 /* 1 with *step, 0: it needs no call, -1 err. */

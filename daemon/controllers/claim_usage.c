@@ -10,7 +10,6 @@
 
 #include "daemon/controllers/claim.h"
 #include "daemon/controllers/controllers.h"
-#include "daemon/host.h"
 #include "daemon/objects.h"
 #include "src/base/error.h"
 #include "src/base/quantity.h"
@@ -54,10 +53,9 @@ on_info(void *arg, json_t *result, const struct error *error)
 static void
 measure_file(struct daemon *daemon, const struct object *object, const struct volume_place *place)
 {
-	const struct host *host = host_find(daemon, place->keeper);
 	struct stat st;
 
-	if (host != NULL && host->local && stat(place->path, &st) == 0 && S_ISREG(st.st_mode))
+	if (stat(place->path, &st) == 0 && S_ISREG(st.st_mode))
 		put_used(daemon, object, (int64_t)st.st_blocks * BLOCK);
 }
 
@@ -70,7 +68,7 @@ claim_measure(struct daemon *daemon, const char *namespace, const char *name)
 
 	if (object == NULL || controllers_is_doomed(daemon, object) || !claim_volume(daemon, namespace, name, &place))
 		return;
-	if (!place.driver->shared) {
+	if (volume_is_file(daemon, &place)) {
 		measure_file(daemon, object, &place);
 	} else if (volume_check(daemon, &place, NULL) == 0) {
 		m = g_new0(struct measuring, 1);

@@ -22,7 +22,6 @@
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/datavolume.h"
 #include "daemon/controllers/source.h"
-#include "daemon/host.h"
 #include "daemon/import.h"
 #include "daemon/objects.h"
 #include "src/api/core.h"
@@ -34,7 +33,9 @@
 #include "src/document/path.h"
 #include "storage/volume_verbs.h"
 
-#define RESUME "resume" /* bucket of records: uid of a DataVolume -> {"claim":UID,"resume":{...},"changes":N}; without resume: begun */
+/* Bucket of records: uid of a DataVolume -> {"claim":UID,"resume":{...},"session":N,"changes":N}; without resume: begun.  session: volume_session()
+ * as of then. */
+#define RESUME "resume"
 
 enum {
 	PROGRESS_MS = 1000, QUEUE_FULL_MS = 1000,
@@ -49,6 +50,7 @@ struct filling {
 	struct daemon *daemon;
 	char *namespace, *name, *uid, *claim; /* claim: uid of the one that is filled */
 	json_t *resume;                       /* where an earlier import had come to, or NULL */
+	int64_t session;                      /* volume_session() when it began */
 	int64_t changes;                      /* how often the source was replaced while it was downloaded */
 	int socket;                           /* our end of a volume that is served; -1 */
 	struct fill_upload upload;            /* done NULL: it is none */
@@ -108,6 +110,8 @@ record_set(struct filling *f, const json_t *resume)
 {
 	json_t *record = json_pack("{s:s,s:O*}", "claim", f->claim, "resume", resume);
 
+	if (resume != NULL && f->session != 0)
+		json_object_set_new(record, "session", json_integer(f->session));
 	if (f->changes > 0)
 		json_object_set_new(record, "changes", json_integer(f->changes));
 	g_autofree char *text = json_write(record);
@@ -121,7 +125,7 @@ record_forget(struct filling *f)
 	store_record_set(f->daemon->store, RESUME, f->uid, NULL, NULL);
 }
 
-/* Whether the claim's volume was begun to be filled; f->resume: where that may go on, or NULL. */
+/* Whether the claim's volume was begun to be filled; f->resume: where that may go on, or NULL: also when what was written may be lost since. */
 static bool
 record_get(struct filling *f)
 {
@@ -129,7 +133,9 @@ record_get(struct filling *f)
 	json_t *record = text == NULL ? NULL : json_read(text, strlen(text), NULL);
 	bool begun = record != NULL && g_strcmp0(path_string(record, "claim"), f->claim) == 0;
 
-	f->resume = begun ? json_incref(json_object_get(record, "resume")) : NULL;
+	bool kept = begun && json_integer_value(json_object_get(record, "session")) == f->session;
+
+	f->resume = kept ? json_incref(json_object_get(record, "resume")) : NULL;
 	f->changes = begun ? json_integer_value(json_object_get(record, "changes")) : 0;
 	json_decref(record);
 	return begun;
@@ -430,11 +436,10 @@ locked(struct error *err)
 static void
 open_target(struct filling *f, const struct volume_place *place, const char *path)
 {
-	const struct host *host = place->driver->shared ? NULL : host_find(f->daemon, place->keeper);
 	int ends[2] = { -1, -1 }, fd;
 	struct error err = { 0 };
 
-	if (host != NULL && host->local) {
+	if (volume_is_file(f->daemon, place)) {
 		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 		if (fd >= 0) {
 			start_worker(f, fd);
@@ -533,10 +538,12 @@ fill_is_running(struct daemon *daemon, const struct object *object)
 static struct filling *
 filling_new(struct daemon *daemon, const struct object *object, const struct object *claim)
 {
+	const struct volume_place place = volume_place(claim->value);
 	struct filling *f = g_new0(struct filling, 1);
 
 	*f = (struct filling){ .daemon = daemon, .namespace = g_strdup(object->namespace), .name = g_strdup(object->name),
-		.uid = g_strdup(object->uid), .claim = g_strdup(claim->uid), .socket = -1, .upload.stream = -1 };
+		.uid = g_strdup(object->uid), .claim = g_strdup(claim->uid), .session = volume_session(daemon, &place), .socket = -1,
+		.upload.stream = -1 };
 	return f;
 }
 

@@ -8,6 +8,7 @@ libsolovirt_a_SOURCES += \
 	src/base/frame.h \
 	src/base/ip.c src/base/ip.h \
 	src/base/log.c src/base/log.h \
+	src/base/nbd.h src/base/nbd_server.c src/base/nbd_server.h \
 	src/base/quantity.c src/base/quantity.h \
 	src/base/service.c src/base/service.h \
 	src/base/worker.c src/base/worker_directory.c

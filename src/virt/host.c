@@ -17,7 +17,7 @@ static const char *host_uri;
 static const struct host_verb *const verb_tables[] = {
 	host_info_verbs,   host_domain_verbs,  host_start_verbs,   host_cpus_verbs,    host_hotplug_verbs,
 	host_devices_verbs, host_agent_verbs, host_dump_verbs,
-	host_volume_verbs, host_clone_verbs, host_folder_verbs, host_network_verbs, host_console_verbs, host_log_verbs,
+	host_volume_verbs, host_clone_verbs, host_serve_verbs, host_folder_verbs, host_network_verbs, host_console_verbs, host_log_verbs,
 	host_secret_verbs, host_vswitch_verbs, host_subnet_verbs, host_guard_verbs, host_probe_verbs,
 };
 

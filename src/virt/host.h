@@ -4,7 +4,7 @@
  *   lanes 0..3 of src/base/service.h ── a connection each; run verbs
  *   event loop thread ── libvirt's callbacks, keep-alive, consoles' bytes
  *   teller thread ── asks about the domains that events name, tells the daemon
- *   a thread for each memory dump, with a connection of its own
+ *   a thread for each memory dump, and for each volume that is served, with a connection of its own
  *
  * No connection has two threads calling at a time: libvirt 9.0 leaves the others stuck when one meets a hung libvirtd.
  * When a connection is lost the process ends; the daemon starts another, which lists everything again.
@@ -45,7 +45,7 @@ struct host_verb {
 /* Each ends with a NULL name. */
 extern const struct host_verb host_info_verbs[], host_domain_verbs[], host_start_verbs[],
     host_cpus_verbs[], host_devices_verbs[], host_hotplug_verbs[], host_dump_verbs[], host_agent_verbs[],
-    host_volume_verbs[], host_clone_verbs[], host_folder_verbs[], host_network_verbs[], host_console_verbs[], host_log_verbs[],
+    host_volume_verbs[], host_clone_verbs[], host_serve_verbs[], host_folder_verbs[], host_network_verbs[], host_console_verbs[], host_log_verbs[],
     host_secret_verbs[], host_vswitch_verbs[], host_subnet_verbs[], host_guard_verbs[], host_probe_verbs[];
 
 /* --- host.c: connections, lanes, errors; any thread unless it says otherwise -------------------------------------- */
@@ -188,7 +188,7 @@ int host_domain_undefine(virDomainPtr domain, struct error *err);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(virDomain, virDomainFree)
 
-/* --- host_volume.c, host_clone.c: volumes of a pool ----------------------------------------------------------------- */
+/* --- host_volume.c, host_clone.c, host_serve.c: volumes of a pool ----------------------------------------------------------------- */
 
 /* A pool that runs.  NULL with err; ENOENT. */
 virStoragePoolPtr host_pool_get(virConnectPtr connection, const char *name, struct error *err);
@@ -202,6 +202,10 @@ int host_volume_check_name(const char *name, struct error *err);
 virStorageVolPtr host_volume_find(virStoragePoolPtr pool, const char *name, struct error *err);
 /* VOLUME of volume_verbs.h, what costs nothing; parent is a path.  New reference. */
 json_t *host_volume_describe(virStorageVolPtr volume, struct error *err);
+/* The file of a snapshot.  g_free(). */
+char *host_snapshot_file(const char *volume, const char *snapshot);
+/* What a volume is known by that is served (src/base/nbd_server.h).  g_free(). */
+char *host_volume_word(const char *pool, const char *volume);
 /* 0 when it is gone. */
 int host_volume_remove(virStoragePoolPtr pool, const char *name, struct error *err);
 /* EBUSY while a QEMU has it open.  Only where libvirt is on this machine. */

@@ -120,8 +120,8 @@ each_volume(virStoragePoolPtr pool, int (*look)(virStorageVolPtr volume, void *a
 	return rc;
 }
 
-static char *
-snapshot_file(const char *volume, const char *snapshot)
+char *
+host_snapshot_file(const char *volume, const char *snapshot)
 {
 	return g_strconcat(volume, "@", snapshot, NULL);
 }
@@ -379,7 +379,7 @@ make_overlay(virStoragePoolPtr pool, const json_t *base, const struct wish *wish
 static virStorageVolPtr
 make_clone(struct host_call *call, virStoragePoolPtr pool, const struct wish *wish, struct error *err)
 {
-	g_autofree char *file = wish->snapshot != NULL ? snapshot_file(wish->from, wish->snapshot) : g_strdup(wish->from);
+	g_autofree char *file = wish->snapshot != NULL ? host_snapshot_file(wish->from, wish->snapshot) : g_strdup(wish->from);
 	g_autoptr(virStorageVol) source = host_volume_find(pool, file, err);
 	g_autoptr(virStorageVol) base = source == NULL ? NULL : host_volume_find(pool, wish->protected ? wish->from : file, err);
 	struct copy copy = { call->request, wish->volume };
@@ -503,7 +503,7 @@ run_snapshot_create(struct host_call *call, struct error *err)
 
 	if (pool == NULL)
 		return NULL;
-	g_autofree char *file = snapshot_file(name, snapshot);
+	g_autofree char *file = host_snapshot_file(name, snapshot);
 	g_autoptr(virStorageVol) made = host_volume_find(pool, file, &none);
 	if (made == NULL) {
 		struct copy copy = { call->request, name };
@@ -521,7 +521,7 @@ run_snapshot_delete(struct host_call *call, struct error *err)
 
 	if (pool == NULL)
 		return NULL;
-	g_autofree char *file = snapshot_file(name, snapshot);
+	g_autofree char *file = host_snapshot_file(name, snapshot);
 	return host_volume_remove(pool, file, err) < 0 ? NULL : json_object();
 }
 
@@ -615,20 +615,11 @@ run_sweep(struct host_call *call, struct error *err)
 	return json_pack("{s:i}", "left", left);
 }
 
-static json_t *
-run_serve(struct host_call *call, struct error *err)
-{
-	(void)call;
-	error_set(err, EOPNOTSUPP, "volumes of libvirt are files: they are written as such");
-	return NULL;
-}
-
 const struct host_verb host_clone_verbs[] = {
 	{ "volume-clone", run_clone },
 	{ "volume-flatten", run_flatten },
 	{ "volume-info", run_info },
 	{ "volume-sweep", run_sweep },
-	{ "volume-serve", run_serve },
 	{ "snapshot-create", run_snapshot_create },
 	{ "snapshot-delete", run_snapshot_delete },
 	{ NULL, NULL },

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "src/base/nbd_server.h"
 #include "src/virt/host.h"
 
 enum { REFRESH_TRIES = 50, REFRESH_PAUSE = 100000 /* us */ };
@@ -367,6 +368,9 @@ run_delete(struct host_call *call, struct error *err)
 	const char *pool_name, *name;
 
 	if (host_args(call, err, "{s:s,s:s}", "pool", &pool_name, "volume", &name) < 0 || host_volume_check_name(name, err) < 0)
+		return NULL;
+	g_autofree char *word = host_volume_word(pool_name, name);
+	if (nbd_export_check(word, err) < 0)
 		return NULL;
 	g_autoptr(virStoragePool) pool = host_pool_get(call->connection, pool_name, err);
 	if (pool == NULL || host_volume_check_unneeded(pool, name, err) < 0 || host_volume_remove(pool, name, err) < 0)

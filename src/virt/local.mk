@@ -62,6 +62,7 @@ solovirt_host_SOURCES = \
 	src/virt/host_probe.c \
 	src/virt/host_probe.h \
 	src/virt/host_secret.c \
+	src/virt/host_serve.c \
 	src/virt/host_start.c \
 	src/virt/host_subnet.c \
 	src/virt/host_subnet.h \

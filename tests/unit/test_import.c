@@ -21,8 +21,8 @@
 
 #include "src/base/channel.h"
 #include "src/base/error.h"
+#include "src/base/nbd.h"
 #include "storage/import.h"
-#include "storage/nbd.h"
 
 #define MIB ((int64_t)1 << 20)
 #define DISK_SIZE (8 * MIB + 512)

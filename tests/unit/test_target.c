@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "src/base/error.h"
+#include "src/base/nbd.h"
 #include "storage/copy.h"
-#include "storage/nbd.h"
 #include "storage/sparse.h"
 #include "storage/target.h"
 

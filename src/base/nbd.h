@@ -4,8 +4,8 @@
  * socket and nothing else.  There is no negotiation: both sides are ours, the size was told by other means.
  * Source: NetworkBlockDevice/nbd, doc/proto.md, "Transmission phase", simple replies.
  */
-#ifndef SOLOVIRT_STORAGE_NBD_H
-#define SOLOVIRT_STORAGE_NBD_H
+#ifndef SOLOVIRT_BASE_NBD_H
+#define SOLOVIRT_BASE_NBD_H
 
 #include <stdint.h>
 

@@ -1,0 +1,341 @@
+/*
+ * Volumes of a libvirt that is elsewhere, on a socket (src/base/nbd_server.h): its files cannot be opened here.
+ *
+ *   writes ──> a stream of libvirt's, upload, as long as they go forward ──> finished by a flush, a read, or a step back
+ *   reads  ──> streams of READ_WINDOW, download: libvirt sends as fast as it can, and what nobody has taken yet is kept here
+ *
+ * Each volume has a connection of its own: a stream that waits keeps no lane from working.  Zeros are not sent.  libvirt makes a hole by cutting
+ * the file off behind it (virFDStreamThreadDoWrite() of its virfdstream.c), so holes are only where nothing was written yet, and the last one gives the
+ * file its size back.  What was finished is in that host's page cache: it outlives this process and libvirtd, but no power cut.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "src/base/nbd_server.h"
+#include "src/virt/host.h"
+
+enum {
+	PIECE = 256 << 10,       /* most bytes that libvirt has in a message of a stream, or nearly */
+	READ_WINDOW = 32 << 20,
+};
+
+struct serve {
+	virConnectPtr connection;
+	virStorageVolPtr volume;
+	uint64_t size;
+	uint64_t filled;      /* nothing was written at it or behind: zeros, and no space */
+	virStreamPtr stream;  /* NULL: none is open */
+	bool sends;           /* it is an upload */
+	bool cut;             /* ... that has made a hole: the file ends where the stream is */
+	uint64_t at, end;     /* where the stream is; a download: how far it goes */
+	uint64_t hole;        /* bytes of a hole that a download has come to */
+	bool failed;          /* the file may have been left too short */
+};
+
+static void
+serve_free(struct serve *serve)
+{
+	if (serve->volume != NULL)
+		virStorageVolFree(serve->volume);
+	if (serve->connection != NULL)
+		host_disconnect(serve->connection);
+	g_free(serve);
+}
+
+/* --- streams ---------------------------------------------------------------------------------------------------------- */
+
+/* Records libvirt's error; the stream is over.  -1. */
+static int
+stream_failed(struct serve *serve, const char *deed, struct error *err)
+{
+	host_error(err, "cannot %s volume %s", deed, virStorageVolGetName(serve->volume));
+	virStreamAbort(serve->stream);
+	virStreamFree(g_steal_pointer(&serve->stream));
+	serve->failed |= serve->sends;
+	return -1;
+}
+
+/* What was written is there when this returns 0. */
+static int
+stream_end(struct serve *serve, struct error *err)
+{
+	if (serve->stream == NULL)
+		return 0;
+	if (!serve->sends) {
+		virStreamAbort(serve->stream);
+		virStreamFree(g_steal_pointer(&serve->stream));
+		return 0;
+	}
+	if ((serve->cut && serve->at < serve->size && virStreamSendHole(serve->stream, (long long)(serve->size - serve->at), 0) < 0) ||
+	    virStreamFinish(serve->stream) < 0)
+		return stream_failed(serve, "write to", err);
+	virStreamFree(g_steal_pointer(&serve->stream));
+	return 0;
+}
+
+static int
+stream_begin(struct serve *serve, bool sends, uint64_t at, struct error *err)
+{
+	int rc;
+
+	if (stream_end(serve, err) < 0)
+		return -1;
+	serve->stream = virStreamNew(serve->connection, 0);
+	if (serve->stream == NULL)
+		return host_error(err, "cannot open volume %s", virStorageVolGetName(serve->volume));
+	serve->sends = sends;
+	serve->cut = false;
+	serve->hole = 0;
+	serve->at = at;
+	serve->end = sends ? serve->size : MIN(at + READ_WINDOW, serve->size);
+	rc = sends ? virStorageVolUpload(serve->volume, serve->stream, at, serve->end - at, VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
+	           : virStorageVolDownload(serve->volume, serve->stream, at, serve->end - at, VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM);
+	return rc == 0 ? 0 : stream_failed(serve, sends ? "write to" : "read", err);
+}
+
+/* An upload is at that place. */
+static int
+stream_seek(struct serve *serve, uint64_t at, struct error *err)
+{
+	bool sends = serve->stream != NULL && serve->sends;
+
+	if (sends && serve->at == at)
+		return 0;
+	if (!sends || at < serve->at || serve->at < serve->filled)
+		return stream_begin(serve, true, at, err);
+	if (virStreamSendHole(serve->stream, (long long)(at - serve->at), 0) < 0)
+		return stream_failed(serve, "write to", err);
+	serve->cut = true;
+	serve->at = at;
+	return 0;
+}
+
+static int
+write_all(struct serve *serve, const char *data, size_t length, uint64_t at, struct error *err)
+{
+	if (stream_seek(serve, at, err) < 0)
+		return -1;
+	while (length > 0) {
+		int sent = virStreamSend(serve->stream, data, MIN(length, PIECE));
+		if (sent < 0)
+			return stream_failed(serve, "write to", err);
+		data += sent;
+		length -= (size_t)sent;
+		serve->at += (uint64_t)sent;
+		serve->filled = MAX(serve->filled, serve->at);
+	}
+	return 0;
+}
+
+/* Bytes that were read, 0: the stream has come to its end or a hole; -1. */
+static int
+read_some(struct serve *serve, char *data, size_t length, struct error *err)
+{
+	long long hole = 0;
+	int got;
+
+	if (serve->hole > 0) {
+		got = (int)MIN(serve->hole, length);
+		memset(data, 0, (size_t)got);
+		serve->hole -= (uint64_t)got;
+		return got;
+	}
+	got = virStreamRecvFlags(serve->stream, data, MIN(length, PIECE), VIR_STREAM_RECV_STOP_AT_HOLE);
+	if (got >= 0)
+		return got;
+	if (got != -3 || virStreamRecvHole(serve->stream, &hole, 0) < 0)
+		return stream_failed(serve, "read", err);
+	serve->hole = MIN((uint64_t)MAX(hole, 0), serve->end - serve->at);
+	return 0;
+}
+
+static int
+read_all(struct serve *serve, char *data, size_t length, uint64_t at, struct error *err)
+{
+	while (length > 0) {
+		bool there = serve->stream != NULL && !serve->sends && serve->at == at && at < serve->end;
+		if (!there && stream_begin(serve, false, at, err) < 0)
+			return -1;
+		int got = read_some(serve, data, MIN(length, serve->end - at), err);
+		if (got < 0)
+			return -1;
+		if (got == 0 && serve->hole == 0)
+			return error_set(err, EIO, "volume %s ended early, at %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " bytes",
+			    virStorageVolGetName(serve->volume), at, serve->size);
+		data += got;
+		length -= (size_t)got;
+		at += (uint64_t)got;
+		serve->at = at;
+	}
+	return 0;
+}
+
+/* --- requests --------------------------------------------------------------------------------------------------------- */
+
+/* Ends a command; its client is told a number, people the words. */
+static int
+done(struct nbd_work *work, int rc, const struct error *err)
+{
+	if (rc < 0)
+		service_tell("trouble", json_pack("{s:s}", "text", err->text));
+	nbd_work_done(work, rc < 0 ? err->code : 0);
+	return 0;
+}
+
+static int
+begin_read(void *volume, struct nbd_work *work)
+{
+	struct error err = { 0 };
+
+	return done(work, read_all(volume, work->data, work->request.length, work->request.offset, &err), &err);
+}
+
+static int
+begin_write(void *volume, struct nbd_work *work)
+{
+	struct error err = { 0 };
+	int rc = write_all(volume, work->data, work->request.length, work->request.offset, &err);
+
+	if (rc == 0 && (work->request.flags & NBD_FLAG_FUA) != 0)
+		rc = stream_end(volume, &err);
+	return done(work, rc, &err);
+}
+
+static int
+begin_flush(void *volume, struct nbd_work *work)
+{
+	struct error err = { 0 };
+
+	return done(work, stream_end(volume, &err), &err);
+}
+
+/* libvirt has no call for it, and nobody may rely on it. */
+static int
+begin_trim(void *volume, struct nbd_work *work)
+{
+	(void)volume;
+	nbd_work_done(work, 0);
+	return 0;
+}
+
+/* Where nothing was written there are zeros. */
+static int
+begin_zeroes(void *volume, struct nbd_work *work)
+{
+	static const char zeros[PIECE];
+	struct serve *serve = volume;
+	uint64_t at = work->request.offset, end = MIN(at + work->request.length, serve->filled);
+	struct error err = { 0 };
+	int rc = 0;
+
+	while (rc == 0 && at < end) {
+		size_t length = (size_t)MIN(end - at, PIECE);
+		rc = write_all(serve, zeros, length, at, &err);
+		at += length;
+	}
+	return done(work, rc, &err);
+}
+
+/* --- a volume --------------------------------------------------------------------------------------------------------- */
+
+/* Whoever goes on with it finds it as large as it was. */
+static void
+serve_flush(void *volume)
+{
+	struct serve *serve = volume;
+	struct error err = { 0 };
+
+	stream_end(serve, &err);
+	if (serve->failed)
+		virStorageVolResize(serve->volume, serve->size, 0);
+}
+
+static void
+serve_close(void *volume)
+{
+	struct serve *serve = volume;
+	struct error ignored = { 0 };
+
+	stream_end(serve, &ignored); /* a download: what was written is flushed */
+	serve_free(serve);
+}
+
+static const struct nbd_class serve_class = {
+	.begin = { [NBD_READ] = begin_read, [NBD_WRITE] = begin_write, [NBD_FLUSH] = begin_flush, [NBD_TRIM] = begin_trim,
+	    [NBD_WRITE_ZEROES] = begin_zeroes },
+	.flush = serve_flush,
+	.close = serve_close,
+};
+
+static int
+serve_open(struct serve *serve, const char *pool_name, const char *name, struct error *err)
+{
+	serve->connection = host_connect(err);
+	if (serve->connection == NULL)
+		return -1;
+	g_autoptr(virStoragePool) pool = host_pool_get(serve->connection, pool_name, err);
+	serve->volume = pool == NULL ? NULL : host_volume_find(pool, name, err);
+	json_t *there = serve->volume == NULL ? NULL : host_volume_describe(serve->volume, err);
+	g_autofree char *format = g_strdup(json_string_value(json_object_get(there, "format")));
+	bool fresh = json_integer_value(json_object_get(there, "allocation")) == 0;
+	serve->size = (uint64_t)json_integer_value(json_object_get(there, "capacity"));
+	json_decref(there);
+	if (format == NULL)
+		return -1;
+	if (strcmp(format, "raw") != 0)
+		return error_set(err, EOPNOTSUPP, "volume %s lies on another machine and has the format %s: only raw volumes are read and written from here",
+		    name, format);
+	serve->filled = fresh ? 0 : serve->size;
+	return 0;
+}
+
+static json_t *
+serve_begin(struct host_call *call, const char *pool, const char *name, bool writes, struct error *err)
+{
+	struct serve *serve = g_new0(struct serve, 1);
+	g_autofree char *path = host_volume_word(pool, name);
+	struct nbd_export *export = nbd_export_new(&serve_class, serve, path, writes, call->fd, err);
+	json_t *answer;
+
+	if (export == NULL || serve_open(serve, pool, name, err) < 0) {
+		if (export != NULL)
+			nbd_export_cancel(export);
+		serve_free(serve);
+		return NULL;
+	}
+	answer = json_pack("{s:I}", "capacity", (json_int_t)serve->size);
+	call->fd = -1;
+	nbd_export_start(export, serve->size);
+	return answer;
+}
+
+char *
+host_volume_word(const char *pool, const char *name)
+{
+	return g_strconcat(pool, "/", name, NULL);
+}
+
+static json_t *
+run_serve(struct host_call *call, struct error *err)
+{
+	const char *pool, *name, *snapshot = NULL;
+	int reads = 0, rc;
+
+	rc = host_args(call, err, "{s:s,s:s,s?:b,s?:s}", "pool", &pool, "volume", &name, "read", &reads, "snapshot", &snapshot) < 0 ||
+	    host_volume_check_name(name, err) < 0 || (snapshot != NULL && host_volume_check_name(snapshot, err) < 0) ? -1 : 0;
+	if (rc == 0 && host_is_local())
+		rc = error_set(err, EOPNOTSUPP, "volumes of a libvirt on this machine are files: they are written as such");
+	if (rc == 0 && snapshot != NULL && !reads)
+		rc = error_set(err, EINVAL, "snapshot %s can only be read", snapshot);
+	if (rc < 0)
+		return NULL;
+	g_autofree char *file = snapshot == NULL ? g_strdup(name) : host_snapshot_file(name, snapshot);
+	return serve_begin(call, pool, file, !reads, err);
+}
+
+const struct host_verb host_serve_verbs[] = {
+	{ "volume-serve", run_serve },
+	{ NULL, NULL },
+};
