@@ -145,6 +145,7 @@ begin(struct daemon *daemon, const struct oci_image *image, const struct image_w
 
 	if (!imports_have_room(daemon))
 		return 0;
+	g_mkdir_with_parents(daemon->config->pool->path, 0711); /* no libvirt of this machine may have made it */
 	unlink(part); /* of an earlier life */
 	fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)

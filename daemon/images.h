@@ -1,7 +1,7 @@
 /*
  * Container images as disks.  They lie in a local directory (images.directory, see storage/oci.h); the file that an instance
- * wants is unpacked once into the pool, where every instance hangs a hard link of its own below its overlay.  What nobody has a
- * link to any more is removed once it is as old as trash.
+ * wants is unpacked once into the pool's directory on this machine, where every instance hangs a hard link of its own below its overlay; a
+ * host elsewhere gets a copy for each.  What nobody has a link to any more is removed once it is as old as trash.
  */
 #ifndef SOLOVIRT_DAEMON_IMAGES_H
 #define SOLOVIRT_DAEMON_IMAGES_H

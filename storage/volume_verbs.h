@@ -32,12 +32,15 @@
  *  volume-sweep     {WHERE} -> {"left":N}   removes what delete had to put aside and nobody needs any more, and what a kill left half made
  *                   (rbd: at once when this worker began them, else after ten minutes: another daemon may use the pool); left: what is still there
  *  volume-flatten   {WHERE,"volume"} -> VOLUME   makes a clone independent of its source; events: progress.  No error when it is already.
+ *                   EOPNOTSUPP (local): libvirt is elsewhere
  *                   EBUSY (rbd): another call wants the volume, which comes first; what was done is not lost
  *  snapshot-create  {WHERE,"volume","snapshot"} -> SNAPSHOT   while the volume is in use: as a power cut would leave it (local: EBUSY)
  *  snapshot-delete  {WHERE,"volume","snapshot"} -> {}   no error when gone; clones of it live on
  *  volume-serve     {WHERE,"volume","read"?:false,"snapshot"?,"passphrase"?} + a stream socket -> {"capacity"}   speaks NBD's transmission phase on it
  *                   (src/base/nbd.h) until the other side ends; one writer at a time, EBUSY; snapshot: of the volume,
- *                   only to read.  passphrase: of one that is encrypted, EACCES when it is another.  Answers when open.  local: EOPNOTSUPP, volumes are files
+ *                   only to read.  passphrase: of one that is encrypted, EACCES when it is another.  Answers when open.  local: EOPNOTSUPP where libvirt
+ *                   is on this machine, volumes are files; elsewhere raw volumes only (EOPNOTSUPP), and what was flushed outlives the worker and libvirtd,
+ *                   but no power cut: nobody may rely on it once the worker has ended
  *
  *  VOLUME    {"volume","path","capacity","allocation","format","inUse"?:[WORD],"parent"?,"depth"?:N,"snapshots"?:[SNAPSHOT],"owner"?}
  *            bytes; path: a file or device on that host, or POOL[/NAMESPACE]/IMAGE.  volume-info tells all of it, volume-clone of rbd depth, the others what costs
@@ -45,6 +48,7 @@
  *            domain's name; libvirts on other machines cannot tell
  *  SNAPSHOT  {"snapshot","capacity","created"}   created: seconds since 1970
  *  events:   progress {"volume","done","total","rate"}   bytes, rate: a second; at most 4 a second
+ *            trouble {"text"}   of a volume that is served: why a request failed, of which NBD tells a number only (local)
  *
  *  In a pool of Ceph that does not exist there is nothing to remove: delete, sweep and snapshot-delete are no error.  A pool of libvirt may
  *  only be unknown for now: ENOENT.

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <glib.h>
 #include <string.h>
 
@@ -38,12 +39,14 @@ on_removed(void *arg, json_t *result, const struct error *error)
 	struct removing *r = arg;
 	struct host *host = host_find(r->daemon, r->host);
 
+	bool never = error != NULL && error->code == EOPNOTSUPP; /* a libvirt elsewhere: it stays there */
+
 	(void)result;
-	if (error == NULL)
+	if (error == NULL || never)
 		store_record_set(r->daemon->store, r->bucket, r->key, NULL, NULL);
-	else if (error->code != EHOSTDOWN)
+	if (error != NULL && error->code != EHOSTDOWN)
 		log_warning("%s %s: %s", r->bucket, r->key, error->text);
-	if (error != NULL && host != NULL)
+	if (error != NULL && !never && host != NULL)
 		host_sync_again(host);
 	g_free(r->host);
 	g_free(r->key);

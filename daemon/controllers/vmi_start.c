@@ -33,6 +33,7 @@
 #include "src/virt/host_verbs.h"
 #include "src/virt/loaders.h"
 #include "storage/seed.h"
+#include "storage/volume_verbs.h"
 
 /* Then the instance has failed, and its machine makes another one after a while. */
 enum { START_TRIES = 3 };
@@ -40,7 +41,7 @@ enum { START_TRIES = 3 };
 struct life {
 	struct daemon *daemon;
 	char *namespace, *name, *uid, *host;
-	size_t interface, volume, folder, ceph; /* how far it is */
+	size_t interface, base, volume, folder, ceph; /* how far it is */
 	struct error refused;     /* what a look at an image found */
 	bool last;                /* the last step was sent */
 	bool asked;               /* for an address that somebody else had when it was to start before */
@@ -166,32 +167,69 @@ step_ephemeral(struct life *l, const struct object *object, const struct volume 
 	return step_overlay(l, v, base.path, base.format, step);
 }
 
-/* The file of a container image, under a name of the instance's own: the image may be another one tomorrow. */
+/* A start that was cut off behind its last step: the guest has its disks. */
+static bool
+runs(const struct life *l)
+{
+	const struct host *host = host_find(l->daemon, l->host);
+
+	return host != NULL && host_domain_is_active(host_domain_find(host, l->namespace, l->name));
+}
+
+/* To a host that does not see our files. */
 static int
-link_image(struct life *l, const struct image_wish *wish, const char *name, struct error *err)
+step_upload(struct life *l, const char *path, const char *name, struct job_step *step, struct error *err)
+{
+	step->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (step->fd < 0)
+		return error_errno(err, "cannot open %s", path);
+	step->verb = "volume-upload";
+	step->args = json_pack("{s:s,s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", name, "format", "raw");
+	step->deadline = VOLUME_DEADLINE_COPY;
+	return 1;
+}
+
+/* The file of a container image, under a name of the instance's own: the image may be another one tomorrow.  0: it is there. */
+static int
+step_image(struct life *l, const struct image_wish *wish, const char *name, struct job_step *step, struct error *err)
 {
 	g_autofree char *own = images_pool_path(l->daemon, name), *path = NULL;
-	struct host *host = host_find(l->daemon, l->host);
+	const struct host *host = host_find(l->daemon, l->host);
+	bool local = host != NULL && host->local;
 	int r;
 
-	if (host == NULL || !host->local)
-		return error_set(err, EOPNOTSUPP, "image %s: images are unpacked on this machine only, and host %s is another one", wish->image,
-		    l->host);
-	if (access(own, F_OK) == 0)
+	if (local ? access(own, F_OK) == 0 : runs(l))
 		return 0;
 	r = images_get(l->daemon, wish, &path, err);
 	if (r == 0)
 		return error_set(err, EAGAIN, "image %s is being unpacked", wish->image);
-	return r < 0 ? -1 : images_link(l->daemon, path, name, err);
+	if (r < 0)
+		return -1;
+	return local ? images_link(l->daemon, path, name, err) : step_upload(l, path, name, step, err);
+}
+
+/* What the overlays of container images lie over, before all volumes: each of those has one step of its own. */
+static int
+next_base(struct life *l, const struct object *object, struct job_step *step, struct error *err)
+{
+	const struct vmi *vmi = object->value;
+	int r = 0;
+
+	for (const struct volume *v; r == 0 && (v = volume_at(vmi, l->base)) != NULL; l->base++) {
+		const struct image_wish wish = v->container_disk == NULL ? (struct image_wish){ 0 } : vmi_image(vmi, v);
+		g_autofree char *file = vmi_base_file(l->uid, v);
+		if (file != NULL && is_disk(vmi, v))
+			r = step_image(l, &wish, file, step, err) < 0 ? error_wrap(err, "volume %s: ", v->name) : step->verb != NULL;
+	}
+	return r;
 }
 
 static int
-step_container_disk(struct life *l, const struct vmi *vmi, const struct volume *v, struct job_step *step, struct error *err)
+step_container_disk(struct life *l, const struct volume *v, struct job_step *step)
 {
-	const struct image_wish wish = vmi_image(vmi, v);
 	g_autofree char *file = vmi_base_file(l->uid, v), *base = images_pool_path(l->daemon, file);
 
-	return link_image(l, &wish, file, err) < 0 ? error_wrap(err, "volume %s: ", v->name) : step_overlay(l, v, base, "raw", step);
+	return step_overlay(l, v, base, "raw", step);
 }
 
 /* The file slic.bin or msdm.bin of a Secret that is a volume; the domain says so when there is none. */
@@ -229,10 +267,12 @@ step_extra(struct life *l, const struct vmi *vmi, enum extra extra, struct job_s
 	if (extra == EXTRA_SLIC || extra == EXTRA_MSDM)
 		return step_acpi(l, vmi, extra, step, err);
 	const struct image_wish wish = vmi_kernel_image(vmi, extra == EXTRA_INITRD);
-	if (link_image(l, &wish, file, err) < 0)
+	int r = step_image(l, &wish, file, step, err);
+	if (r < 0)
 		return error_wrap(err, "kernelBoot: ");
-	l->extras[extra] = images_pool_path(l->daemon, file);
-	return 0;
+	if (r == 0)
+		l->extras[extra] = images_pool_path(l->daemon, file);
+	return r;
 }
 
 /* A file of the operator's own; it is made when he says so and never removed.  Only where its host shares our files. */
@@ -448,15 +488,6 @@ take_path(struct life *l)
 		g_ptr_array_add(l->folder > 0 ? l->folders : l->paths, g_steal_pointer(&l->path));
 }
 
-/* A start that was cut off behind its last step: the guest has its disks. */
-static bool
-runs(const struct life *l)
-{
-	const struct host *host = host_find(l->daemon, l->host);
-
-	return host != NULL && host_domain_is_active(host_domain_find(host, l->namespace, l->name));
-}
-
 /* --- the steps, in their order: each says its next call (1), that it has none left (0), or why it cannot go on (-1) ------------------ */
 
 static int
@@ -493,7 +524,7 @@ step_volume(struct life *l, const struct object *object, const struct volume *v,
 	if (v->ephemeral != NULL)
 		return step_ephemeral(l, object, v, step, err);
 	if (v->container_disk != NULL)
-		return step_container_disk(l, vmi, v, step, err);
+		return step_container_disk(l, v, step);
 	return volume_path(l, v, err);
 }
 
@@ -532,7 +563,7 @@ next_extra(struct life *l, const struct object *object, struct job_step *step, s
 }
 
 static int (*const steps[])(struct life *, const struct object *, struct job_step *, struct error *) = {
-	next_ceph, next_address, next_volume, next_folder, next_extra, next_probe, next_domain,
+	next_ceph, next_address, next_base, next_volume, next_folder, next_extra, next_probe, next_domain,
 };
 
 static int
@@ -580,7 +611,7 @@ start_took(void *context, const char *verb, json_t *result)
 	vmi_address_took(host, verb, l->told);
 	if (strcmp(verb, "volume-info") == 0)
 		vmi_ceph_look(result, &l->refused);
-	else if (g_str_has_prefix(verb, "volume-") || strcmp(verb, "folder-fill") == 0)
+	else if ((g_str_has_prefix(verb, "volume-") && l->volume > 0) || strcmp(verb, "folder-fill") == 0)
 		l->path = g_strdup(path_string(result, "path"));
 	if (strcmp(verb, "domain-start") == 0 || strcmp(verb, "address-probe") == 0)
 		took_domain(l, host, result);

@@ -191,20 +191,17 @@ network_is_there(struct readiness *r, const struct vmi *vmi, const struct interf
 	return !vmi_interface_is_present(interface) || object_is_in(r, KIND_NETWORK_ATTACHMENT, in, name);
 }
 
-/* Images are unpacked on this machine: its host is the one that can use them. */
-static bool
-find_local_host(struct readiness *r)
+/* Images are unpacked on this machine: where nothing else is asked for, its host needs no copy of them. */
+static void
+prefer_local_host(struct readiness *r)
 {
-	for (guint i = 0; i < r->daemon->hosts->len; i++) {
+	const struct vmi *vmi = r->object->value;
+
+	for (guint i = 0; r->node == NULL && vmi->spec->node_selector.count == 0 && i < r->daemon->hosts->len; i++) {
 		const struct host *host = r->daemon->hosts->pdata[i];
-		if (host->local && host->state == HOST_READY && (r->node == NULL || strcmp(r->node, host->name) == 0)) {
+		if (host->local && host->state == HOST_READY)
 			r->node = host->name;
-			return true;
-		}
 	}
-	g_snprintf(r->why, r->size, "container images are unpacked on this machine, whose host is not ready, or does not hold its other disks");
-	r->reason = "ErrImagePull";
-	return false;
 }
 
 /* While it is not there, there is nobody who would tell when it comes. */
@@ -213,10 +210,12 @@ image_is_ready(struct readiness *r, const struct image_wish *wish)
 {
 	g_autofree char *path = NULL;
 	struct error err = { 0 };
-	int got = find_local_host(r) ? images_get(r->daemon, wish, &path, &err) : -1;
+	int got = images_get(r->daemon, wish, &path, &err);
 
-	if (got > 0)
+	if (got > 0) {
+		prefer_local_host(r);
 		return true;
+	}
 	if (got == 0) {
 		g_snprintf(r->why, r->size, "image %s is being unpacked", wish->image);
 		r->reason = "PullingImage";

@@ -21,7 +21,7 @@ static const char *
 relative_path(const char *path, struct error *err)
 {
 	if (!host_is_local()) {
-		error_set(err, ENOTSUP, "console logs can only be read on the host itself");
+		error_set(err, ENOTSUP, "console logs of a libvirt on another machine can only be read and removed there");
 		return NULL;
 	}
 	if (!g_str_has_prefix(path, LOG_DIRECTORY) || path[strlen(LOG_DIRECTORY)] == '\0') {

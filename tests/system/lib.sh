@@ -308,6 +308,27 @@ ${4:-}
 EOV
 }
 
+# oci NAME TAG FILE PATH...: an image in the daemon's directory whose one layer has the file at each path
+oci() {
+  local dir=$S/images/$1 tag=$2 file=$3 tmp blobs layer size config manifest; shift 3
+  tmp=$(mktemp -d "$WORK/oci.XXXXXX"); blobs=$dir/blobs/sha256; host mkdir -p "$blobs"
+  for p in "$@"; do mkdir -p "$tmp/root/$(dirname "$p")"; cp "$file" "$tmp/root/$p"; done
+  tar -C "$tmp/root" -czf "$tmp/layer" .
+  layer=$(sha256sum <"$tmp/layer"); layer=${layer%% *}; size=$(stat -c %s "$tmp/layer"); host cp "$tmp/layer" "$blobs/$layer"
+  config=$(printf '{}' | sha256sum); config=${config%% *}; printf '{}' | host tee "$blobs/$config" >/dev/null
+  printf '{"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:%s","size":2},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"sha256:%s","size":%s}]}' \
+    "$config" "$layer" "$size" >"$tmp/manifest"
+  manifest=$(sha256sum <"$tmp/manifest"); manifest=${manifest%% *}; host cp "$tmp/manifest" "$blobs/$manifest"
+  printf '{"imageLayoutVersion":"1.0.0"}' | host tee "$dir/oci-layout" >/dev/null
+  printf '{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s,"annotations":{"org.opencontainers.image.ref.name":"%s"}}]}' \
+    "$manifest" "$(stat -c %s "$tmp/manifest")" "$tag" | host tee "$dir/index.json" >/dev/null
+  rm -rf "$tmp"
+}
+# from_image VM IMAGE [LINE]: a machine whose only disk is the one of an image, with a line for runcmd
+from_image() {
+  vm "$1" ${3:+user="$3"} | sed '/dataVolumeTemplates:/,/storage: {resources/d; s|{name: root, dataVolume: .*}|{name: root, containerDisk: {image: "'"$2"'"}}|'
+}
+
 # ------------------------------------------------------------------ when a test failed
 
 state_of_things() {

@@ -40,6 +40,7 @@ unit_programs = \
 	tests/unit/test_migratable \
 	tests/unit/test_patch \
 	tests/unit/test_multipart \
+	tests/unit/test_nbd_server \
 	tests/unit/test_network_kinds \
 	tests/unit/test_objects \
 	tests/unit/test_verb_volumes \
