@@ -36,7 +36,7 @@ check_cpuset(const char *text, struct error *err)
 static const char *const emulation_words[] = { "", "auto", "always", "never", NULL };
 static const struct schema_field host_rows[] = {
 	{ STRING("name", struct config_host, name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain, .doc = "Name of the Node." },
-	{ STRING("uri", struct config_host, uri), .dflt = "qemu:///system", .max = 1024, .doc = "How libvirt reaches it." },
+	{ STRING("uri", struct config_host, uri), .dflt = "qemu:///system", .max = 1024, .doc = "How libvirt reaches it. With another machine in it, as in qemu+ssh://edge3/system, its pool is filled through libvirt." },
 	{ STRINGS("enter", struct config_host, enter), .max = 4096, .doc = "Command that starts the host's worker where its libvirt is, for a host that shares this machine and its files but has namespaces of its own (a container, a test bed), such as [podman, exec, --preserve-fds=1, edge2]: the worker's path and arguments are put behind it, and it must hand on descriptor 3. A host that is named by a process id is another one when that ends. libvirt, Open vSwitch and DHCP servers are those that are found there." },
 	{ ENUM("emulation", struct config_host, emulation, emulation_words), .dflt = "auto", .doc = "Whether guests run without KVM: auto tries KVM out on this host, and trusts it on remote ones." },
 	{ STRING("reservedSystemCPUs", struct config_host, reserved_system_cpus), .max = 4096, .check = check_cpuset, .doc = "Processors that no machine gets for itself, such as 0-1,8: the host and all other machines run on them; the first core when not given." },

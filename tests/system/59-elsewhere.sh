@@ -49,13 +49,18 @@ test_an_upload() {
   is_image up
   sv delete dv up; gone dv/up
 }
-test_guests() {
-  vm there | drop there.yaml
+# Its second disk is that of a container image, which was unpacked here.
+test_a_guest() {
   oci quay.io/containerdisks/debian 12 "$GUEST/images/guest.qcow2" disk/disk.qcow2
-  from_image contained quay.io/containerdisks/debian:12 | drop contained.yaml
-  booted there 1 180; booted contained 1 180
-  same "${P}2" "$(field vmi/contained .status.nodeName)"
-  lift there.yaml; lift contained.yaml; gone vm/there; gone vm/contained
+  vm there disks='            - {name: second, disk: {bus: virtio}}' \
+    volumes='        - {name: second, containerDisk: {image: "quay.io/containerdisks/debian:12"}}' | drop there.yaml
+  booted there 1 180
+  same "${P}2" "$(field vmi/there .status.nodeName)"
+  expect 'other qemu-img compare -U -f raw -F raw "$S"/pool/base-*-second.img "$GUEST/images/guest.raw" | grep -q identical'
+  local mark; mark=$(mark)
+  lift there.yaml; gone vm/there
+  # told once: nobody here can remove it
+  await 20 "log_since $mark | grep -q 'console-log .*can only be read and removed there'"
 }
 begun() { await 60 "field dv/$1 .status.progress | grep -qE '^[1-9]'"; }
 test_who_dies_in_the_middle_of_it() {
