@@ -56,7 +56,7 @@ test_a_guest() {
     volumes='        - {name: second, containerDisk: {image: "quay.io/containerdisks/debian:12"}}' | drop there.yaml
   booted there 1 180
   same "${P}2" "$(field vmi/there .status.nodeName)"
-  expect 'other qemu-img compare -U -f raw -F raw "$S"/pool/base-*-second.img "$GUEST/images/guest.raw" | grep -q identical'
+  expect 'other qemu-img compare -U -f raw -F raw "$S/pool/base-$(field vmi/there .metadata.uid)-second.img" "$GUEST/images/guest.raw" | grep -q identical'
   local mark; mark=$(mark)
   lift there.yaml; gone vm/there
   # told once: nobody here can remove it
