@@ -27,6 +27,7 @@ struct guard_state {
 	struct host *host;
 	GHashTable *guards; /* uid -> SHA-1 of its guards */
 	bool known, asked, again;
+	bool failed; /* the last time, which was logged */
 	struct event *due;
 };
 
@@ -155,10 +156,11 @@ on_told(void *arg, json_t *result, const struct error *error)
 	struct guard_state *state = host == NULL ? NULL : host->guards;
 
 	(void)result;
-	if (error != NULL && error->code != EHOSTDOWN && g_hash_table_size(t->sums) > 0)
+	if (error != NULL && error->code != EHOSTDOWN && g_hash_table_size(t->sums) > 0 && (state == NULL || !state->failed))
 		log_warning("host %s: guards of ports: %s", t->host, error->text);
 	if (state != NULL) {
 		state->asked = false;
+		state->failed = error != NULL;
 		state->known = error == NULL || g_hash_table_size(t->sums) == 0; /* without Open vSwitch there is nothing left of guests that went */
 		g_hash_table_unref(state->guards);
 		state->guards = g_hash_table_ref(t->sums);

@@ -452,15 +452,6 @@ static const struct worker_class host_class = {
 
 /* --- the list ------------------------------------------------------------------------------------------------------ */
 
-/* A URI without a host in it is served by a libvirtd that sees our files. */
-static bool
-is_local(const char *uri)
-{
-	const char *rest = strstr(uri, "://");
-
-	return rest != NULL && (rest[3] == '/' || rest[3] == '\0');
-}
-
 static void
 host_free(struct host *host)
 {
@@ -481,14 +472,42 @@ host_free(struct host *host)
 	g_free(host->name);
 	g_free(host->uri);
 	g_strfreev(host->enter);
+	g_strfreev(host->arguments);
 	g_free(host);
+}
+
+static void
+add_argument(GPtrArray *arguments, const char *name, const char *value)
+{
+	if (value != NULL)
+		g_ptr_array_add(arguments, g_strconcat(name, "=", value, NULL));
+}
+
+/* What its worker is told at its start: of keys only where they are. */
+static char **
+arguments_of(const struct config_host *config)
+{
+	const struct config_openvswitch *o = config->openvswitch;
+	GPtrArray *arguments = g_ptr_array_new();
+
+	g_ptr_array_add(arguments, g_strdup(config->uri));
+	if (o != NULL) {
+		add_argument(arguments, "database", o->database);
+		add_argument(arguments, "bridges", o->bridges);
+		add_argument(arguments, "private-key", o->private_key);
+		add_argument(arguments, "certificate", o->certificate);
+		add_argument(arguments, "ca-cert", o->ca_certificate);
+		for (char **i = o->interfaces; i != NULL && *i != NULL; i++)
+			add_argument(arguments, "interface", *i);
+	}
+	g_ptr_array_add(arguments, NULL);
+	return (char **)g_ptr_array_free(arguments, FALSE);
 }
 
 static struct host *
 host_new(struct daemon *daemon, const struct config_host *config)
 {
 	struct host *host = g_new0(struct host, 1);
-	const char *arguments[] = { config->uri, NULL };
 	g_autofree char *called = g_strconcat("host ", config->name, NULL);
 
 	host->daemon = daemon;
@@ -498,7 +517,7 @@ host_new(struct daemon *daemon, const struct config_host *config)
 	host->emulation_wanted = config->emulation;
 	host->emulation = config->emulation == EMULATION_ALWAYS;
 	host->emulation_reason = host->emulation ? g_strdup("the configuration says so") : NULL;
-	host->local = is_local(config->uri);
+	host->local = config_uri_is_local(config->uri);
 	host->domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, domain_free);
 	host->dhcp = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	host->served = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -510,7 +529,8 @@ host_new(struct daemon *daemon, const struct config_host *config)
 	host->again = evtimer_new(daemon->base, on_again, host);
 	host->problem = g_strdup("its worker is being started");
 	host->since = clock_monotonic_ms();
-	host->worker = worker_new(daemon->base, &host_class, (const char *const *)config->enter, arguments, host);
+	host->arguments = arguments_of(config);
+	host->worker = worker_new(daemon->base, &host_class, (const char *const *)config->enter, (const char *const *)host->arguments, host);
 	calls_set_worker(host->calls, host->worker);
 	return host;
 }
@@ -519,9 +539,11 @@ static bool
 is_same_place(const struct host *host, const struct config_host *config)
 {
 	static char *const none[] = { NULL };
+	g_auto(GStrv) arguments = arguments_of(config);
 	char *const *before = host->enter == NULL ? none : host->enter, *const *now = config->enter == NULL ? none : config->enter;
 
-	return strcmp(host->uri, config->uri) == 0 && g_strv_equal((const char *const *)before, (const char *const *)now);
+	return g_strv_equal((const char *const *)host->arguments, (const char *const *)arguments) &&
+	    g_strv_equal((const char *const *)before, (const char *const *)now);
 }
 
 struct host *

@@ -32,6 +32,7 @@ struct host {
 	struct daemon *daemon;
 	char *name, *uri;
 	char **enter;         /* what starts its worker there, or NULL */
+	char **arguments;     /* that the worker is started with */
 	int emulation_wanted; /* enum emulation */
 	bool local;           /* its libvirtd shares our files */
 	bool configured;      /* false: gone from the configuration at a reload */

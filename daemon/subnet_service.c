@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/controllers/controllers.h"
 #include "daemon/host.h"
 #include "daemon/store.h"
 #include "daemon/subnets.h"
@@ -133,10 +134,11 @@ add_advertised(json_t *list, const GArray *options6, const struct ra_configs *ra
 
 /* --- guests ------------------------------------------------------------------------------------------------------------------ */
 
-/* Guests of a host that have an address of the Subnet. */
+/* Guests that a host's server is for, and that have an address of the Subnet. */
 struct guests {
 	struct daemon *daemon;
 	const struct host *host;
+	bool deputy; /* it is also for those on hosts that cannot run one */
 	const struct object *of;
 	const struct subnet *subnet;
 	json_t *entries;
@@ -220,6 +222,27 @@ within(const struct subnet *subnet, const char *ip)
 	return number_parse(ip, &family, &number) && subnet_has(&subnet->families[family], number) ? ip : NULL;
 }
 
+/* The server has files and processes, which are on this machine.  Guests of other machines are on the same wire: that of the first host
+ * that has it answers them, too.  NULL: there is none. */
+static const struct host *
+find_deputy(struct daemon *daemon, const struct network_config *config)
+{
+	for (guint i = 0; i < daemon->hosts->len; i++) {
+		struct host *host = daemon->hosts->pdata[i];
+		if (host->local && host->state == HOST_READY && provider_network_check(daemon, host, config, NULL) == 0)
+			return host;
+	}
+	return NULL;
+}
+
+static bool
+is_for(const struct guests *g, const char *node)
+{
+	const struct host *its = host_find(g->daemon, node);
+
+	return its != NULL && (its->local ? its == g->host : g->deputy);
+}
+
 static void
 add_guest(void *arg, const struct address *a)
 {
@@ -230,8 +253,7 @@ add_guest(void *arg, const struct address *a)
 	g_autofree char *name = g_strv_length(parts) == 3 ? g_strdup_printf("%s.%s", parts[1], parts[0]) : NULL;
 	json_t *entry;
 
-	if (object == NULL || (ip == NULL && ip6 == NULL) ||
-	    g_strcmp0(((const struct vmi *)object->value)->status->node_name, g->host->name) != 0)
+	if (object == NULL || (ip == NULL && ip6 == NULL) || !is_for(g, ((const struct vmi *)object->value)->status->node_name))
 		return;
 	entry = json_pack("{s:s,s:s*,s:s*,s:s}", "mac", a->mac, "ip", ip, "ip6", ip6, "name", name);
 	if (has_own_options(object->value))
@@ -338,14 +360,15 @@ json_t *
 subnet_service(struct daemon *daemon, const struct host *host, const struct object *object, struct error *err)
 {
 	ATTACHMENT_AUTO at = { 0 };
-	struct guests g = { daemon, host, object, &at.subnet, NULL };
+	struct guests g = { daemon, host, false, object, &at.subnet, NULL };
 	json_t *service = NULL;
 
-	if (!is_served(object))
+	if (!is_served(object) || !host->local)
 		return NULL;
 	if (subnet_wire(daemon, object, &at.config, err) < 0 || subnet_addresses(daemon, object, &at.subnet, &at.addressed, err) < 0)
 		return NULL;
 	at.segment = network_segment(&at.config);
+	g.deputy = find_deputy(daemon, &at.config) == host;
 	g.entries = json_array();
 	if (at.addressed)
 		store_address_each(daemon->store, at.segment, add_guest, &g);
@@ -353,4 +376,15 @@ subnet_service(struct daemon *daemon, const struct host *host, const struct obje
 		service = describe(daemon, host, object, &at, g.entries, err);
 	json_decref(g.entries);
 	return service;
+}
+
+bool
+subnet_is_unserved(struct daemon *daemon, const struct host *host, const struct object *object)
+{
+	struct network_config config = { 0 };
+	struct error told_elsewhere = { 0 };
+	bool alone = !host->local && is_served(object) && subnet_wire(daemon, object, &config, &told_elsewhere) == 0 && find_deputy(daemon, &config) == NULL;
+
+	network_config_clear(&config);
+	return alone;
 }

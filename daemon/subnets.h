@@ -51,7 +51,10 @@ int subnet_show_entry(struct daemon *daemon, const char *name, const char *names
 /* The address of an owner was released: its IP goes, unless it is kept; the Subnet counts anew. */
 void subnet_hide(struct daemon *daemon, const char *segment, const char *owner);
 
-/* What subnet-serve (host_verbs.h) is told for a host: all its guests on the Subnet.  NULL without err: it has none there, or no DHCP. */
+/* What subnet-serve (host_verbs.h) is told for a host: all its guests on the Subnet, and those of hosts that cannot run a server, where this
+ * one stands in for them.  NULL without err: there are none, or no DHCP. */
 json_t *subnet_service(struct daemon *daemon, const struct host *host, const struct object *object, struct error *err);
+/* A Subnet with DHCP has nobody who serves guests of this host: it is another machine, and no host stands in for it. */
+bool subnet_is_unserved(struct daemon *daemon, const struct host *host, const struct object *object);
 
 #endif

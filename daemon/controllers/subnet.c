@@ -112,6 +112,8 @@ keep_services(struct daemon *daemon, const struct object *object, bool *all, str
 		struct host *host = daemon->hosts->pdata[i];
 		if (host->state == HOST_READY)
 			*all &= keep_service(daemon, host, object, err);
+		if (subnet_is_unserved(daemon, host, object))
+			controllers_requeue(daemon, object, AGAIN_MS);
 	}
 	return err->code == 0 ? 0 : -1;
 }

@@ -108,6 +108,18 @@ step_subnet(struct daemon *daemon, struct host *at, const struct object *subnet,
 	return 1;
 }
 
+/* It starts all the same: who knows its address need not ask for it. */
+static void
+tell_unserved(struct daemon *daemon, const struct object *object, const struct host *at, const struct object *subnet, const char *interface)
+{
+	g_autofree char *text = g_strdup_printf("interface %s of %s/%s: nobody tells it its address: the DHCP server of Subnet %s cannot run on host %s, which is "
+	    "another machine, and no host of its network that could is ready: give the guest its address by cloud-init (networkData)", interface,
+	    object->namespace, object->name, subnet->name, at->name);
+
+	daemon_event(daemon, object, "Warning", "NoDHCPServer", "%s", text);
+	daemon_event(daemon, subnet, "Warning", "NoDHCPServer", "%s", text);
+}
+
 int
 vmi_address_step(struct daemon *daemon, const struct object *object, const struct interface *interface, const char *host,
     struct job_step *step, char **told, struct error *err)
@@ -131,6 +143,8 @@ vmi_address_step(struct daemon *daemon, const struct object *object, const struc
 		return -1;
 	if (where.of != NULL)
 		controllers_requeue(daemon, where.of, 0);
+	if (where.of != NULL && at != NULL && where.addressed && subnet_is_unserved(daemon, at, where.of))
+		tell_unserved(daemon, object, at, where.of, interface->name);
 	return where.own ? step_default(daemon, object, at, a, step, told) : where.of != NULL ? step_subnet(daemon, at, where.of, step, told, err) : 0;
 }
 

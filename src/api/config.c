@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "src/api/rows.h"
 #include "src/base/cpuset.h"
 #include "src/base/error.h"
+#include "src/base/ip.h"
 #include "src/base/log.h"
 #include "src/document/diagnostic.h"
 #include "src/document/document.h"
@@ -33,6 +35,58 @@ check_cpuset(const char *text, struct error *err)
 	return cpuset_parse(text, &unused, err) == 0 ? 0 : error_wrap(err, "\"%.40s\" ", text);
 }
 
+/* As Open vSwitch writes where somebody listens: it knows no names, only addresses. */
+static int
+check_listener(const char *text, struct error *err)
+{
+	const char *address = g_str_has_prefix(text, "ssl:") || g_str_has_prefix(text, "tcp:") ? text + 4 : "";
+	const char *colon = strrchr(address, ':');
+	g_autofree char *ip = colon == NULL ? g_strdup("") : g_strndup(address, (gsize)(colon - address));
+	size_t length = strlen(ip);
+	bool bracketed = length > 2 && ip[0] == '[' && ip[length - 1] == ']';
+	g_autofree char *bare = bracketed ? g_strndup(ip + 1, length - 2) : g_strdup(ip);
+	struct ip number;
+	guint64 port;
+
+	return colon != NULL && ip_parse(bare, &number, NULL) == 0 && bracketed == (ip_version(&number) == 6) &&
+	            g_ascii_string_to_unsigned(colon + 1, 10, 1, 65535, &port, NULL)
+	    ? 0
+	    : error_set(err, EINVAL, "\"%.80s\" is not like ssl:10.0.0.2:6640 or tcp:[fd00::2]:6640, with an address and a port", text);
+}
+
+static int
+check_file(const char *text, struct error *err)
+{
+	int fd;
+
+	if (check_absolute_path(text, err) < 0)
+		return -1;
+	fd = open(text, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return error_errno(err, "cannot read \"%.200s\"", text);
+	close(fd);
+	return 0;
+}
+
+static int
+check_device(const char *text, struct error *err)
+{
+	return g_regex_match_simple("^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$", text, G_REGEX_DOLLAR_ENDONLY, 0)
+	    ? 0
+	    : error_set(err, EINVAL, "\"%.40s\" is no name of a device: up to 15 letters, digits, dots, dashes and underscores", text);
+}
+
+static const struct schema_field openvswitch_rows[] = {
+	{ STRING("database", struct config_openvswitch, database), .flags = FIELD_REQUIRED, .check = check_listener, .doc = "Where its ovsdb-server listens, such as ssl:10.0.0.2:6640. With tcp: all is in the clear, and whoever gets there may change everything." },
+	{ STRING("bridges", struct config_openvswitch, bridges), .check = check_listener, .doc = "Where the first bridge that is made there listens for OpenFlow; each other one does at the next port that is free. Port 6653 beside the database when not given." },
+	{ STRINGS("interfaces", struct config_openvswitch, interfaces), .check = check_device, .doc = "Interfaces that may become ports of bridges, such as eth1. They must have no addresses, which would be cut off: from here that cannot be seen. Others must be ports already." },
+	{ STRING("privateKey", struct config_openvswitch, private_key), .check = check_file, .doc = "File with the key that we show for ssl:, in PEM." },
+	{ STRING("certificate", struct config_openvswitch, certificate), .check = check_file, .doc = "File with its certificate." },
+	{ STRING("caCertificate", struct config_openvswitch, ca_certificate), .check = check_file, .doc = "File with the certificate of the authority that the host's certificate is from. Whoever has one from there is believed: an authority that is used for nothing else is best." },
+	{ 0 },
+};
+static SCHEMA(openvswitch_schema, struct config_openvswitch, "OpenVSwitch", "Open vSwitch on another machine.", openvswitch_rows, .nullable = true);
+
 static const char *const emulation_words[] = { "", "auto", "always", "never", NULL };
 static const struct schema_field host_rows[] = {
 	{ STRING("name", struct config_host, name), .flags = FIELD_REQUIRED, .check = check_dns_subdomain, .doc = "Name of the Node." },
@@ -40,6 +94,7 @@ static const struct schema_field host_rows[] = {
 	{ STRINGS("enter", struct config_host, enter), .max = 4096, .doc = "Command that starts the host's worker where its libvirt is, for a host that shares this machine and its files but has namespaces of its own (a container, a test bed), such as [podman, exec, --preserve-fds=1, edge2]: the worker's path and arguments are put behind it, and it must hand on descriptor 3. A host that is named by a process id is another one when that ends. libvirt, Open vSwitch and DHCP servers are those that are found there." },
 	{ ENUM("emulation", struct config_host, emulation, emulation_words), .dflt = "auto", .doc = "Whether guests run without KVM: auto tries KVM out on this host, and trusts it on remote ones." },
 	{ STRING("reservedSystemCPUs", struct config_host, reserved_system_cpus), .max = 4096, .check = check_cpuset, .doc = "Processors that no machine gets for itself, such as 0-1,8: the host and all other machines run on them; the first core when not given." },
+	{ OBJECT("openvswitch", struct config_host, openvswitch, struct config_openvswitch, &openvswitch_schema), .doc = "Open vSwitch of a remote host, for the networks of Kube-OVN's kinds; without it that host is not asked for them." },
 	{ 0 },
 };
 static SCHEMA(host_schema, struct config_host, "Host", "A libvirt host.", host_rows, .nullable = true);
@@ -206,6 +261,10 @@ config_complete(struct config *config)
 	char hostname[256] = "localhost";
 	struct config_host *host;
 
+	SCHEMA_EACH (struct config_host, one, &config->hosts)
+		if (one->openvswitch != NULL && one->openvswitch->bridges == NULL)
+			one->openvswitch->bridges = g_strdup_printf("%.*s:6653", (int)(strrchr(one->openvswitch->database, ':') - one->openvswitch->database),
+			    one->openvswitch->database);
 	SCHEMA_EACH (struct config_ceph, ceph, &config->ceph)
 		if (ceph->keyring == NULL)
 			ceph->keyring = g_strdup_printf("/etc/ceph/ceph.client.%s.keyring", ceph->user);
@@ -217,6 +276,65 @@ config_complete(struct config *config)
 	host = schema_list_add(&config->hosts, &host_schema);
 	g_autofree char *name = g_ascii_strdown(hostname, -1);
 	host->name = g_strdup(check_dns_subdomain(name, NULL) == 0 ? name : "localhost");
+}
+
+/* --- Open vSwitch of remote hosts ------------------------------------------------------------------------------------- */
+
+bool
+config_uri_is_local(const char *uri)
+{
+	const char *rest = strstr(uri, "://");
+
+	return rest != NULL && (rest[3] == '/' || rest[3] == '\0');
+}
+
+/* Half a set of keys would mean a connection that does not know whom it speaks to. */
+static void
+check_keys(const struct config_openvswitch *o, const struct document *document, const char *place, struct diagnostics *diagnostics)
+{
+	const struct {
+		const char *name, *value;
+	} keys[] = { { "privateKey", o->private_key }, { "certificate", o->certificate }, { "caCertificate", o->ca_certificate } };
+	bool encrypted = g_str_has_prefix(o->database, "ssl:") || (o->bridges != NULL && g_str_has_prefix(o->bridges, "ssl:"));
+
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		g_autofree char *field = g_strdup_printf("%s.%s", place, keys[i].name);
+		if (encrypted && keys[i].value == NULL)
+			diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_REQUIRED, document, field,
+			    "is required with ssl:, as are all of privateKey, certificate and caCertificate");
+		if (!encrypted && keys[i].value != NULL)
+			diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, field, "is of no use with tcp:; write ssl: to use it");
+	}
+}
+
+static void
+check_clear(const char *listener, const char *name, const struct document *document, const char *place, struct diagnostics *diagnostics)
+{
+	g_autofree char *field = g_strdup_printf("%s.%s", place, name);
+
+	if (listener != NULL && g_str_has_prefix(listener, "tcp:"))
+		diagnostics_add(diagnostics, SEVERITY_WARNING, CAUSE_INVALID, document, field,
+		    "%s is in the clear, and whoever gets there may change everything: use ssl: where others are on the network", listener);
+}
+
+/* What rows cannot say as checks. */
+static void
+check_hosts(const struct config *config, const struct document *document, struct diagnostics *diagnostics)
+{
+	size_t i = 0;
+
+	SCHEMA_EACH (struct config_host, host, &config->hosts) {
+		g_autofree char *place = g_strdup_printf("hosts[%zu].openvswitch", i++);
+		const struct config_openvswitch *o = host->openvswitch;
+		if (o == NULL)
+			continue;
+		if (config_uri_is_local(host->uri))
+			diagnostics_add(diagnostics, SEVERITY_ERROR, CAUSE_INVALID, document, place,
+			    "is for remote hosts, and %s is this machine: leave it out", host->uri);
+		check_keys(o, document, place, diagnostics);
+		check_clear(o->database, "database", document, place, diagnostics);
+		check_clear(o->bridges, "bridges", document, place, diagnostics);
+	}
 }
 
 static struct config *
@@ -235,6 +353,8 @@ config_parse(const char *path, const char *text, size_t length, struct diagnosti
 	config = g_malloc0(sizeof(*config));
 	const struct document *first = documents->len == 0 ? NULL : documents->pdata[0];
 	schema_decode(&config_schema, first == NULL ? empty : first->root, first, "", config, diagnostics);
+	if (diagnostics->errors == 0)
+		check_hosts(config, first, diagnostics);
 	json_decref(empty);
 	return config;
 }

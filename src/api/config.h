@@ -9,11 +9,17 @@ struct config_spool {
 	int64_t hold_count, hold_percent;            /* more objects than this AND more percent gone at once are held */
 };
 enum emulation { EMULATION_UNSET, EMULATION_AUTO, EMULATION_ALWAYS, EMULATION_NEVER };
+struct config_openvswitch {
+	char *database, *bridges;                         /* "ssl:10.0.0.2:6640" */
+	char **interfaces;
+	char *private_key, *certificate, *ca_certificate; /* files; all of them where any of the two is "ssl:" */
+};
 struct config_host {
 	char *name, *uri;
 	char **enter; /* what starts its worker there; NULL or empty: nothing */
 	int emulation; /* enum emulation */
 	char *reserved_system_cpus; /* "0-1"; NULL: the first core, where there are several */
+	struct config_openvswitch *openvswitch; /* NULL: it is on this machine, or not managed */
 };
 struct config_overcommit {
 	int64_t cpu, memory; /* thousandths: 10 -> 10000 */
@@ -75,6 +81,9 @@ extern const struct schema config_schema, permitted_devices_schema;
  * NULL, with all of them in err, one a line.  Warnings are logged. */
 struct config *config_load(const char *path, struct error *err);
 void config_free(struct config *config);
+
+/* A URI without a host in it is served by a libvirtd that sees our files. */
+bool config_uri_is_local(const char *uri);
 
 /* Names of the resources that instances may have, each once, in their order; NULL-terminated.  g_free(); the names are the
  * configuration's. */

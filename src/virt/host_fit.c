@@ -15,6 +15,7 @@
 
 #include "src/virt/disk_modes.h"
 #include "src/virt/host.h"
+#include "src/virt/host_ovs.h"
 
 static xmlNodePtr
 node_of(xmlDoc *doc, const char *xpath)
@@ -74,15 +75,19 @@ fit_threads(xmlDoc *doc, virConnectPtr connection)
 	}
 }
 
-/* A bridge of Open vSwitch in user space: its own port is a tap. */
+/* A bridge of Open vSwitch in user space: its own port is a tap.  Of another machine only the database knows, there. */
 static bool
-is_in_user_space(const char *bridge)
+is_in_user_space(const char *bridge, const struct ovs *there)
 {
+	const struct ovs_bridge *found = there == NULL ? NULL : ovs_find_bridge(there, bridge);
 	struct ethtool_drvinfo driver = { .cmd = ETHTOOL_GDRVINFO };
 	struct ifreq request = { .ifr_data = (void *)&driver };
-	int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int control;
 	bool tap;
 
+	if (!host_is_local())
+		return found != NULL && found->netdev;
+	control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	g_strlcpy(request.ifr_name, bridge, sizeof(request.ifr_name));
 	tap = control >= 0 && ioctl(control, SIOCETHTOOL, &request) == 0 && strncmp(driver.driver, "tun", sizeof(driver.driver)) == 0;
 	if (control >= 0)
@@ -91,16 +96,19 @@ is_in_user_space(const char *bridge)
 }
 
 /* Open vSwitch in user space takes every checksum for finished: what a guest leaves to its card would arrive broken, UDP and TCP alike. */
-static void
-fit_offloads(xmlDoc *doc)
+static int
+fit_offloads(xmlDoc *doc, struct error *err)
 {
 	static const char *const offloads[] = { "csum", "gso", "tso4", "tso6", "ecn", "ufo" };
 	g_autoptr(GPtrArray) sources = host_xml_nodes(doc, "//interface[@type='bridge'][virtualport/@type='openvswitch'][starts-with(model/@type,'virtio')]/source");
+	OVS_AUTO *there = sources->len > 0 && ovs_is_remote() ? ovs_read(err) : NULL;
 
-	for (guint i = 0; i < sources->len && host_is_local(); i++) {
+	if (there == NULL && sources->len > 0 && ovs_is_remote())
+		return -1;
+	for (guint i = 0; i < sources->len; i++) {
 		xmlNodePtr interface = ((xmlNodePtr)sources->pdata[i])->parent, driver = NULL, host;
 		g_autofree char *bridge = host_xml_attribute(sources->pdata[i], "bridge");
-		if (bridge == NULL || !is_in_user_space(bridge))
+		if (bridge == NULL || !is_in_user_space(bridge, there))
 			continue;
 		for (xmlNodePtr node = interface->children; node != NULL; node = node->next)
 			if (xmlStrcmp(node->name, (const xmlChar *)"driver") == 0)
@@ -111,6 +119,7 @@ fit_offloads(xmlDoc *doc)
 		for (size_t k = 0; k < G_N_ELEMENTS(offloads); k++)
 			set(host, offloads[k], "off");
 	}
+	return 0;
 }
 
 char *
@@ -123,9 +132,10 @@ host_fit(virConnectPtr connection, const char *xml, struct error *err)
 
 	if (doc == NULL || disk_modes_fill(doc, host_is_local(), err) < 0)
 		return NULL;
+	if (fit_offloads(doc, err) < 0)
+		return NULL;
 	fit_max_memory(doc);
 	fit_threads(doc, connection);
-	fit_offloads(doc);
 	xmlDocDumpMemory(doc, &text, &length);
 	copy = g_strdup((const char *)text);
 	xmlFree(text);

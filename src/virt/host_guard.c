@@ -82,7 +82,7 @@ guard_check(json_t *guards, struct error *err)
 
 	if (guards != NULL && !json_is_array(guards))
 		return error_set(err, EINVAL, "guards: is a list");
-	if (json_array_size(guards) > 0 && ovs_check_local(err) < 0)
+	if (json_array_size(guards) > 0 && ovs_check_known(err) < 0)
 		return -1;
 	json_array_foreach (guards, i, guard)
 		if (check_guard(guard, err) < 0)
@@ -108,11 +108,11 @@ add_flows(GString *text, const char *before, uint64_t cookie, const struct ovs_p
 
 /* All at once or nothing. */
 static int
-change_flows(const char *bridge, const char *text, struct error *err)
+change_flows(const struct ovs_bridge *bridge, const char *text, struct error *err)
 {
-	const char *const words[] = { "ovs-ofctl", "--timeout=12", "-O", VERSIONS, "--bundle", "add-flows", bridge, "-", NULL };
+	const char *const words[] = { "ovs-ofctl", "--timeout=12", "-O", VERSIONS, "--bundle", "add-flows", OVS_BRIDGE, "-", NULL };
 
-	return ovs_control(words, text, NULL, err);
+	return ovs_control(bridge, words, text, NULL, err);
 }
 
 /* In user space the host's own stack sees a guest's frames, too, and would answer questions for the host's addresses. */
@@ -121,7 +121,7 @@ silence_host(const struct ovs *ovs, const struct ovs_port *port)
 {
 	const struct ovs_bridge *bridge = ovs_find_bridge(ovs, port->bridge);
 	g_autofree char *path = g_strdup_printf("/proc/sys/net/ipv4/conf/%s/arp_ignore", port->name);
-	int fd = bridge != NULL && bridge->netdev ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+	int fd = host_is_local() && bridge != NULL && bridge->netdev ? open(path, O_WRONLY | O_CLOEXEC) : -1;
 
 	if (fd < 0)
 		return;
@@ -159,7 +159,7 @@ put_in(const struct ovs_bridge *bridge, const char *text, const GArray *wishes, 
 {
 	if (rates_meters_ensure(bridge, wishes, err) < 0)
 		return -1;
-	if (*text != '\0' && change_flows(bridge->name, text, err) < 0)
+	if (*text != '\0' && change_flows(bridge, text, err) < 0)
 		return error_wrap(err, "the guards of bridge %s cannot be put in: ", bridge->name);
 	return 0;
 }
@@ -359,14 +359,14 @@ cookie_in(const char *line)
 
 /* What there is of ours in a bridge, without what is left alone; *removal gets the commands that take it away. */
 static char *
-read_flows(struct plan *plan, const char *bridge, GString *removal, struct error *err)
+read_flows(struct plan *plan, const struct ovs_bridge *bridge, GString *removal, struct error *err)
 {
-	const char *const words[] = { "ovs-ofctl", "--timeout=12", "-O", VERSIONS, "--no-stats", "--no-names", "dump-flows", bridge, COOKIES_ALL, NULL };
+	const char *const words[] = { "ovs-ofctl", "--timeout=12", "-O", VERSIONS, "--no-stats", "--no-names", "dump-flows", OVS_BRIDGE, COOKIES_ALL, NULL };
 	g_autofree char *output = NULL;
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	GString *text = g_string_new(NULL);
 
-	if (ovs_control(words, NULL, &output, err) < 0) {
+	if (ovs_control(bridge, words, NULL, &output, err) < 0) {
 		g_string_free(text, TRUE);
 		return NULL;
 	}
@@ -458,7 +458,7 @@ digest_pair(const char *there, const char *wanted)
 static int
 are_same_flows(const char *bridge, const char *there, const char *wanted, struct error *err)
 {
-	g_autofree char *path = g_strdup_printf(FILES "/flows-%s.same", bridge), *digest = digest_pair(there, wanted), *known = NULL;
+	g_autofree char *suffix = ovs_place_suffix(), *path = g_strdup_printf(FILES "/flows-%s%s.same", bridge, suffix), *digest = digest_pair(there, wanted), *known = NULL;
 	struct error ignored = { 0 };
 	int same;
 
@@ -477,7 +477,7 @@ sync_bridge(struct plan *plan, const struct ovs_bridge *at, GString *mended, str
 	const GString *wanted = g_hash_table_lookup(plan->wanted, bridge);
 	const char *text = wanted == NULL ? "" : wanted->str;
 	g_autoptr(GString) changes = g_string_new(NULL);
-	g_autofree char *there = read_flows(plan, bridge, changes, err);
+	g_autofree char *there = read_flows(plan, at, changes, err);
 	int same = there == NULL ? -1 : *there == '\0' && *text == '\0' ? 1 : are_same_flows(bridge, there, text, err);
 
 	if (same != 0)
@@ -524,6 +524,9 @@ sync_all(struct plan *plan, json_t *guards, GString *mended, struct error *err)
 		/* Others' bridges may have a name that is no word for us; they have no port of ours then. */
 		if (!bridge->works || ovs_check_name("bridge", bridge->name, NULL) < 0)
 			continue;
+		/* Nor have those of others that do not listen for us. */
+		if (bridge->target == NULL && !bridge->ours && g_hash_table_lookup(plan->wanted, bridge->name) == NULL)
+			continue;
 		if (sync_bridge(plan, bridge, mended, err) < 0)
 			return -1;
 	}
@@ -548,7 +551,7 @@ run_sync(struct host_call *call, struct error *err)
 	json_t *guards;
 	int rc = -1;
 
-	if (host_args(call, err, "{s:o}", "guards", &guards) < 0 || ovs_check_local(err) < 0 || guard_check(guards, err) < 0)
+	if (host_args(call, err, "{s:o}", "guards", &guards) < 0 || ovs_check_known(err) < 0 || guard_check(guards, err) < 0)
 		return NULL;
 	pthread_mutex_lock(&lock);
 	OVS_AUTO *ovs = ovs_read(err);
@@ -600,14 +603,14 @@ check_packet(const char *packet, struct error *err)
 }
 
 static json_t *
-trace(const struct ovs_port *port, const char *mac, const char *packet, struct error *err)
+trace(const struct ovs_bridge *bridge, const struct ovs_port *port, const char *mac, const char *packet, struct error *err)
 {
 	bool sender = strstr(packet, "dl_src=") != NULL || strstr(packet, "eth_src=") != NULL;
 	g_autofree char *flow = g_strdup_printf("in_port=%" PRId64 "%s%s,%s", port->number, sender ? "" : ",dl_src=", sender ? "" : mac, packet);
-	const char *const words[] = { "ovs-appctl", "--timeout=12", "ofproto/trace", port->bridge, flow, NULL };
+	const char *const words[] = { "ovs-appctl", "--timeout=12", "ofproto/trace", OVS_BRIDGE, flow, NULL };
 	g_autofree char *output = NULL;
 
-	if (ovs_control(words, NULL, &output, err) < 0)
+	if (ovs_control(bridge, words, NULL, &output, err) < 0)
 		return NULL;
 	g_autofree char *rule = last_rule(output), *text = g_utf8_make_valid(output, (gssize)MIN(strlen(output), TRACE_MOST));
 	return json_pack("{s:b,s:s,s:s}", "forwarded", is_forwarded(output), "rule", rule, "text", text);
@@ -620,7 +623,7 @@ run_trace(struct host_call *call, struct error *err)
 	char uuid[VIR_UUID_STRING_BUFLEN] = "";
 
 	if (host_args(call, err, "{s:s,s:s,s:s,s:s}", "name", &name, "uid", &uid, "mac", &mac, "packet", &packet) < 0 ||
-	    ovs_check_local(err) < 0 || host_dhcp_check_mac(mac, err) < 0 || check_packet(packet, err) < 0)
+	    ovs_check_local("a trace of a packet", "run ovs-appctl ofproto/trace there", err) < 0 || host_dhcp_check_mac(mac, err) < 0 || check_packet(packet, err) < 0)
 		return NULL;
 	g_autoptr(virDomain) domain = host_domain_get(call->connection, name, uid, err);
 	OVS_AUTO *ovs = domain == NULL ? NULL : ovs_read(err);
@@ -632,7 +635,7 @@ run_trace(struct host_call *call, struct error *err)
 		error_set(err, ENOENT, "%s has no port with MAC %s in Open vSwitch", name, mac);
 		return NULL;
 	}
-	return trace(port, mac, packet, err);
+	return trace(ovs_find_bridge(ovs, port->bridge), port, mac, packet, err);
 }
 
 const struct host_verb host_guard_verbs[] = {

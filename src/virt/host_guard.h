@@ -22,7 +22,8 @@ int guard_mark(virDomainPtr domain, struct error *err);
 bool guard_is_marked(virDomainPtr domain);
 int guard_unmark(virDomainPtr domain, struct error *err);
 
-/* Tells a "vswitch" event whenever ovs-vswitchd has started, with empty flow tables.  Once, on a host whose files are ours. */
+/* Tells a "vswitch" event whenever ovs-vswitchd has started, with empty flow tables; on another machine (host_ovs_place.h)
+ * also when it or the database ceases to answer.  Once. */
 void guard_watch(void);
 
 #endif

@@ -1,4 +1,7 @@
-/* solovirt-host URI: serves the verbs of host_verbs.h for one libvirt, on the socket that the daemon left it (3). */
+/*
+ * solovirt-host URI [NAME=VALUE...]: serves the verbs of host_verbs.h for one libvirt, on the socket that the daemon left it (3).  The
+ * words are those of ovs_place_set(): where Open vSwitch of another machine is.
+ */
 #include "config.h"
 
 #include <libxml/parser.h>
@@ -13,6 +16,7 @@
 #include "src/base/clock.h"
 #include "src/virt/host.h"
 #include "src/virt/host_guard.h"
+#include "src/virt/host_ovs.h"
 
 /* virConnectOpen() knows no deadline: a mute socket would hold it for ever. */
 enum { OPEN_SECONDS = 20 };
@@ -90,8 +94,7 @@ start_libvirt(const char *uri)
 	if (connection == NULL || host_events_start(connection, &err) < 0)
 		service_die("%s", err.text);
 	host_keep_alive(connection);
-	if (host_is_local())
-		guard_watch();
+	guard_watch();
 	patience_end();
 }
 
@@ -104,8 +107,12 @@ static const struct service service = {
 int
 main(int argc, char **argv)
 {
-	if (argc != 2) {
-		fprintf(stderr, "usage: solovirt-host URI (started by solovirtd, its socket on descriptor %d)\n",
+	bool known = argc >= 2;
+
+	for (int i = 2; known && i < argc; i++)
+		known = ovs_place_set(argv[i]);
+	if (!known) {
+		fprintf(stderr, "usage: solovirt-host URI [NAME=VALUE...] (started by solovirtd, its socket on descriptor %d)\n",
 		    SERVICE_CHANNEL);
 		return 2;
 	}

@@ -1,5 +1,5 @@
 /*
- * Open vSwitch on this host, as its own programs see it: what its database says, changes of it, flow tables.
+ * Open vSwitch of this host (host_ovs_place.h), as its own programs see it: what its database says, changes of it, flow tables.
  *
  * What we made carries external_ids:vendor=solovirt; a guest's port carries what libvirt writes there (attached-mac, vm-id).
  * All functions may be called on any thread and wait, at most OVS_SECONDS.
@@ -11,6 +11,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "src/virt/host_ovs_place.h"
 
 struct error;
 
@@ -26,6 +28,8 @@ struct ovs_bridge {
 	bool ours;
 	bool netdev; /* in user space */
 	bool works;  /* ovs-vswitchd could make it */
+	char *target;     /* where ovs-ofctl finds it; NULL: on another machine, and it does not listen for us */
+	GPtrArray *stale; /* char *: uuids of our rows of Controller by which it listens for nobody */
 };
 
 /* A row of Interface, with what its port says. */
@@ -38,6 +42,7 @@ struct ovs_port {
 	char *error;        /* what ovs-vswitchd says is wrong, or NULL */
 	int64_t number;     /* OpenFlow's, or -1 */
 	int64_t tag;        /* VLAN, or -1 */
+	int64_t mtu;        /* or -1 */
 	GArray *trunks;     /* int64_t, ascending */
 };
 
@@ -45,6 +50,7 @@ struct ovs_port {
 struct ovs {
 	GPtrArray *bridges, *ports;
 	GHashTable *guests; /* the ports of guests by domain and MAC */
+	GArray *listening;  /* int64_t: ports of TCP that bridges listen at */
 };
 
 /* What ovs-vsctl prints for its words "--columns=A,B", "list", TABLE and so on, in JSON, one line a table; from the database's socket, as
@@ -75,8 +81,6 @@ struct ovs_port *ovs_find_port(const struct ovs *ovs, const char *name);
 /* The port of a domain, by its uuid, with a MAC in upper or lower case; or NULL. */
 struct ovs_port *ovs_find_guest(const struct ovs *ovs, const char *vm, const char *mac);
 
-/* EOPNOTSUPP where libvirt is on another machine. */
-int ovs_check_local(struct error *err);
 /* EINVAL for what cannot be a device's name: what says what it is for. */
 int ovs_check_name(const char *what, const char *name, struct error *err);
 /* The same for a VLAN. */
@@ -90,7 +94,14 @@ void ovs_change(GPtrArray *changes, ...) __attribute__((sentinel));
  * could be done does not say that devices were found: read back. */
 int ovs_commit(GPtrArray *changes, struct error *err);
 
-/* Runs ovs-ofctl or ovs-appctl with words up to NULL.  Waits for a bridge that is being made.  0 or -1 */
-int ovs_control(const char *const *words, const char *input, char **output, struct error *err);
+/* Stands for a bridge among the words of ovs_control(). */
+#define OVS_BRIDGE "{bridge}"
+/* Runs ovs-ofctl, or ovs-appctl where it is on this machine, with words up to NULL.  Waits for a bridge that is being made.  0 or -1:
+ * ENOTCONN it does not answer */
+int ovs_control(const struct ovs_bridge *bridge, const char *const *words, const char *input, char **output, struct error *err);
+/* Sets the device of a port up.  0 or -1 */
+int ovs_raise(const struct ovs_bridge *bridge, const char *port, struct error *err);
+/* Keeps a connection to a bridge of another machine for so many seconds.  False: it broke, as it does when ovs-vswitchd ends. */
+bool ovs_hold(const struct ovs_bridge *bridge, int seconds);
 
 #endif

@@ -117,6 +117,8 @@ wire_of(struct probe *probe, const char *subnet)
 	struct wire *wire = g_new0(struct wire, 1);
 
 	subnet_port_name(subnet, wire->port);
+	if (!host_is_local()) /* a port of that name would be another host's */
+		wire->port[0] = '\0';
 	for (guint i = 0; i < probe->wires->len; i++)
 		if (strcmp(((struct wire *)probe->wires->pdata[i])->port, wire->port) == 0) {
 			g_free(wire);

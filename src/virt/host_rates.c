@@ -14,7 +14,6 @@
 #define MOST INT64_C(4294967295)
 #define KBIT 1000
 #define RATE_KEY "solovirt-rate"
-enum { IP_MS = 10000 };
 
 /* --- what is asked for --------------------------------------------------------------------------------------------------- */
 
@@ -56,16 +55,16 @@ wish_at(const GArray *wishes, guint i)
 /* --- meters ---------------------------------------------------------------------------------------------------------------- */
 
 static int
-control_meters(const char *what, const char *bridge, const char *meter, char **output, struct error *err)
+control_meters(const char *what, const struct ovs_bridge *bridge, const char *meter, char **output, struct error *err)
 {
-	const char *const words[] = { "ovs-ofctl", "--timeout=12", "-O", "OpenFlow13", what, bridge, meter, NULL };
+	const char *const words[] = { "ovs-ofctl", "--timeout=12", "-O", "OpenFlow13", what, OVS_BRIDGE, meter, NULL };
 
-	return ovs_control(words, NULL, output, err);
+	return ovs_control(bridge, words, NULL, output, err);
 }
 
 /* Meters that there are: number -> "rate burst". */
 static GHashTable *
-read_meters(const char *bridge, struct error *err)
+read_meters(const struct ovs_bridge *bridge, struct error *err)
 {
 	g_autofree char *text = NULL;
 	g_autoptr(GRegex) regex = g_regex_new("meter=([0-9]+)[^=]*bands=\\s*type=drop rate=([0-9]+)(?: burst_size=([0-9]+))?", 0, 0, NULL);
@@ -97,7 +96,7 @@ ensure_meter(const struct ovs_bridge *bridge, const struct port_wish *wish, GHas
 
 	if (g_strcmp0(there, wanted) == 0)
 		return 0;
-	return control_meters(there == NULL ? "add-meter" : "mod-meter", bridge->name, text, NULL, err) < 0
+	return control_meters(there == NULL ? "add-meter" : "mod-meter", bridge, text, NULL, err) < 0
 	    ? error_wrap(err, "what port %s sends cannot be limited: ", wish->port->name) : 0;
 }
 
@@ -110,7 +109,7 @@ rates_meters_ensure(const struct ovs_bridge *bridge, const GArray *wishes, struc
 		const struct port_wish *wish = wish_at(wishes, i);
 		if (!is_metered(wish, bridge))
 			continue;
-		if (meters == NULL && (meters = read_meters(bridge->name, err)) == NULL)
+		if (meters == NULL && (meters = read_meters(bridge, err)) == NULL)
 			return -1;
 		if (ensure_meter(bridge, wish, meters, err) < 0)
 			return -1;
@@ -121,7 +120,7 @@ rates_meters_ensure(const struct ovs_bridge *bridge, const GArray *wishes, struc
 int
 rates_meters_sweep(const struct ovs_bridge *bridge, const GArray *wishes, struct error *err)
 {
-	g_autoptr(GHashTable) meters = bridge->ours ? read_meters(bridge->name, err) : NULL;
+	g_autoptr(GHashTable) meters = bridge->ours ? read_meters(bridge, err) : NULL;
 	GHashTableIter iter;
 	void *number;
 
@@ -135,7 +134,7 @@ rates_meters_sweep(const struct ovs_bridge *bridge, const GArray *wishes, struct
 	g_hash_table_iter_init(&iter, meters);
 	while (g_hash_table_iter_next(&iter, &number, NULL)) {
 		g_autofree char *text = g_strconcat("meter=", number, NULL);
-		if (control_meters("del-meter", bridge->name, text, NULL, err) < 0)
+		if (control_meters("del-meter", bridge, text, NULL, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -378,12 +377,13 @@ change_mirror(struct change *c, const char *bridge, const GArray *wishes, bool a
 
 /* Nobody sees what comes to a device that is down. */
 static int
-raise_mirrors(const struct change *c, struct error *err)
+raise_mirrors(const struct ovs *ovs, const struct change *c, struct error *err)
 {
-	for (guint i = 0; i < c->mirrors->len; i++) {
-		const char *const words[] = { "ip", "link", "set", "dev", c->mirrors->pdata[i], "up", NULL };
-		if (host_child_do(words, NULL, IP_MS, NULL, err) < 0)
-			return error_wrap(err, "the mirror %s cannot be used: ", (const char *)c->mirrors->pdata[i]);
+	for (guint i = 0; i < ovs->bridges->len; i++) {
+		const struct ovs_bridge *bridge = ovs->bridges->pdata[i];
+		g_autofree char *name = mirror_name(bridge->name);
+		if (g_ptr_array_find_with_equal_func(c->mirrors, name, g_str_equal, NULL) && ovs_raise(bridge, name, err) < 0)
+			return error_wrap(err, "the mirror %s cannot be used: ", name);
 	}
 	return 0;
 }
@@ -415,7 +415,7 @@ rates_apply(const struct ovs *ovs, const GArray *wishes, bool all, struct error 
 	change_queues(&c, wishes, all);
 	for (guint i = 0; i < ovs->bridges->len; i++)
 		change_mirror(&c, ((const struct ovs_bridge *)ovs->bridges->pdata[i])->name, wishes, all, i);
-	rc = ovs_commit(c.commands, err) < 0 ? error_wrap(err, "rates and mirrors of ports: ") : raise_mirrors(&c, err);
+	rc = ovs_commit(c.commands, err) < 0 ? error_wrap(err, "rates and mirrors of ports: ") : raise_mirrors(ovs, &c, err);
 	g_ptr_array_unref(c.mirrors);
 	g_ptr_array_unref(c.commands);
 	json_decref(c.tables);

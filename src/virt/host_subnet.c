@@ -42,7 +42,8 @@ subnet_port_name(const char *subnet, char port[IFNAMSIZ])
 static int
 name_subnet(struct subnet *subnet, struct error *err)
 {
-	if (ovs_check_local(err) < 0 || check_dns_name("subnet", subnet->name, err) < 0)
+	if (ovs_check_local("the DHCP server of a Subnet", "that of another host in its network serves it, or the guests are given their addresses by "
+	        "cloud-init (networkData)", err) < 0 || check_dns_name("subnet", subnet->name, err) < 0)
 		return -1;
 	subnet_port_name(subnet->name, subnet->port);
 	subnet->directory = g_build_filename(SUBNETS, subnet->port, NULL);

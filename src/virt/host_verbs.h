@@ -75,8 +75,10 @@
  *                     An interface is refused that is not there (ENOENT), leads nowhere (EINVAL), belongs to something else or has
  *                     addresses (EBUSY); a bridge by whose name there is another interface with EEXIST.  why: a sentence, when it is not ready
  *  bridge-remove      {"bridge"} -> {}              gives its interface back; no error when it is gone or was made by others; EBUSY while anything
- *                     else is plugged in.  These two, and all else that needs Open vSwitch: local hosts only, else EOPNOTSUPP;
- *                     ENOENT when it is not installed, ENOTCONN when it does not run, ETIMEDOUT when it does not follow
+ *                     else is plugged in.  These two, and all else that needs Open vSwitch: ENOENT when it is not installed, ENOTCONN when it
+ *                     does not run or does not answer, ETIMEDOUT when it does not follow; on remote hosts EOPNOTSUPP unless the worker was told
+ *                     where it is (host_ovs_place.h).  There an interface is refused with EACCES that may not become a port, and bridges of ours
+ *                     listen for us; those of others have to when guests on them are guarded (ENOTCONN)
  *  subnet-serve       {"subnet","bridge","vlan","mtu"?,"address":"10.6.0.2/24"?,"address6"?,"gateway"?,"leaseSeconds","leaseSeconds6"?,
  *                     "options"?:[[NAME,VALUE]],"dhcp"?:bool (true),"ra"?:bool,"raMode"?:"stateful"|"stateless"|"slaac","raInterval"?:30 (seconds),
  *                     "raMtu"?,"domain"?,"hosts"?:[HOST]} -> {"mended"}   a port of the bridge in that VLAN with the addresses, of which one is needed, and a
@@ -85,7 +87,7 @@
  *                     answer.  Guests are told of no DNS server unless an option says so; names of hosts resolve at address, with and
  *                     without domain, all others only when dns-server names address: then as this host does.  ra: announces the prefix and
  *                     whether addresses come by DHCPv6 (raMode); never a router.  dhcp false: no addresses are given, ra is needed then.
- *                     ENOENT: no such bridge
+ *                     ENOENT: no such bridge.  All of subnets: local hosts only, else EOPNOTSUPP
  *  subnet-unserve     {"subnet"} -> {}              all of it is gone
  *  subnet-host-set    {"subnet"} + HOST -> {}       replaces entries with the same mac, ip or ip6; ENOENT when it is not served
  *  subnet-host-remove {"subnet","mac"} -> {}        no error when there is none
@@ -95,7 +97,8 @@
  *                     these flows, rates and mirrors, and flows of ours (a cookie that begins with 0x5056) that belong to nobody are removed; those of guests who
  *                     run but are not listed stay: they were started since
  *  port-trace         {"name","uid","mac","packet":"ip,nw_dst=10.6.0.9"} -> {"forwarded":bool,"rule","text"}   what would become of a packet that
- *                     a guest sends, in fields of ovs-fields(7): the last flow that it meets, and all that ofproto/trace says; ENOENT without a port
+ *                     a guest sends, in fields of ovs-fields(7): the last flow that it meets, and all that ofproto/trace says; ENOENT without a port; local hosts
+ *                     only, else EOPNOTSUPP
  *  console            {"name","uid"} + a stream socket -> {}   answers when open; then copies both ways until either ends; 64 at a time, else
  *                     EBUSY; takes the console from whoever has it
  *  log-read           {"path","limit"} -> {"text"}   last bytes of a console log below /var/log/libvirt; not UTF-8 is replaced
@@ -115,7 +118,8 @@
  *          agent  {"name","uid","connected":bool}
  *          network, pool  {"name"}   it was stopped or undefined
  *          dhcp   {"name"}   the DHCP server of a network ended, where libvirt is local; network-ensure starts it
- *          vswitch {}   ovs-vswitchd has started, with empty flow tables: guards-sync fills them; where libvirt is local
+ *          vswitch {}   ovs-vswitchd has started, with empty flow tables: guards-sync fills them; on remote hosts also when it or its database
+ *                 ceased to answer: what is asked for again says so
  *          subnet {"name"}   its DHCP server ended; subnet-serve starts it
  *          An answer with DOMAIN is never older than an event told before it.
  *  The worker ends when its connection is lost: the daemon starts another one, which lists everything again.

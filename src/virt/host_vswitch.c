@@ -9,13 +9,14 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "src/virt/host.h"
 #include "src/virt/host_ovs.h"
 
-enum { IP_MS = 5000 };
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* What bridge-ensure asks for. */
 struct wanted {
@@ -73,20 +74,14 @@ address_of(const char *device)
 	return *text == '\0' ? NULL : g_strdup(text);
 }
 
-static int
-set_up(const char *device, struct error *err)
-{
-	const char *const words[] = { "ip", "link", "set", "dev", device, "up", NULL };
-
-	return host_child_do(words, NULL, IP_MS, NULL, err) < 0 ? error_wrap(err, "cannot set %s up: ", device) : 0;
-}
-
 /* An interface that is no port yet may become one. */
 static int
 check_interface(const char *device, struct error *err)
 {
 	g_autofree char *master = g_strdup_printf("/sys/class/net/%s/master", device), *place = NULL, *address = NULL;
 
+	if (ovs_is_remote())
+		return ovs_check_interface(device, err);
 	if (if_nametoindex(device) == 0)
 		return error_set(err, ENOENT, "this host has no interface %s: name one of its own in customInterfaces, or leave the host out",
 		    device);
@@ -162,7 +157,7 @@ make_bridge(struct ovs *there, const char *name, struct error *err)
 	const struct ovs_bridge *bridge = ovs_find_bridge(there, name);
 	g_autoptr(GPtrArray) changes = ovs_changes_new();
 
-	if (bridge == NULL && if_nametoindex(name) != 0) {
+	if (bridge == NULL && !ovs_is_remote() && if_nametoindex(name) != 0) {
 		error_set(err, EEXIST, "this host has an interface %s that is no bridge of Open vSwitch: give the network another name", name);
 		return there;
 	}
@@ -195,7 +190,7 @@ check_uplink(const struct ovs *there, const struct wanted *wanted, struct error 
 	if (port != NULL && strcmp(port->bridge, wanted->bridge) != 0)
 		return error_set(err, EBUSY, "%s is a port of bridge %s: an interface can be in one network only", wanted->interface,
 		    port->bridge);
-	if (wanted->interface != NULL && (port == NULL || if_nametoindex(port->name) == 0))
+	if (wanted->interface != NULL && (port == NULL || (!ovs_is_remote() && if_nametoindex(port->name) == 0)))
 		return check_interface(wanted->interface, err);
 	return 0;
 }
@@ -222,6 +217,28 @@ plan_uplink(const struct ovs *there, const struct wanted *wanted, GPtrArray *cha
 	}
 	ovs_change(changes, "--may-exist", "add-port", wanted->bridge, wanted->interface, "--", "clear", "port", wanted->interface, "tag",
 	    "--", "set", "port", wanted->interface, trunks, OVS_MARK, NULL);
+}
+
+/* A bridge of another machine listens for us. */
+static int
+plan_listener(const struct ovs *there, const char *name, GPtrArray *changes, struct error *err)
+{
+	const struct ovs_bridge *bridge = ovs_find_bridge(there, name);
+	g_autofree char *listener = NULL, *word = NULL;
+
+	if (bridge == NULL || !ovs_is_remote())
+		return 0;
+	for (guint i = 0; i < bridge->stale->len; i++)
+		ovs_change(changes, "remove", "Bridge", name, "controller", (const char *)bridge->stale->pdata[i], NULL);
+	if (bridge->target != NULL)
+		return 0;
+	listener = ovs_place_listener(there->listening);
+	if (listener == NULL)
+		return error_set(err, ENOSPC, "bridge %s: no port is left to listen at: give openvswitch.bridges of the host a lower one", name);
+	word = g_strdup_printf("target=\"%s\"", listener);
+	ovs_change(changes, "--id=@listener", "create", "Controller", word, "connection_mode=out-of-band", "inactivity_probe=60000", OVS_MARK, NULL);
+	ovs_change(changes, "add", "Bridge", name, "controller", "@listener", NULL);
+	return 0;
 }
 
 /* Bridges of others are taken as they are. */
@@ -251,15 +268,39 @@ trouble(const struct ovs *there, const struct wanted *wanted)
 	return NULL;
 }
 
+static int64_t
+mtu_there(const struct ovs *there, const char *device)
+{
+	const struct ovs_port *port = ovs_find_port(there, device);
+
+	return port == NULL || port->mtu < 0 ? 0 : port->mtu;
+}
+
 static json_t *
 answer(const struct ovs *there, const struct wanted *wanted, const GString *mended)
 {
 	const struct ovs_bridge *bridge = ovs_find_bridge(there, wanted->bridge);
+	const char *device = wanted->interface != NULL ? wanted->interface : wanted->bridge;
 	g_autofree char *why = trouble(there, wanted);
 
 	return json_pack("{s:s,s:b,s:I,s:s*,s:s*}", "datapath", bridge != NULL && bridge->netdev ? "netdev" : "system", "ready", why == NULL,
-	    "mtu", (json_int_t)mtu_of(wanted->interface != NULL ? wanted->interface : wanted->bridge), "mended",
+	    "mtu", (json_int_t)(ovs_is_remote() ? mtu_there(there, device) : mtu_of(device)), "mended",
 	    mended->len > 0 ? mended->str : NULL, "why", why);
+}
+
+/* On another machine that is a question to the bridge, too, which shows that it answers. */
+static int
+open_way(const struct ovs *there, const struct wanted *wanted, struct error *err)
+{
+	static const char *const probe[] = { "ovs-ofctl", "--timeout=12", "probe", OVS_BRIDGE, NULL };
+	const struct ovs_bridge *bridge = ovs_find_bridge(there, wanted->bridge);
+	g_autofree char *why = ovs_is_remote() ? trouble(there, wanted) : NULL;
+
+	if (why != NULL || bridge == NULL)
+		return 0; /* which is answered */
+	if (wanted->interface != NULL)
+		return ovs_raise(bridge, wanted->interface, err);
+	return ovs_is_remote() ? ovs_control(bridge, probe, NULL, NULL, err) : 0;
 }
 
 static json_t *
@@ -280,14 +321,15 @@ ensure(const struct wanted *wanted, struct error *err)
 	if (there == NULL || err->code != 0)
 		return NULL;
 	plan_uplink(there, wanted, changes, mended);
-	if (ovs_commit(changes, err) < 0 ||
-	    (wanted->interface != NULL && set_up(wanted->interface, err) < 0))
+	if (plan_listener(there, wanted->bridge, changes, err) < 0 || ovs_commit(changes, err) < 0)
 		return NULL;
 	if (changes->len > 0) {
 		ovs_free(there);
 		there = ovs_read(err);
 	}
-	return there == NULL ? NULL : answer(there, wanted, mended);
+	if (there == NULL || open_way(there, wanted, err) < 0)
+		return NULL;
+	return answer(there, wanted, mended);
 }
 
 static json_t *
@@ -298,22 +340,37 @@ run_ensure(struct host_call *call, struct error *err)
 	json_t *vlans = NULL;
 
 	if (host_args(call, err, "{s:s,s?:s,s?:o}", "bridge", &wanted.bridge, "interface", &wanted.interface, "vlans", &vlans) < 0 ||
-	    ovs_check_local(err) < 0 || ovs_check_name("bridge", wanted.bridge, err) < 0 ||
+	    ovs_check_known(err) < 0 || ovs_check_name("bridge", wanted.bridge, err) < 0 ||
 	    (wanted.interface != NULL && ovs_check_name("interface", wanted.interface, err) < 0) || parse_vlans(vlans, trunks, err) < 0)
 		return NULL;
-	return ensure(&wanted, err);
+	/* Two bridges that are made at a time would be given the same port to listen at. */
+	pthread_mutex_lock(&lock);
+	json_t *told = ensure(&wanted, err);
+	pthread_mutex_unlock(&lock);
+	return told;
 }
 
 /* --- bridge-remove --------------------------------------------------------------------------------------------------- */
 
-/* EBUSY when something is plugged in that would lose its network; a guest's port whose device is gone is nobody's. */
+/* A guest's port whose device is gone; devices of another machine go with their domains. */
+static bool
+is_left_over(const struct ovs_port *port, virConnectPtr connection)
+{
+	if (port->vm == NULL)
+		return false;
+	if (!ovs_is_remote())
+		return if_nametoindex(port->name) == 0;
+	g_autoptr(virDomain) domain = virDomainLookupByUUIDString(connection, port->vm);
+	return domain == NULL ? virGetLastErrorCode() == VIR_ERR_NO_DOMAIN : virDomainIsActive(domain) == 0;
+}
+
+/* EBUSY when something is plugged in that would lose its network. */
 static int
-check_unused(const struct ovs *there, const char *bridge, struct error *err)
+check_unused(const struct ovs *there, const char *bridge, virConnectPtr connection, struct error *err)
 {
 	for (guint i = 0; i < there->ports->len; i++) {
 		const struct ovs_port *port = there->ports->pdata[i];
-		if (strcmp(port->bridge, bridge) != 0 || strcmp(port->name, bridge) == 0 || is_uplink(port, bridge) ||
-		    (port->vm != NULL && if_nametoindex(port->name) == 0))
+		if (strcmp(port->bridge, bridge) != 0 || strcmp(port->name, bridge) == 0 || is_uplink(port, bridge) || is_left_over(port, connection))
 			continue;
 		if (port->subnet != NULL)
 			return error_set(err, EBUSY, "bridge %s is still in use: subnet %s is served on it", bridge, port->subnet);
@@ -326,9 +383,9 @@ check_unused(const struct ovs *there, const char *bridge, struct error *err)
 static int
 give_back(const struct ovs *there, const char *bridge, struct error *err)
 {
-	for (guint i = 0; i < there->ports->len; i++) {
+	for (guint i = 0; !ovs_is_remote() && i < there->ports->len; i++) { /* there it stays as it is: up */
 		const struct ovs_port *port = there->ports->pdata[i];
-		if (is_uplink(port, bridge) && if_nametoindex(port->name) != 0 && set_up(port->name, err) < 0)
+		if (is_uplink(port, bridge) && if_nametoindex(port->name) != 0 && ovs_raise(ovs_find_bridge(there, bridge), port->name, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -341,7 +398,7 @@ run_remove(struct host_call *call, struct error *err)
 	const struct ovs_bridge *bridge;
 	const char *name;
 
-	if (host_args(call, err, "{s:s}", "bridge", &name) < 0 || ovs_check_local(err) < 0 || ovs_check_name("bridge", name, err) < 0)
+	if (host_args(call, err, "{s:s}", "bridge", &name) < 0 || ovs_check_known(err) < 0 || ovs_check_name("bridge", name, err) < 0)
 		return NULL;
 	OVS_AUTO *there = ovs_read(err);
 	if (there == NULL)
@@ -350,7 +407,7 @@ run_remove(struct host_call *call, struct error *err)
 	if (bridge == NULL || !bridge->ours)
 		return json_object();
 	ovs_change(changes, "--if-exists", "del-br", name, NULL);
-	if (check_unused(there, name, err) < 0 || ovs_commit(changes, err) < 0 || give_back(there, name, err) < 0)
+	if (check_unused(there, name, call->connection, err) < 0 || ovs_commit(changes, err) < 0 || give_back(there, name, err) < 0)
 		return NULL;
 	return json_object();
 }

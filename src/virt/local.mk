@@ -55,6 +55,8 @@ solovirt_host_SOURCES = \
 	src/virt/host_ovs.c \
 	src/virt/host_rates.c \
 	src/virt/host_ovsdb.c \
+	src/virt/host_ovs_place.c \
+	src/virt/host_ovs_place.h \
 	src/virt/host_ovs.h \
 	src/virt/host_rates.h \
 	src/virt/host_ovsdb.h \

@@ -1,9 +1,13 @@
 # Two hosts on one wire: guests of a VLAN reach each other across hosts, those of another do not, and no address is given twice.
+# Of the second one the daemon knows only what the network shows: libvirt by TCP, Open vSwitch by TLS. So its guests get no image, which
+# would be a file of that host's; theirs is written beside the daemon while they wait for their start.
 # shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
-HOSTS=2 HOLD_COUNT=100
+HOSTS=2 REMOTE=2 HOLD_COUNT=100
 other() { nsenter -t "$(cat "$WORK/${P}2/init.pid")" -m -u -n -p "$@"; }
-vswitch() { host "$ROOT/tests/testbed/vswitch.sh" "$S/vswitch1" "$1"; other "$ROOT/tests/testbed/vswitch.sh" "$S/vswitch2" "$1"; }
+there() { LISTEN=10.98.0.2 KEYS=$S/keys other "$ROOT/tests/testbed/vswitch.sh" "$S/vswitch2" "$1"; }
+vswitch() { host "$ROOT/tests/testbed/vswitch.sh" "$S/vswitch1" "$1"; there "$1"; }
+on_second() { field provider-network/office ".status.conditions[?(@.node==\"${P}2\")].$1"; }
 card() { field "vmi/$1" ".status.interfaces[?(@.name==\"second\")].$2"; }
 console() { { host cat "/var/log/libvirt/qemu/$(domain "$1").console.log" || other cat "/var/log/libvirt/qemu/$(domain "$1").console.log"; } 2>/dev/null | tr -d '\0\r'; }
 
@@ -29,14 +33,27 @@ EOS
 }
 # machine NAME HOST SUBNET [ADDRESS]: what the guest does is in GUEST_DOES
 machine() {
-  local annotations=''
+  local annotations='' image='' paused=''
+  [ "$2" = 1 ] || { image='s/source: {http: .*/source: {blank: {}}/'; paused='startStrategy: Paused'; }
   [ -z "${4:-}" ] || annotations="      annotations: {$3.default.ovn.kubernetes.io/ip_address: $4, $3.default.ovn.kubernetes.io/port_security: 'true'}"
-  vm "$1" grace=0 user="${GUEST_DOES:-true}" spec="      nodeSelector: {kubernetes.io/hostname: ${P}$2}" |
+  vm "$1" grace=0 user="${GUEST_DOES:-true}" spec="      nodeSelector: {kubernetes.io/hostname: ${P}$2}
+      $paused" | sed "$image" |
     sed "s/{name: default, masquerade: {}}/&\\n            - {name: second, bridge: {}}/;s/^      networks:/&\\n        - {name: second, multus: {networkName: $3}}/" |
     sed "s|^      labels: .*|&\\n$annotations|"
 }
 
+# fill NAME...: gives machines of the second host the disk that they wait for
+fill() {
+  local m
+  for m; do
+    await 90 "[ \"\$(status $m)\" = Paused ]"
+    dd if="$S/guest.raw" of="$(volume_of "$m-root")" bs=1M conv=notrunc,sparse,fsync status=none
+    sv unpause "$m"
+  done
+}
+
 setup() {
+  qemu-img convert -O raw "$GUEST/images/guest.qcow2" "$S/guest.raw"
   ip link add up0 netns "${P}1" type veth peer name up0 netns "${P}2"
   vswitch up
   { echo '{apiVersion: kubeovn.io/v1, kind: ProviderNetwork, metadata: {name: office}, spec: {defaultInterface: up0}}'; subnet desk 100 10.6.0; subnet lab 200 10.7.0; } | drop wire.yaml
@@ -55,9 +72,25 @@ test_guests_of_a_vlan_reach_each_other_across_hosts() {
   GUEST_DOES=$(asks 10.6.0.11 two) machine two 2 desk 10.6.0.12 | drop two.yaml
   # on the other VLAN, with an address of the first besides
   GUEST_DOES="sh -c 'while sleep 1; do ip addr add 10.6.0.13/24 dev eth1; done' 2>/dev/null & $(asks 10.6.0.11 stranger)" machine stranger 2 lab | drop stranger.yaml
+  fill two stranger
   booted one 1 300; booted two 1 300
   same "${P}1 ${P}2" "$(field vmi/one .status.nodeName) $(field vmi/two .status.nodeName)"
   shows two two-hears-one 60
+}
+test_what_a_port_of_another_machine_has_to_have() {
+  local mac port; mac=$(card two mac)
+  port=$(other ovs-vsctl --bare --columns=name find interface "external_ids:attached-mac=\"$mac\"")
+  same 100 "$(other ovs-vsctl get port "$port" tag)"
+  same "ssl $(other ovs-vsctl --bare --columns=target find controller)" "ssl pssl:6653:10.98.0.2"
+  # its address and no other one
+  expect 'other ovs-ofctl -O OpenFlow14 dump-flows br-office cookie=0x5056000000000000/0xffff000000000000 | grep "arp_spa=10.6.0.12"'
+  refute 'daemon_log | grep "PRIVATE KEY"'
+  # one of the first host tells it its address
+  expect 'host ovs-vsctl --bare --columns=name find port "external_ids:solovirt-subnet=lab" | grep dhcp-'
+  refute 'other ovs-vsctl --bare --columns=name find port "external_ids:solovirt-subnet=lab" | grep dhcp-'
+  # flows go with ovs-vswitchd, and come back
+  there kill; there start
+  await 60 'other ovs-ofctl -O OpenFlow14 dump-flows br-office cookie=0x5056000000000000/0xffff000000000000 | grep "arp_spa=10.6.0.12"'
 }
 test_guests_of_another_do_not() {
   booted stranger 1 300
@@ -78,6 +111,7 @@ test_an_address_goes_along_to_another_host() {
   lift two.yaml; gone vm/two
   GUEST_DOES="sh -c 'nc -ll -p 5001 -e echo hears-one' &" machine one 2 desk 10.6.0.11 | drop one.yaml
   GUEST_DOES=$(asks 10.6.0.11 two) machine two 1 desk 10.6.0.12 | drop two.yaml
+  fill one
   booted one 1 300; booted two 1 300
   same "10.6.0.12 $mac ${P}1" "$(card two ipAddress) $(card two mac) $(field vmi/two .status.nodeName)"
   shows two two-hears-one 60
@@ -88,11 +122,34 @@ test_a_host_outside_of_the_network_is_not_chosen() {
   machine late 2 desk | drop late.yaml
   await 90 'message vmi/late PodScheduled | grep -q "1 node lacks its networks; host '"${P}2"' is none of ProviderNetwork office"'
   lift late.yaml; gone vm/late
+  # nor does it serve the guests of the other one
+  edit wire.yaml "s/${P}2/${P}1/"
+  await 60 '[ "$(field provider-network/office ".status.readyNodes[*]")" = '"${P}2"' ]'
+  machine mute 2 desk | drop mute.yaml
+  await 90 'sv events -A | grep "NoDHCPServer.*interface second of default/mute: nobody tells it its address.*Subnet desk cannot run on host '"${P}2"'"'
+  becomes mute Paused 90
+  lift mute.yaml; gone vm/mute
+}
+test_a_database_that_lets_nobody_in_is_told_and_asked_again() {
+  local k
+  for k in key crt; do cp "$S/keys/manager.$k" "$S/keys/kept.$k"; cp "$S/keys/stranger.$k" "$S/keys/manager.$k"; done
+  edit wire.yaml "s/, excludeNodes: .*}}/}}/"
+  echo '{apiVersion: kubeovn.io/v1, kind: Vlan, metadata: {name: shed}, spec: {id: 300, provider: office}}' | drop shed.yaml
+  await 60 'on_second message | grep "database at ssl:10.98.0.2:6640 does not answer.*it does not take our certificate"'
+  there database-stop
+  for k in key crt; do mv "$S/keys/kept.$k" "$S/keys/manager.$k"; done
+  await 60 'on_second message | grep "database at ssl:10.98.0.2:6640 does not answer (Connection refused)"'
+  same "False ${P}1" "$(on_second status) $(field provider-network/office '.status.readyNodes[*]')"
+  there database-start
+  await 60 '[ "$(on_second status)" = True ]'
+  same '[0, 100, 200, 300]' "$(other ovs-vsctl get port up0 trunks)"
+  lift shed.yaml
 }
 test_all_of_it_goes() {
   for m in one two stranger; do lift $m.yaml; gone vm/$m; done
   lift wire.yaml; gone provider-network/office
-  refute 'host ovs-vsctl br-exists br-office'
+  refute 'host ovs-vsctl br-exists br-office || other ovs-vsctl br-exists br-office'
+  rm -f /run/solovirt/flows-br-office-*
   vswitch down
   host ip link del up0
 }

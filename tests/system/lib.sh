@@ -36,13 +36,28 @@ defaults() {
   PROBE=false               # true: images without a checksum are kept, too
   STALL=1m                  # so long a server may send next to nothing
   HOSTS=1                   # libvirt hosts; "host" is the first
+  REMOTE=                   # number of one of several that the daemon knows by the network alone, its Open vSwitch with the keys of $S/keys
   RESERVED_CPUS=            # that no machine gets for itself, e.g. 0
   STATE_TMPFS=              # size of a small file system for state and pool, e.g. 64m
   S=$WORK/s                 # everything of the scenario's daemon
 }
 
+config_remote() {
+  cat <<EOC
+  - name: ${P}$1
+    uri: qemu+tcp://10.98.0.$1/system
+    emulation: always
+    openvswitch:
+      database: ssl:10.98.0.$1:6640
+      interfaces: [up0]
+      privateKey: $S/keys/manager.key
+      certificate: $S/keys/manager.crt
+      caCertificate: $S/keys/ca.crt
+EOC
+}
 # Where there are several, the daemon is in none of them: see daemon_at().
 config_host() {
+  [ "$1" != "$REMOTE" ] || { config_remote "$1"; return; }
   cat <<EOC
   - name: ${P}$1
     uri: qemu:///system
@@ -115,6 +130,7 @@ scenario_up() {
   [ -z "$CEPH" ] || testbed ceph
   [ -z "$STATE_TMPFS" ] || { mkdir -p "$S"; host mount -t tmpfs -o "size=$STATE_TMPFS" state "$S"; }
   mkdir -p "$S"/{spool,state,run,pool}; host mkdir -p "$S"/{spool,state,run,pool}
+  [ -z "$REMOTE" ] || "$ROOT/tests/testbed/vswitch.sh" "$S" keys
   config | host tee "$S/solovirtd.yaml" >/dev/null
   daemon_start
 }

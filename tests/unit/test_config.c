@@ -142,6 +142,62 @@ START_TEST(tells_what_is_wrong)
 }
 END_TEST
 
+#define REMOTE "hosts:\n- name: b\n  uri: qemu+tls://b/system\n  openvswitch:\n"
+#define KEYS "    privateKey: /dev/null\n    certificate: /dev/null\n    caCertificate: /dev/null\n"
+
+/* What is wrong with Open vSwitch of another machine. */
+static const struct {
+	const char *text, *told; /* behind the file's name */
+} vswitches[] = {
+	{ REMOTE "    interfaces: [up0]\n", "4:3: hosts[0].openvswitch.database: is required: a string (Where its ovsdb-server listens" },
+	{ REMOTE "    database: b:6640\n", "5:15: hosts[0].openvswitch.database: \"b:6640\" is not like ssl:10.0.0.2:6640 or tcp:[fd00::2]:6640" },
+	{ REMOTE "    database: ssl:b:6640\n", "5:15: hosts[0].openvswitch.database: \"ssl:b:6640\" is not like" },
+	{ REMOTE "    database: ssl:10.0.0.2\n", "5:15: hosts[0].openvswitch.database: \"ssl:10.0.0.2\" is not like" },
+	{ REMOTE "    database: ssl:10.0.0.2:0\n", "5:15: hosts[0].openvswitch.database: \"ssl:10.0.0.2:0\" is not like" },
+	{ REMOTE "    database: ssl:fd00::2:6640\n", "5:15: hosts[0].openvswitch.database: \"ssl:fd00::2:6640\" is not like" },
+	{ REMOTE "    database: ssl:10.0.0.2:6640\n    bridges: ssl:[10.0.0.2]:6653\n" KEYS, "6:14: hosts[0].openvswitch.bridges: \"ssl:[10.0.0.2]:6653\" is not like" },
+	{ REMOTE "    database: ssl:10.0.0.2:6640\n    interfaces: [\"a b\"]\n" KEYS, "6:18: hosts[0].openvswitch.interfaces: \"a b\" is no name of a device" },
+	{ REMOTE "    database: ssl:10.0.0.2:6640\n    privateKey: /nowhere/key.pem\n", "6:17: hosts[0].openvswitch.privateKey: cannot read \"/nowhere/key.pem\": No such file or directory" },
+	{ REMOTE "    database: ssl:10.0.0.2:6640\n    privateKey: key.pem\n", "6:17: hosts[0].openvswitch.privateKey: \"key.pem\" is not an absolute path" },
+	{ REMOTE "    database: ssl:10.0.0.2:6640\n    privateKey: /dev/null\n    certificate: /dev/null\n",
+	  "4:3: hosts[0].openvswitch.caCertificate: is required with ssl:" },
+	{ REMOTE "    database: tcp:10.0.0.2:6640\n    bridges: ssl:10.0.0.2:6653\n", "4:3: hosts[0].openvswitch.privateKey: is required with ssl:" },
+	{ REMOTE "    database: tcp:10.0.0.2:6640\n    certificate: /dev/null\n", "6:18: hosts[0].openvswitch.certificate: is of no use with tcp:; write ssl:" },
+	{ "hosts:\n- name: a\n  openvswitch: {database: \"tcp:10.0.0.2:6640\"}\n", "3:16: hosts[0].openvswitch: is for remote hosts, and qemu:///system is this machine" },
+};
+
+START_TEST(tells_what_is_wrong_with_another_switch)
+{
+	struct error err = { 0 };
+	struct config *config = load(vswitches[_i].text, &err);
+	g_autofree char *wanted = g_strdup_printf("%s:%s", path, vswitches[_i].told);
+
+	ck_assert_ptr_null(config);
+	ck_assert_msg(g_str_has_prefix(err.text, wanted), "wanted %s\ngot    %s", wanted, err.text);
+}
+END_TEST
+
+START_TEST(knows_where_another_switch_is)
+{
+	struct error err = { 0 };
+	struct config *config = load(REMOTE "    database: ssl:[fd00::2]:6640\n    interfaces: [up0, up1]\n" KEYS, &err);
+	const struct config_openvswitch *o;
+
+	ck_assert_msg(config != NULL, "%s", err.text);
+	o = ((const struct config_host *)config->hosts.items)->openvswitch;
+	ck_assert_str_eq(o->database, "ssl:[fd00::2]:6640");
+	ck_assert_str_eq(o->bridges, "ssl:[fd00::2]:6653");
+	ck_assert_str_eq(o->interfaces[1], "up1");
+	ck_assert_str_eq(o->ca_certificate, "/dev/null");
+	config_free(config);
+	/* in the clear: allowed, and told */
+	config = load(REMOTE "    database: tcp:10.0.0.2:6640\n    bridges: tcp:10.0.0.2:7000\n", &err);
+	ck_assert_msg(config != NULL, "%s", err.text);
+	ck_assert_str_eq(((const struct config_host *)config->hosts.items)->openvswitch->bridges, "tcp:10.0.0.2:7000");
+	config_free(config);
+}
+END_TEST
+
 START_TEST(tells_everything)
 {
 	struct error err = { 0 };
@@ -175,6 +231,8 @@ suite(void)
 	tcase_add_test(tc, has_defaults);
 	tcase_add_test(tc, reads_a_file);
 	tcase_add_loop_test(tc, tells_what_is_wrong, 0, G_N_ELEMENTS(errors));
+	tcase_add_loop_test(tc, tells_what_is_wrong_with_another_switch, 0, G_N_ELEMENTS(vswitches));
+	tcase_add_test(tc, knows_where_another_switch_is);
 	tcase_add_test(tc, tells_everything);
 	tcase_add_test(tc, needs_its_file);
 	suite_add_tcase(suite, tc);
