@@ -10,6 +10,7 @@
 #include "daemon/cluster.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/store.h"
+#include "daemon/volume.h"
 #include "src/api/storage_class.h"
 #include "src/base/error.h"
 #include "src/base/log.h"
@@ -96,6 +97,9 @@ set_problem(struct cluster *c, const char *problem)
 struct fencing {
 	struct daemon *daemon;
 	char *id, *address; /* of the cluster, of its worker now */
+	json_t *dead;       /* addresses of the others */
+	unsigned sweeps;    /* that are under way */
+	bool lost;          /* the worker was, before all of them had ended */
 };
 
 static void
@@ -103,7 +107,58 @@ fencing_free(struct fencing *f)
 {
 	g_free(f->id);
 	g_free(f->address);
+	json_decref(f->dead);
 	g_free(f);
+}
+
+static bool
+is_lost(const struct error *error)
+{
+	return error != NULL && (error->code == ECANCELED || error->code == ECONNRESET || error->code == EHOSTDOWN);
+}
+
+/* All is done that the others' addresses were needed for. */
+static void
+fencing_end(struct fencing *f)
+{
+	if (f->sweeps > 0)
+		return;
+	if (!f->lost)
+		store_record_set(f->daemon->store, CLIENTS, f->id, f->address, NULL);
+	fencing_free(f);
+}
+
+static void
+on_swept(void *arg, json_t *result, const struct error *error)
+{
+	struct fencing *f = arg;
+
+	(void)result;
+	f->sweeps--;
+	f->lost = f->lost || is_lost(error);
+	if (error != NULL && !is_lost(error))
+		log_warning("cluster %s: what an earlier worker left half made stays for ten minutes: %s", f->id, error->text);
+	fencing_end(f);
+}
+
+/* What they left of calls that were answered nobody asks for again. */
+static void
+sweep_after(struct fencing *f)
+{
+	g_autoptr(GPtrArray) classes = store_list(f->daemon->store, KIND_STORAGE_CLASS, "");
+
+	f->sweeps = 1;
+	for (guint i = 0; i < classes->len; i++) {
+		struct volume_place place;
+
+		if (volume_pool(f->daemon, ((const struct object *)classes->pdata[i])->value, &place) && g_strcmp0(place.keeper, f->id) == 0) {
+			f->sweeps++;
+			volume_call(f->daemon, &place, "volume-sweep", json_pack("{s:O}", "dead", f->dead), -1, VOLUME_DEADLINE_ACTION, on_swept, f);
+		}
+		g_free((char *)(uintptr_t)place.pool);
+	}
+	f->sweeps--;
+	fencing_end(f);
 }
 
 /* Calls may be made; or, when it did not work, they are made all the same: volumes that are still open will say so. */
@@ -112,23 +167,23 @@ on_fenced(void *arg, json_t *result, const struct error *error)
 {
 	struct fencing *f = arg;
 	struct cluster *c = cluster_find(f->daemon, f->id);
-	bool lost = error != NULL && (error->code == ECANCELED || error->code == ECONNRESET || error->code == EHOSTDOWN);
 
 	(void)result;
-	if (error == NULL)
-		store_record_set(f->daemon->store, CLIENTS, f->id, f->address, NULL);
-	else if (!lost)
+	if (error != NULL && !is_lost(error))
 		log_warning("cluster %s: what an earlier worker had open stays so for up to 30 s: %s", f->id, error->text);
-	if (c != NULL && !lost)
+	if (c != NULL && !is_lost(error))
 		set_problem(c, NULL);
-	fencing_free(f);
+	if (c != NULL && error == NULL)
+		sweep_after(f);
+	else
+		fencing_free(f);
 }
 
 /*
  * A worker that died left its watches behind, and Ceph believes for half a minute that its images are in use.  What it had sent may
  * also still be on its way, and would be written into what its successor has removed by then: nothing is asked of this one before the
  * cluster has shut out the others.  Nobody but us ever was at those addresses; they are written down before a worker is asked for
- * anything, and forgotten when they are shut out.
+ * anything, and forgotten when they are shut out and what they left half made was looked at.
  */
 static void
 fence_predecessors(struct cluster *c, const char *address)
@@ -151,8 +206,8 @@ fence_predecessors(struct cluster *c, const char *address)
 		return;
 	}
 	f = g_new0(struct fencing, 1);
-	*f = (struct fencing){ c->daemon, g_strdup(c->id), g_strdup(address) };
-	calls_add(c->calls, "fence", json_pack("{s:o,s:i}", "addresses", others, "seconds", FENCE_SECONDS), -1, VOLUME_DEADLINE_ACTION, on_fenced, f);
+	*f = (struct fencing){ .daemon = c->daemon, .id = g_strdup(c->id), .address = g_strdup(address), .dead = others };
+	calls_add(c->calls, "fence", json_pack("{s:O,s:i}", "addresses", others, "seconds", FENCE_SECONDS), -1, VOLUME_DEADLINE_ACTION, on_fenced, f);
 }
 
 /* --- connection ---------------------------------------------------------------------------------------------------- */

@@ -129,8 +129,13 @@ json_t *image_users_still(const struct place *place, rbd_image_t image, struct e
 void image_remind(const struct place *pool, const char *id);
 /* How many images lie under it; -1 with err.  parent (may be NULL) gets POOL[/NAMESPACE]/IMAGE@SNAPSHOT or NULL; g_free(). */
 int image_depth(rbd_image_t image, char **parent, struct error *err);
-/* EAGAIN: too many lie under it for another clone. */
-int image_check_depth(rbd_image_t image, const char *path, struct error *err);
+/* What a clone is to know of its source. */
+struct image_base {
+	uint64_t capacity; /* bytes */
+	int depth;         /* how many images lie under it */
+};
+/* Of an image, or of its snapshot that is set.  EAGAIN: too many lie under it for another clone. */
+int image_base(rbd_image_t image, const char *path, struct image_base *base, struct error *err);
 /* Its snapshots by what they are.  0 or -1. */
 struct image_snapshots {
 	json_t *listed;          /* array of SNAPSHOT: what users made */
@@ -182,10 +187,9 @@ int encryption_make(struct service_call *call, const struct place *place, const 
 struct temporary;
 struct temporary *temporary_join(const struct place *from, const char *volume, int64_t asked);
 const char *temporary_name(const struct temporary *temporary);
-/* Returns when it is there, with the source's bytes.  Waits for other snapshots of the source that are being taken or removed.  EAGAIN as
- * image_check_depth(). */
-int temporary_take(struct temporary *temporary, const struct place *from, uint64_t *size, struct error *err);
-/* The last one removes it. */
+/* Returns when it is there.  Waits for other snapshots of the source that are being taken or removed.  EAGAIN as image_base(). */
+int temporary_take(struct temporary *temporary, const struct place *from, struct image_base *base, struct error *err);
+/* The last one removes it, which takes a second. */
 int temporary_leave(struct temporary *temporary, const struct place *from, struct error *err);
 /* Somebody of this process joined and has not left. */
 bool temporary_is_used(const struct place *from, const char *name);
@@ -196,9 +200,9 @@ bool temporary_is_used(const struct place *from, const char *name);
  * empty. */
 int unfinished_begin(const struct place *place, const struct place *from, const char *snapshot, struct error *err);
 int unfinished_end(const struct place *place, struct error *err);
-/* Names of the volumes of a pool that are not whole and not under way: ours, and those of workers that must be
- * dead by now.  more counts the others.  g_ptr_array_unref(); NULL with err. */
-GPtrArray *unfinished_list(const struct place *pool, int *more, struct error *err);
+/* Names of the volumes of a pool that are not whole and not under way: ours, and those of workers that are dead (an array of
+ * addresses, or NULL), or must be by now.  more counts the others.  g_ptr_array_unref(); NULL with err. */
+GPtrArray *unfinished_list(const struct place *pool, const json_t *dead, int *more, struct error *err);
 /* Removes what was begun and did not end, unless it is complete; then what it had needed.  Nothing
  * happens to a volume that is not noted.  Under its lock. */
 int unfinished_settle(const struct place *place, struct error *err);

@@ -1,9 +1,10 @@
 /*
  * Clones.
  *
- *   note ── snapshot .clone-VOLUME of the source ── clone ── size, owner, mark ── remove the snapshot ── forget the note
+ *   note ── snapshot .clone-VOLUME of the source ── clone ── size, owner, mark ── answer ── remove the snapshot ── forget the note
  *           (unless one is named; rbd_temporary.c)
  *
+ * To remove the snapshot takes a second, which nobody waits for but who wants the clone or the source for himself: they stay locked.
  * A removed snapshot that a clone needs stays in the trash namespace of its image and goes with the last clone.  Wherever this
  * ends, the note leads to what is left: before the mark all is undone, after it all is completed (rbd_unfinished.c).
  */
@@ -64,9 +65,8 @@ wish_read(json_t *args, const struct place *place, struct wish *wish, struct pla
 
 /* How deep it lies tells whether it is to be made independent. */
 static json_t *
-describe_clone(const struct place *place, rbd_image_t image, struct error *err)
+describe_clone(const struct place *place, rbd_image_t image, int depth, struct error *err)
 {
-	int depth = image_depth(image, NULL, err);
 	json_t *volume = depth < 0 ? NULL : image_describe(place, image, err);
 
 	if (volume != NULL)
@@ -95,7 +95,7 @@ find_clone(const struct place *place, const struct wish *wish, json_t **volume, 
 		return -1;
 	if (!image_is_complete(image, words) || g_strcmp0(g_hash_table_lookup(words, IMAGE_FROM), wish->source) != 0)
 		return error_set(err, EEXIST, "volume %s is already there, and is no clone of %s", place->path, wish->source);
-	*volume = describe_clone(place, image, err);
+	*volume = describe_clone(place, image, image_depth(image, NULL, err), err);
 	return *volume != NULL ? 1 : -1;
 }
 
@@ -108,20 +108,19 @@ check_size(const struct wish *wish, uint64_t size, struct error *err)
 
 /* The named snapshot, which must be there. */
 static int
-check_snapshot(const struct place *from, const struct wish *wish, struct error *err)
+find_snapshot(const struct place *from, const struct wish *wish, struct image_base *base, struct error *err)
 {
 	IMAGE_AUTO source = NULL;
-	uint64_t size;
 	int rc;
 
-	if (image_open_to_read(from, &source, err) < 0 || image_check_depth(source, wish->source, err) < 0)
+	if (image_open_to_read(from, &source, err) < 0)
 		return -1;
 	rc = rbd_snap_set(source, wish->snapshot);
 	if (rc == -ENOENT)
 		return error_set(err, ENOENT, "there is no snapshot %s", wish->source);
 	if (rc < 0)
 		return cluster_error(err, rc, "cannot read %s", wish->source);
-	return image_capacity(source, &size, err) < 0 ? -1 : check_size(wish, size, err);
+	return image_base(source, wish->source, base, err) < 0 ? -1 : check_size(wish, base->capacity, err);
 }
 
 /* --- making -------------------------------------------------------------------------------------------------------------- */
@@ -142,7 +141,7 @@ clone_image(const struct place *place, const struct place *from, const struct wi
 }
 
 static int
-finish(const struct place *place, const struct wish *wish, json_t **volume, struct error *err)
+finish(const struct place *place, const struct wish *wish, const struct image_base *base, json_t **volume, struct error *err)
 {
 	IMAGE_AUTO image = NULL;
 	uint64_t size = 0;
@@ -157,56 +156,56 @@ finish(const struct place *place, const struct wish *wish, json_t **volume, stru
 		return -1;
 	if (image_dress(image, wish->source, wish->owner, err) < 0)
 		return -1;
-	*volume = describe_clone(place, image, err);
+	*volume = describe_clone(place, image, base->depth + 1, err);
 	return *volume != NULL ? 0 : -1;
 }
 
-/* temporary: the snapshot that is taken for it, NULL where one is named. */
+/* base: of a snapshot that is named; temporary: the one that is taken where none is. */
 static int
-make_noted(const struct place *place, const struct place *from, const struct wish *wish, struct temporary *temporary, json_t **volume,
-    struct error *err)
+make_noted(const struct place *place, const struct place *from, const struct wish *wish, struct image_base *base, struct temporary *temporary,
+    json_t **volume, struct error *err)
 {
 	const char *name = temporary == NULL ? NULL : temporary_name(temporary);
-	uint64_t size = 0;
 
 	if (unfinished_begin(place, from, name, err) < 0)
 		return -1;
-	if (temporary != NULL && (temporary_take(temporary, from, &size, err) < 0 || check_size(wish, size, err) < 0))
+	if (temporary != NULL && (temporary_take(temporary, from, base, err) < 0 || check_size(wish, base->capacity, err) < 0))
 		return -1;
-	return clone_image(place, from, wish, name != NULL ? name : wish->snapshot, err) < 0 ? -1 : finish(place, wish, volume, err);
+	return clone_image(place, from, wish, name != NULL ? name : wish->snapshot, err) < 0 ? -1 : finish(place, wish, base, volume, err);
 }
 
+/* The answer, or NULL with err; or NULL when it was told already. */
 static json_t *
-make(const struct place *place, const struct place *from, const struct wish *wish, struct error *err)
+make(struct service_call *call, const struct place *place, const struct place *from, const struct wish *wish, struct error *err)
 {
 	struct temporary *temporary;
 	struct error ignored = { 0 };
+	struct image_base base = { 0 };
 	json_t *volume = NULL;
 	int made, left;
 
-	if (wish->snapshot != NULL && check_snapshot(from, wish, err) < 0)
+	if (wish->snapshot != NULL && find_snapshot(from, wish, &base, err) < 0)
 		return NULL;
 	temporary = wish->snapshot == NULL ? temporary_join(from, place->volume, wish->asked) : NULL;
-	made = make_noted(place, from, wish, temporary, &volume, err);
-	left = temporary == NULL ? 0 : temporary_leave(temporary, from, made == 0 ? err : &ignored);
-	if (made < 0) {
+	made = make_noted(place, from, wish, &base, temporary, &volume, err);
+	if (made == 0)
+		service_answer(call, volume);
+	left = temporary == NULL ? 0 : temporary_leave(temporary, from, &ignored);
+	/* The clone is complete, or not at all: volume-sweep finds by the note what cannot be removed now, and tells why. */
+	if (made < 0)
 		unfinished_settle(place, &ignored);
-		return NULL;
-	}
-	/* The clone is complete; what is left over would be found by the next call. */
-	if (left == 0 && unfinished_end(place, err) == 0)
-		return volume;
-	json_decref(volume);
+	else if (left == 0)
+		unfinished_end(place, &ignored);
 	return NULL;
 }
 
 static json_t *
-clone_volume(const struct place *place, const struct place *from, const struct wish *wish, struct error *err)
+clone_volume(struct service_call *call, const struct place *place, const struct place *from, const struct wish *wish, struct error *err)
 {
 	json_t *volume = NULL;
 	int found = unfinished_settle(place, err) < 0 ? -1 : find_clone(place, wish, &volume, err);
 
-	return found == 0 ? make(place, from, wish, err) : volume;
+	return found == 0 ? make(call, place, from, wish, err) : volume;
 }
 
 static json_t *
@@ -220,7 +219,7 @@ run_clone(struct service_call *call, struct error *err)
 	if (place_read(call->args, &place, err) < 0 || wish_read(call->args, &place, &wish, &from, err) < 0 ||
 	    place_lock(call, &place, &from, err) < 0)
 		return NULL;
-	volume = clone_volume(&place, &from, &wish, err);
+	volume = clone_volume(call, &place, &from, &wish, err);
 	place_unlock(&place, &from);
 	return volume;
 }
@@ -268,7 +267,7 @@ flatten(struct service_call *call, const struct place *place, struct error *err)
 		cluster_error(err, rc, "cannot make volume %s independent", place->path);
 		return NULL;
 	}
-	return describe_clone(place, image, err);
+	return describe_clone(place, image, image_depth(image, NULL, err), err);
 }
 
 static json_t *

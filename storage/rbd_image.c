@@ -347,13 +347,17 @@ image_depth(rbd_image_t image, char **parent_path, struct error *err)
 }
 
 int
-image_check_depth(rbd_image_t image, const char *path, struct error *err)
+image_base(rbd_image_t image, const char *path, struct image_base *base, struct error *err)
 {
-	int depth = image_depth(image, NULL, err);
+	struct image_base found = { .depth = image_depth(image, NULL, err) };
 
-	if (depth >= VOLUME_DEPTH_HARD)
-		return error_set(err, EAGAIN, "%s lies over %d others: it must be made independent (volume-flatten) before it is cloned", path, depth);
-	return depth < 0 ? -1 : 0;
+	if (found.depth >= VOLUME_DEPTH_HARD)
+		return error_set(err, EAGAIN, "%s lies over %d others: it must be made independent (volume-flatten) before it is cloned", path,
+		    found.depth);
+	if (found.depth < 0 || image_capacity(image, &found.capacity, err) < 0)
+		return -1;
+	*base = found;
+	return 0;
 }
 
 void

@@ -66,9 +66,9 @@ sweep_trash(const struct place *pool, int *left, struct error *err)
 
 /* Who works on a volume now settles it himself. */
 static int
-sweep_unfinished(const struct place *pool, int *more, struct error *err)
+sweep_unfinished(const struct place *pool, const json_t *dead, int *more, struct error *err)
 {
-	g_autoptr(GPtrArray) names = unfinished_list(pool, more, err);
+	g_autoptr(GPtrArray) names = unfinished_list(pool, dead, more, err);
 	int rc = names == NULL ? -1 : 0;
 
 	for (guint i = 0; rc == 0 && i < names->len; i++) {
@@ -87,11 +87,12 @@ static json_t *
 run_sweep(struct service_call *call, struct error *err)
 {
 	PLACE_AUTO pool = { 0 };
+	json_t *dead = NULL;
 	int left = 0, more = 0, before;
 
 	if (place_read_pool(call->args, &pool, err) < 0)
 		return place_answer_gone(err);
-	if (sweep_unfinished(&pool, &more, err) < 0)
+	if (service_args(call->args, err, "{s?:o}", "dead", &dead) < 0 || sweep_unfinished(&pool, dead, &more, err) < 0)
 		return NULL;
 	do {
 		before = left;

@@ -22,7 +22,7 @@ struct temporary {
 	enum temporary_state state;
 	unsigned users;
 	int64_t began;    /* when the snapshot was begun, of clock_monotonic_ms() */
-	uint64_t size;    /* of TAKEN: bytes of the source */
+	struct image_base base; /* of TAKEN: the source */
 	struct error err; /* of FAILED */
 };
 
@@ -113,22 +113,20 @@ temporary_name(const struct temporary *temporary)
 }
 
 static int
-take_snapshot(const struct place *from, const char *name, uint64_t *size, struct error *err)
+take_snapshot(const struct place *from, const char *name, struct image_base *base, struct error *err)
 {
 	IMAGE_AUTO source = NULL;
 	int rc;
 
-	if (image_open(from, &source, err) < 0 || image_check_depth(source, from->path, err) < 0)
+	if (image_open(from, &source, err) < 0 || image_base(source, from->path, base, err) < 0)
 		return -1;
 	/* As a power cut would leave it: to quiesce is for who asks for the clone. */
 	rc = rbd_snap_create2(source, name, RBD_SNAP_CREATE_SKIP_QUIESCE, image_ignore_progress, NULL);
-	if (rc == 0)
-		return image_capacity(source, size, err);
-	return cluster_error(err, rc, "cannot take a snapshot of %s", from->path);
+	return rc == 0 ? image_capacity(source, &base->capacity, err) : cluster_error(err, rc, "cannot take a snapshot of %s", from->path);
 }
 
 int
-temporary_take(struct temporary *temporary, const struct place *from, uint64_t *size, struct error *err)
+temporary_take(struct temporary *temporary, const struct place *from, struct image_base *base, struct error *err)
 {
 	int rc;
 
@@ -139,7 +137,7 @@ temporary_take(struct temporary *temporary, const struct place *from, uint64_t *
 		temporary->state = TAKING;
 		temporary->began = clock_monotonic_ms();
 		g_mutex_unlock(&lock);
-		rc = take_snapshot(from, temporary->name, &temporary->size, &temporary->err);
+		rc = take_snapshot(from, temporary->name, &temporary->base, &temporary->err);
 		g_mutex_lock(&lock);
 		temporary->state = rc == 0 ? TAKEN : FAILED;
 		g_cond_broadcast(&changed);
@@ -148,7 +146,7 @@ temporary_take(struct temporary *temporary, const struct place *from, uint64_t *
 	if (rc < 0)
 		*err = temporary->err;
 	else
-		*size = temporary->size;
+		*base = temporary->base;
 	g_mutex_unlock(&lock);
 	return rc;
 }

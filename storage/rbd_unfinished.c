@@ -81,21 +81,33 @@ read_note(const struct place *place, json_t **note, struct error *err)
 	return *note != NULL;
 }
 
+static bool
+has_word(const json_t *words, const char *word)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach(words, i, one)
+		if (word != NULL && g_strcmp0(json_string_value(one), word) == 0)
+			return true;
+	return false;
+}
+
 /* Another daemon may use the pool, too. */
 static bool
-is_dead(const char *text, size_t length)
+is_over(const char *text, size_t length, const json_t *dead)
 {
 	json_t *note = json_loadb(text, length, 0, NULL);
 	const char *by = json_string_value(json_object_get(note, "by"));
-	bool dead = g_strcmp0(by, cluster_address()) == 0 ||
+	bool over = g_strcmp0(by, cluster_address()) == 0 || has_word(dead, by) ||
 	    clock_wall_ms() / 1000 - json_integer_value(json_object_get(note, "since")) > DEAD_SECONDS;
 
 	json_decref(note);
-	return dead;
+	return over;
 }
 
 GPtrArray *
-unfinished_list(const struct place *pool, int *more, struct error *err)
+unfinished_list(const struct place *pool, const json_t *dead, int *more, struct error *err)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 	rados_read_op_t op = rados_create_read_op();
@@ -109,7 +121,7 @@ unfinished_list(const struct place *pool, int *more, struct error *err)
 	rc = rados_read_op_operate(op, pool->io, NOTES, 0);
 	*more = 0;
 	while (rc == 0 && rados_omap_get_next(iter, &key, &value, &length) == 0 && key != NULL) {
-		if (is_dead(value, length))
+		if (is_over(value, length, dead))
 			g_ptr_array_add(names, g_strdup(key));
 		else
 			++*more;

@@ -29,8 +29,9 @@
  *                   somewhere (the text names by whom); ENOTEMPTY while it has snapshots that are not removed, or
  *                   is needed by clones and cannot be put aside (local: of what is protected).  rbd puts a volume
  *                   that clones need into Ceph's trash, where volume-sweep removes it
- *  volume-sweep     {WHERE} -> {"left":N}   removes what delete had to put aside and nobody needs any more, and what a kill left half made
- *                   (rbd: at once when this worker began them, else after ten minutes: another daemon may use the pool); left: what is still there
+ *  volume-sweep     {WHERE,"dead"?:[ADDRESS]} -> {"left":N}   removes what delete had to put aside and nobody needs any more, and what a kill
+ *                   left half made (rbd: at once when this worker began them, or one that is dead and was fenced, else after ten minutes:
+ *                   another daemon may use the pool); left: what is still there
  *  volume-flatten   {WHERE,"volume"} -> VOLUME   makes a clone independent of its source; events: progress.  No error when it is already.
  *                   EOPNOTSUPP (local): libvirt is elsewhere
  *                   EBUSY (rbd): another call wants the volume, which comes first; what was done is not lost

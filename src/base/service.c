@@ -23,7 +23,7 @@ struct request {
 	int64_t told;               /* when its progress was */
 	int64_t copied_since, copied_from; /* when its progress was told first, and of which bytes */
 	const char *why;            /* the sentence for when it is over */
-	bool answered;              /* for want of patience */
+	bool answered;              /* for want of patience, or early */
 };
 
 static const struct service *service;
@@ -174,6 +174,22 @@ service_is_late(const struct service_call *call)
 	late = request->answered;
 	g_mutex_unlock(&lock);
 	return late;
+}
+
+void
+service_answer(struct service_call *call, json_t *result)
+{
+	struct request *request = call->watched;
+	bool late;
+
+	g_mutex_lock(&lock);
+	late = request->answered;
+	request->answered = true;
+	g_mutex_unlock(&lock);
+	if (late)
+		json_decref(result);
+	else
+		send_message(json_pack("{s:I,s:o}", "id", request_id(request), "result", result));
 }
 
 /* The request whose patience is over, or NULL with the time when to look again.  Under the lock. */

@@ -54,7 +54,11 @@ void service_tell(const char *event, json_t *args);
  * Bytes, or whatever the worker counts. */
 void service_progress(struct service_call *call, const char *volume, int64_t done, int64_t total);
 
-/* The call was answered for want of patience: nobody waits for what it does. */
+/* Answers the call before its verb ends, whose own answer is not told any more; result's reference is stolen.  For what can be done while
+ * nobody waits, and is found again when a kill prevents it. */
+void service_answer(struct service_call *call, json_t *result);
+
+/* The call was answered, for want of patience or by service_answer(): nobody waits for what it does. */
 bool service_is_late(const struct service_call *call);
 
 /* Ends the process with one sentence, on stderr and told to the daemon.  Not while a frame is being sent. */

@@ -98,7 +98,9 @@ class Rbd(Driver):
         worker.cluster = worker.call("connect", self.login(), seconds=60 * PATIENCE)
 
     def succeed(self, worker, killed):
-        worker.call("fence", {"addresses": [killed.cluster["address"]], "seconds": 600})
+        dead = [killed.cluster["address"]]
+        worker.call("fence", {"addresses": dead, "seconds": 600})
+        worker.call("volume-sweep", self.where, dead=dead)
 
     def uri(self, volume):
         return f"rbd:{volume['path']}:id=vms"
@@ -169,6 +171,10 @@ def names(w, d):
     return sorted(v["volume"] for v in w.call("volume-list", d.where)["volumes"])
 
 
+def nothing_temporary(d, volume):
+    wait_for("the end of what clones were made from", 20 * PATIENCE, lambda: d.temporary(volume) == [])
+
+
 def delete_all(w, d, *volumes):
     for volume in volumes:
         w.call("volume-delete", d.where, volume=volume)
@@ -236,7 +242,7 @@ def test_clones(w, d):
     d.io(c, "read -P 1 0 2M", f"read -P 0 2M {SIZE + 2 * MiB}", "write -P 3 1M 1M", f"write -P 4 {SIZE} 4M")
     d.io(base, "read -P 2 0 1M", "read -P 1 1M 1M")
     d.io(c, "read -P 1 0 1M", "read -P 3 1M 1M", f"read -P 4 {SIZE} 4M")
-    assert d.temporary(base) == []
+    nothing_temporary(d, base)
     # a clone of the clone; then they go, sources first
     for _ in range(2):
         e = w.call("volume-clone", d.where, volume="e", **{"from": "c"}, capacity=SIZE + 4 * MiB)
@@ -300,8 +306,32 @@ def test_clones_at_once_of_rbd(w, d):
     parents = {w.call("volume-info", d.where, volume=name)["parent"] for name in many}
     assert len(parents) <= len(many) // 3, parents  # how many begin while nobody uses one is the machine's mood
     d.io(w.call("volume-info", d.where, volume="late"), "read -P 2 0 1M")
-    assert d.temporary(base) == []
+    nothing_temporary(d, base)
     delete_all(w, d, "base", "late", *many)
+
+
+def test_a_clone_is_answered_early_of_rbd(w, d):
+    """Its snapshot goes after the answer: who wants the source or the clone for himself waits for that, and a kill leaves what is swept."""
+    base = w.call("volume-create", d.where, volume="base", capacity=SIZE)
+    d.io(base, "write -P 1 0 1M")
+    for volume, verb, more in (("base", "snapshot-create", {"snapshot": "s"}), ("base", "snapshot-delete", {"snapshot": "s"}),
+                               ("base", "volume-resize", {"capacity": 2 * SIZE}), ("c", "volume-flatten", {}), ("c", "volume-delete", {}),
+                               ("base", "volume-delete", {})):
+        c = w.call("volume-clone", d.where, volume="c", **{"from": "base"}, capacity=2 * SIZE)
+        assert c["depth"] == 1, c
+        w.call(verb, d.where, volume=volume, **more)
+        if verb != "volume-delete":
+            d.io(c, "read -P 1 0 1M")
+            w.call("volume-delete", d.where, volume="c")
+    d.io(c, "read -P 1 0 1M")
+    delete_all(w, d, "c")
+    base = w.call("volume-create", d.where, volume="base", capacity=SIZE)
+    c = w.call("volume-clone", d.where, volume="c", **{"from": "base"}, capacity=SIZE)
+    w = d.start_after(w)
+    assert d.temporary(base) == []
+    d.io(c, f"read -P 0 0 {SIZE}")
+    delete_all(w, d, "base", "c")
+    return w, ""
 
 
 def test_clones_of_what_is_protected(w, d):
@@ -425,7 +455,7 @@ def test_kill_in_the_middle(w, d):
                 k = w.call("volume-info", d.where, volume="k")
                 assert k["capacity"] == 2 * SIZE, k
                 d.io(k, "read -P 1 0 2M", f"read -P 2 {SIZE - MiB} 1M", f"read -P 0 {SIZE} {SIZE}")
-                assert d.temporary(base) == [], d.temporary(base)
+                nothing_temporary(d, base)
         # a clone that is never asked for again
         number = w.post("volume-clone", {**d.where, **clone[1]})
         try:
@@ -433,7 +463,7 @@ def test_kill_in_the_middle(w, d):
         except TimeoutError:
             w = d.start_after(w)
         again(w, d, "volume-delete", {"volume": "k"})
-        assert d.temporary(base) == []
+        nothing_temporary(d, base)
         assert w.call("volume-sweep", d.where) == {"left": 0}
     delete_all(w, d, "base")
     return w, f"{killed} kills"
