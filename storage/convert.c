@@ -30,6 +30,7 @@ enum {
 	GAP_MOST = 128 << 10,      /* bytes that are rather read than asked for around */
 	MARKER = 12,               /* bytes before a packed grain of vmdk */
 	DEFLATE_WINDOW = 12,       /* bits, qemu's */
+	HOLE_PIECE = 16 << 20,     /* bytes of a hole that are written between two tellings of progress */
 };
 
 struct extent {
@@ -121,6 +122,21 @@ trim_grains(GArray *extents)
 	}
 }
 
+/* Where nothing but zeros can be read, and the disk has something else. */
+static int
+fill_hole(struct conversion *c, int64_t length, struct error *err)
+{
+	c->out->offset = c->at;
+	while (c->out->dense && length > 0) {
+		int64_t n = MIN(length, HOLE_PIECE);
+		if (sparse_skip(c->out, n, err) < 0)
+			return -1;
+		length -= n;
+		c->watch->progress(c->watch->arg, c->done, MAX(c->total, c->done));
+	}
+	return 0;
+}
+
 static int
 collect(struct conversion *c, struct error *err)
 {
@@ -133,6 +149,8 @@ collect(struct conversion *c, struct error *err)
 			return -1;
 		if (found.offset != IMAGE_HOLE)
 			add(c, c->at, &found);
+		else if (fill_hole(c, found.length, err) < 0)
+			return -1;
 		c->at += found.length;
 	}
 	if (!is_sorted(c->extents))

@@ -23,7 +23,7 @@ enum convert_result { CONVERT_FAILED = -1, CONVERT_DONE, CONVERT_SCATTERED };
 /*
  * Reads the image in the order of its file, whatever the order of its disk, so that as little as possible is asked for in as
  * large pieces as possible, and writes what it finds to its place on the disk.  SCATTERED: the whole file was wished for and the
- * map is too large to be kept for that; nothing has been written.  EINVAL for damage; else the errors of blob and writer.
+ * map is too large to be kept for that; nothing but zeros of holes has been written.  EINVAL for damage; else the errors of blob and writer.
  */
 enum convert_result convert(struct image_map *map, struct sparse *out, const struct convert_watch *watch, struct error *err);
 

@@ -1,7 +1,7 @@
 /*
  * Copying a volume; see copy.h.
  *
- *   raw file, device --> data by data (SEEK_DATA) ---------------------------+
+ *   raw file, device --> data by data (SEEK_DATA), and the holes in between -+
  *   qcow2 file       --> extent by extent; where it has nothing, what is under it --+--> sparse --> target
  *   socket           --> reads of PIECE, DEPTH under way, taken as they come --+
  *
@@ -25,7 +25,7 @@
 #include "storage/image_map.h"
 #include "storage/sparse.h"
 
-enum { PIECE = 1 << 20, DEPTH = NBD_DEPTH };
+enum { PIECE = 1 << 20, HOLE_PIECE = 16 << 20 /* bytes of a hole between two tellings of progress */, DEPTH = NBD_DEPTH };
 
 struct copy {
 	const struct copy_source *source;
@@ -100,18 +100,35 @@ copy_data(struct copy *c, int fd, int64_t from, int64_t length, int64_t at, stru
 	return 0;
 }
 
-/* The data of a raw file between two places, which are those of the disk. */
+/* Nothing is there. */
+static int
+copy_hole(struct copy *c, int64_t from, int64_t to, struct error *err)
+{
+	while (c->out->dense && from < to) {
+		int64_t n = MIN(to - from, HOLE_PIECE);
+		c->out->offset = from;
+		if (sparse_skip(c->out, n, err) < 0)
+			return -1;
+		from += n;
+		c->tell(c->arg, from, c->size);
+	}
+	return 0;
+}
+
+/* A raw file between two places, which are those of the disk. */
 static int
 copy_raw(struct copy *c, int fd, int64_t from, int64_t to, struct error *err)
 {
 	int64_t begin, end;
 
 	while (from < to && next_data(fd, from, to, &begin, &end)) {
+		if (copy_hole(c, from, begin, err) < 0)
+			return -1;
 		if (copy_data(c, fd, begin, end - begin, begin, err) < 0)
 			return -1;
 		from = end;
 	}
-	return 0;
+	return copy_hole(c, from, to, err);
 }
 
 static int
@@ -121,9 +138,8 @@ copy_extent(struct copy *c, const struct image_extent *extent, int64_t at, int64
 		return error_set(err, EINVAL, "the source has packed data at 0x%" PRIx64 ", as no guest writes it", (uint64_t)at);
 	if (extent->offset != IMAGE_HOLE)
 		return copy_data(c, c->source->fd, extent->offset, extent->length, at, err);
-	if (!extent->under || c->source->under < 0)
-		return 0;
-	return copy_raw(c, c->source->under, at, MIN(at + extent->length, under_size), err);
+	int64_t end = at + extent->length, covered = extent->under ? CLAMP(under_size, at, end) : at;
+	return copy_raw(c, c->source->under, at, covered, err) < 0 ? -1 : copy_hole(c, covered, end, err);
 }
 
 static int

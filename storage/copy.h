@@ -18,7 +18,7 @@ struct copy_source {
 /* How far it is, in bytes of the disk. */
 typedef void copy_tell(void *arg, int64_t done, int64_t total);
 
-/* Writes all of the source that is not zeros; afterwards out->offset is the size of the disk.  Blocks.  EINVAL: it never will do (it does not
+/* Writes all of the source, but for zeros where the target has them (sparse.h); afterwards out->offset is the size of the disk.  Blocks.  EINVAL: it never will do (it does not
  * fit below the limit of out, a damaged file), EIO, ENOSPC ... */
 int copy_run(const struct copy_source *source, struct sparse *out, copy_tell *tell, void *arg, struct error *err);
 

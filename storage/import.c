@@ -553,7 +553,7 @@ import_run(const struct import_job *job, int target, int scratch, import_tell *t
 	    .plain = plain,
 	    .scratch = scratch,
 	    .durable_ms = clock_monotonic_ms(),
-	    .out = {.target = target_new(target, err), .limit = job->capacity}};
+	    .out = {.target = target_new(target, err), .limit = job->capacity, .dense = job->dense}};
 	const char *hex;
 	int type, rc = import.out.target == NULL ? -1 : 0;
 

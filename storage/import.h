@@ -34,6 +34,7 @@ struct import_job {
 	const char *file;             /* in it; NULL: the only one in /disk */
 	bool verbatim;                /* its bytes as they are: no disk, or that of an archive */
 	bool archive;                 /* a tar archive that the disk is in */
+	bool dense;                   /* the target does not read as zeros where nothing was written */
 };
 
 /* Decodes and checks; args is borrowed.  EINVAL says what is wrong, without secrets. */

@@ -229,11 +229,11 @@ take(struct import_job *job, struct error *err)
 	json_int_t capacity = 0, total = 0, connect = CONNECT_SECONDS, stall = STALL_SECONDS, times = ATTEMPTS;
 	struct parts parts = {.kind = "http"};
 	json_error_t problem;
-	int verbatim = 0, archive = 0, insecure = 0;
+	int verbatim = 0, archive = 0, dense = 0, insecure = 0;
 
-	if (json_unpack_ex(job->args, &problem, 0, "{s?s, s?s, s?o, s?s, s?s, s?b, s?b, s?s, s?s, s?o, s?s, s?s, s?s, s?b, s?o, s?I, s?I, s?s, s?I, s?I, s?I, s?s}",
+	if (json_unpack_ex(job->args, &problem, 0, "{s?s, s?s, s?o, s?s, s?s, s?b, s?b, s?b, s?s, s?s, s?o, s?s, s?s, s?s, s?b, s?o, s?I, s?I, s?s, s?I, s?I, s?I, s?s}",
 	        "url", &job->request.url, "source", &parts.kind, "layers", &parts.layers, "file", &job->file, "architecture", &job->architecture,
-	        "verbatim", &verbatim, "archive", &archive, "checksum", &job->checksum, "validator", &job->request.validator, "headers", &parts.headers, "user", &job->request.user, "password",
+	        "verbatim", &verbatim, "archive", &archive, "dense", &dense, "checksum", &job->checksum, "validator", &job->request.validator, "headers", &parts.headers, "user", &job->request.user, "password",
 	        &job->request.password, "caPem", &job->request.ca_pem, "insecureSkipVerify", &insecure, "resume", &parts.resume, "capacity",
 	        &capacity, "total", &total, "scratch", &job->scratch, "connectSeconds", &connect, "stallSeconds", &stall, "attempts", &times, "format",
 	        &parts.format) < 0)
@@ -242,6 +242,7 @@ take(struct import_job *job, struct error *err)
 	job->total = total;
 	job->verbatim = verbatim || archive;
 	job->archive = archive;
+	job->dense = dense;
 	job->request.insecure = insecure;
 	job->request.connect_seconds = (long)connect;
 	job->request.stall_seconds = (long)stall;

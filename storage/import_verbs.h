@@ -10,10 +10,11 @@
  *          another process serves it (src/base/nbd.h)
  *  under   {} + descriptor of the raw file that a qcow2 file of "stream" lies over; only behind "stream" -> {}
  *  import  {"url","source"?:"http"|"s3"|"gcs"|"registry","architecture"?,"checksum"?,"headers":[],"user"?,"password"?,"caPem"?,
- *           "insecureSkipVerify"?:false,"archive"?:false,"validator"?,
+ *           "insecureSkipVerify"?:false,"archive"?:false,"validator"?,"dense"?:false,
  *           "resume"?:{"offset","validator"},"capacity":BYTES,"scratch":DIR,"connectSeconds"?:30,"stallSeconds"?:60,"attempts"?:5}
  *          + descriptor of the target, that reads as zeros: a regular file or block device, opened read-write, or a stream socket
  *          on which another process serves the volume (src/base/nbd.h)
+ *          dense: it does not read as zeros: zeros and holes of the image are written, too; behind its end nothing is
  *          source: http: http(s)://, user and password for basic authentication; s3: http(s)://ENDPOINT/BUCKET/OBJECT, signed with
  *          user (accessKeyId) and password (secretKey), the region is that of the host's name, anonymous without user; gcs:
  *          gs://BUCKET/OBJECT or https, public objects only; registry: docker://REGISTRY/NAME[:TAG|@DIGEST], a container image with
@@ -46,7 +47,7 @@
  *          "durable"?:{"offset","validator"}}   at most 4 a second, and those with "durable".  The phases follow each other: verify
  *          (after "resume", with a checksum), download or upload, convert (of what could not be read in place)
  *
- * The target always gets raw data of the image's virtual size (the rest of it stays zero: holes where it can).
+ * The target always gets raw data of the image's virtual size (the rest of it stays as it was: holes where it can).
  */
 #ifndef SOLOVIRT_STORAGE_IMPORT_VERBS_H
 #define SOLOVIRT_STORAGE_IMPORT_VERBS_H

@@ -170,15 +170,10 @@ int image_resize(rbd_image_t image, const char *path, uint64_t capacity, bool sh
  * needed, or is not.  Costs seconds of a processor. */
 int encryption_load(rbd_image_t image, const char *path, const char *passphrase, struct error *err);
 
-struct encryption_wish {
-	const char *passphrase; /* in base64 */
-	uint64_t capacity;
-	bool zeroed;            /* all of it is written as zeros, events: progress; else it is noise */
-};
 /* Bytes that an image is made with which is encrypted then. */
 uint64_t encryption_size_first(uint64_t capacity);
-/* Encrypts an image that was just made so, and makes it as long as it is to be. */
-int encryption_make(struct service_call *call, const struct place *place, const struct encryption_wish *wish, struct error *err);
+/* Encrypts an image that was just made so, with a passphrase in base64, and makes it as long as it is to be.  It reads as noise. */
+int encryption_make(const struct place *place, const char *passphrase, uint64_t capacity, struct error *err);
 
 /* --- rbd_temporary.c: snapshots that live as long as clones are made from them ---------------------------------------- */
 

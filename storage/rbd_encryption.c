@@ -12,14 +12,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "src/base/nbd.h"
 #include "storage/rbd.h"
-#include "storage/volume_verbs.h"
 
 enum {
 	HEADER_MOST = 128 << 20, /* more than any has: it ends where an object does */
 	BLOCK = 4096,            /* an image is as long as a multiple of it */
-	UNDER_WAY = 8,           /* writes of zeros */
 };
 
 struct passphrase {
@@ -107,51 +104,13 @@ encryption_load(rbd_image_t image, const char *path, const char *passphrase, str
 
 /* --- making one ---------------------------------------------------------------------------------------------------------- */
 
-static int
-settle(rbd_completion_t *completion)
-{
-	int rc = 0;
-
-	if (*completion != NULL) {
-		rbd_aio_wait_for_complete(*completion);
-		rc = (int)rbd_aio_get_return_value(*completion);
-		rbd_aio_release(*completion);
-	}
-	*completion = NULL;
-	return rc;
-}
-
-static int
-write_zeros(struct service_call *call, const struct place *place, rbd_image_t image, uint64_t capacity)
-{
-	rbd_completion_t completions[UNDER_WAY] = { NULL };
-	g_autofree char *zeros = g_malloc0(NBD_MOST);
-	int rc = 0;
-
-	capacity = (capacity + BLOCK - 1) / BLOCK * BLOCK;
-	for (uint64_t at = 0, i = 0; rc >= 0 && at < capacity; at += NBD_MOST, i++) {
-		rbd_completion_t *completion = &completions[i % UNDER_WAY];
-		rc = settle(completion);
-		if (rc < 0 || service_is_late(call))
-			break;
-		rbd_aio_create_completion(NULL, NULL, completion);
-		rc = rbd_aio_write(image, at, MIN(NBD_MOST, capacity - at), zeros, *completion);
-		service_progress(call, place->volume, (int64_t)at, (int64_t)capacity);
-	}
-	for (int i = 0; i < UNDER_WAY; i++) {
-		int last = settle(&completions[i]);
-		rc = rc < 0 ? rc : last;
-	}
-	return rc < 0 ? rc : rbd_flush(image);
-}
-
 /* The image is open with its key behind this: it is as long as the volume. */
 static int
-format(struct service_call *call, const struct place *place, const struct encryption_wish *wish, uint64_t *header, struct error *err)
+format(const struct place *place, const char *passphrase, uint64_t *header, struct error *err)
 {
 	IMAGE_AUTO image = NULL;
 	PASSPHRASE_AUTO p = { 0 };
-	rbd_encryption_luks1_format_options_t options = options_of(wish->passphrase, &p);
+	rbd_encryption_luks1_format_options_t options = options_of(passphrase, &p);
 	uint64_t size = 0, left = 0;
 	int rc;
 
@@ -162,8 +121,6 @@ format(struct service_call *call, const struct place *place, const struct encryp
 		rc = rbd_encryption_format(image, RBD_ENCRYPTION_FORMAT_LUKS1, &options, sizeof(options));
 	if (rc == 0)
 		rc = rbd_get_size(image, &left);
-	if (rc == 0 && wish->zeroed)
-		rc = write_zeros(call, place, image, wish->capacity);
 	if (rc < 0)
 		return cluster_error(err, rc, "cannot encrypt volume %s", place->path);
 	*header = size - left;
@@ -177,18 +134,18 @@ encryption_size_first(uint64_t capacity)
 }
 
 int
-encryption_make(struct service_call *call, const struct place *place, const struct encryption_wish *wish, struct error *err)
+encryption_make(const struct place *place, const char *passphrase, uint64_t capacity, struct error *err)
 {
 	IMAGE_AUTO image = NULL;
 	uint64_t header = 0;
 	char text[32];
 	int rc;
 
-	if (format(call, place, wish, &header, err) < 0 || image_open(place, &image, err) < 0)
+	if (format(place, passphrase, &header, err) < 0 || image_open(place, &image, err) < 0)
 		return -1;
 	g_snprintf(text, sizeof(text), "%" PRIu64, header);
 	rc = rbd_metadata_set(image, IMAGE_ENCRYPTION, text);
 	if (rc < 0)
 		return cluster_error(err, rc, "cannot write the metadata of a volume");
-	return image_resize(image, place->path, wish->capacity, true, err);
+	return image_resize(image, place->path, capacity, true, err);
 }

@@ -58,7 +58,6 @@ run_list(struct service_call *call, struct error *err)
 struct wish {
 	json_int_t capacity;
 	const char *passphrase;  /* in base64, or NULL: it is not encrypted */
-	bool zeroed;
 	json_t *owner, *options; /* may be NULL */
 };
 
@@ -66,12 +65,11 @@ static int
 wish_read(json_t *args, struct wish *wish, struct error *err)
 {
 	const char *format = "raw";
-	int preallocate = 0, zeroed = 0;
+	int preallocate = 0;
 
-	if (service_args(args, err, "{s:I,s?:s,s?:b,s?:s,s?:b,s?:o,s?:o}", "capacity", &wish->capacity, "format", &format, "preallocate", &preallocate,
-	        "passphrase", &wish->passphrase, "zeroed", &zeroed, "owner", &wish->owner, "options", &wish->options) < 0)
+	if (service_args(args, err, "{s:I,s?:s,s?:b,s?:s,s?:o,s?:o}", "capacity", &wish->capacity, "format", &format, "preallocate", &preallocate,
+	        "passphrase", &wish->passphrase, "owner", &wish->owner, "options", &wish->options) < 0)
 		return -1;
-	wish->zeroed = zeroed;
 	if (wish->capacity <= 0)
 		return error_set(err, EINVAL, "a volume must have a size");
 	if (strcmp(format, "raw") != 0)
@@ -110,9 +108,8 @@ accept_volume(const struct place *place, const struct wish *wish, struct error *
 
 /* EEXIST is returned as it is.  A name that is free is noted first; what has one may be somebody's. */
 static int
-make(struct service_call *call, const struct place *place, const struct wish *wish, struct error *err)
+make(const struct place *place, const struct wish *wish, struct error *err)
 {
-	struct encryption_wish encryption = { wish->passphrase, (uint64_t)wish->capacity, wish->zeroed };
 	rbd_image_options_t options;
 	int rc;
 
@@ -127,36 +124,36 @@ make(struct service_call *call, const struct place *place, const struct wish *wi
 	rbd_image_options_destroy(options);
 	if (rc < 0 && rc != -EEXIST)
 		cluster_error(err, rc, "cannot create volume %s", place->path);
-	if (rc == 0 && wish->passphrase != NULL && encryption_make(call, place, &encryption, err) < 0)
+	if (rc == 0 && wish->passphrase != NULL && encryption_make(place, wish->passphrase, (uint64_t)wish->capacity, err) < 0)
 		return -EIO;
 	return rc;
 }
 
 static json_t *
-make_noted(struct service_call *call, const struct place *place, const struct wish *wish, struct error *err)
+make_noted(const struct place *place, const struct wish *wish, struct error *err)
 {
 	json_t *volume;
 	int rc;
 
-	rc = make(call, place, wish, err);
+	rc = make(place, wish, err);
 	if (rc < 0 && rc != -EEXIST)
 		return NULL;
 	volume = accept_volume(place, wish, err);
 	/* A name without a header: what a kill left of an earlier one. */
-	if (volume == NULL && rc == -EEXIST && err->code == ENOENT && image_remove(place, err) == 0 && make(call, place, wish, err) == 0)
+	if (volume == NULL && rc == -EEXIST && err->code == ENOENT && image_remove(place, err) == 0 && make(place, wish, err) == 0)
 		volume = accept_volume(place, wish, err);
 	return volume;
 }
 
 static json_t *
-create(struct service_call *call, const struct place *place, const struct wish *wish, struct error *err)
+create(const struct place *place, const struct wish *wish, struct error *err)
 {
 	struct error ignored = { 0 };
 	json_t *volume;
 
 	if (unfinished_settle(place, err) < 0)
 		return NULL;
-	volume = make_noted(call, place, wish, err);
+	volume = make_noted(place, wish, err);
 	if (volume == NULL) {
 		unfinished_settle(place, &ignored);
 	} else if (unfinished_end(place, err) < 0) {
@@ -175,7 +172,7 @@ run_create(struct service_call *call, struct error *err)
 
 	if (place_read(call->args, &place, err) < 0 || wish_read(call->args, &wish, err) < 0 || place_lock(call, &place, NULL, err) < 0)
 		return NULL;
-	volume = create(call, &place, &wish, err);
+	volume = create(&place, &wish, err);
 	place_unlock(&place, NULL);
 	return volume;
 }

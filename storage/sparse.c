@@ -46,7 +46,7 @@ sparse_write(struct sparse *sparse, const uint8_t *data, size_t length, struct e
 
 	if (check_room(sparse, (int64_t)length, err) < 0)
 		return -1;
-	while (at < length) {
+	while (!sparse->dense && at < length) {
 		size_t n = piece(sparse, block, at, length);
 		if (is_zero(data + at, n)) {
 			if (target_write(sparse->target, data + start, at - start, sparse->offset + (int64_t)start, err) < 0)
@@ -64,8 +64,13 @@ sparse_write(struct sparse *sparse, const uint8_t *data, size_t length, struct e
 int
 sparse_skip(struct sparse *sparse, int64_t length, struct error *err)
 {
+	static const uint8_t zeros[256 << 10];
+
 	if (check_room(sparse, length, err) < 0)
 		return -1;
+	for (int64_t at = 0; sparse->dense && at < length; at += (int64_t)sizeof(zeros))
+		if (target_write(sparse->target, zeros, (size_t)MIN((int64_t)sizeof(zeros), length - at), sparse->offset + at, err) < 0)
+			return -1;
 	sparse->offset += length;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * What an import writes its disk to: a regular file or block device, or a socket on which another process serves a volume by
- * NBD (nbd.h).  It was made fresh: it reads as zeros where nothing was written, so zeros are never sent.  One thread at a time.
+ * NBD (nbd.h).  It was made fresh.  One thread at a time.
  */
 #ifndef SOLOVIRT_STORAGE_TARGET_H
 #define SOLOVIRT_STORAGE_TARGET_H

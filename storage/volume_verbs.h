@@ -8,12 +8,11 @@
  *
  *  verb             args -> result
  *  volume-list      {WHERE} -> {"volumes":[VOLUME]}   rbd: without sizes, which would cost an open each
- *  volume-create    {WHERE,"volume","capacity","format"?:"raw"|"qcow2","preallocate"?,"passphrase"?,"zeroed"?:false,"owner"?,"options"?}
+ *  volume-create    {WHERE,"volume","capacity","format"?:"raw"|"qcow2","preallocate"?,"passphrase"?,"owner"?,"options"?}
  *                   -> VOLUME   reads as zeros.  One
  *                   that is there and as large, or has grown since: as it is; a smaller one EEXIST.  preallocate: EOPNOTSUPP with
  *                   rbd.  owner: words that are kept with it, for people and for a lost store (local: not).
- *                   passphrase (rbd): in base64; it is encrypted, and reads as zeros only when it is zeroed, which writes all of it; events:
- *                   progress.  EEXIST: it is there, and is not.
+ *                   passphrase (rbd): in base64; it is encrypted, and reads as noise.  EEXIST: it is there, and is not.
  *                   options of rbd: {"dataPool","features":[WORD],"objectSize","stripeUnit","stripeCount"}
  *  volume-clone     {WHERE,"volume","from","snapshot"?,"fromPool"?,"fromNamespace"?,"capacity","asked"?,"protected"?,"encrypted"?,"owner"?,"options"?}
  *                   -> VOLUME   what the volume "from" held when it was asked for, or later, or its snapshot; as large as capacity, never smaller than the

@@ -213,7 +213,6 @@ step_create(struct copying *c, const struct object *object, struct job_step *ste
 	json_t *args = json_pack("{s:I,s:s,s:{s:s,s:s,s:s},s:o*}", "capacity", (json_int_t)claim_request(claim->spec), "format", "raw", "owner",
 	    "namespace", c->namespace, "name", c->name, "uid", c->uid, "options", options);
 
-	json_object_set_new(args, "zeroed", json_boolean(place.encryption != NULL)); /* the worker leaves zeros out */
 	if (volume_unlock(c->daemon, &place, NULL, args, err) != 0) {
 		json_decref(args);
 		err->code = ENOENT;
@@ -296,8 +295,8 @@ start_worker(struct copying *c, const struct object *object)
 		.progress = on_progress, .done = on_copied, .arg = c };
 	struct error err = { 0 };
 
-	request.args = json_pack("{s:s,s:s,s:I,s:I}", "source", "volume", "format", from.format, "total", (json_int_t)c->size, "capacity",
-	    (json_int_t)claim_request(((const struct claim *)object->value)->spec));
+	request.args = json_pack("{s:s,s:s,s:I,s:I,s:b}", "source", "volume", "format", from.format, "total", (json_int_t)c->size, "capacity",
+	    (json_int_t)claim_request(((const struct claim *)object->value)->spec), "dense", volume_place(object->value).encryption != NULL);
 	c->stream = c->under = c->target = -1;
 	if (import_start(c->daemon, &request, &err) != 0)
 		copying_end(c, &err);

@@ -386,6 +386,7 @@ start_worker(struct filling *f, int target)
 	else
 		request.args = f->upload.done != NULL ? upload_args(f, capacity) : fill_args(f->daemon, object, capacity, &err);
 	if (request.args != NULL) {
+		json_object_set_new(request.args, "dense", json_boolean(volume_place(claim->value).encryption != NULL));
 		request.stream = f->upload.stream;
 		f->upload.stream = -1;
 	}
@@ -518,8 +519,6 @@ on_gone(void *arg, json_t *result, const struct error *error)
 	options = class == NULL ? NULL : place.driver->options(class->value);
 	if (options != NULL)
 		json_object_set_new(args, "options", options);
-	/* The worker leaves zeros out. */
-	json_object_set_new(args, "zeroed", json_boolean(place.encryption != NULL));
 	if (volume_unlock(f->daemon, &place, NULL, args, &err) == 0) {
 		volume_call(f->daemon, &place, "volume-create", args, -1, VOLUME_DEADLINE_COPY, on_fresh, f);
 		return;
@@ -557,7 +556,7 @@ begin_steps(struct filling *f, const struct object *object, const struct volume_
 
 	if (!recorded)
 		record_set(f, NULL);
-	if (f->resume != NULL || (!begun && !dv->spec->preallocation && place->encryption == NULL))
+	if (f->resume != NULL || (!begun && !dv->spec->preallocation))
 		volume_call(f->daemon, place, "volume-info", json_object(), -1, VOLUME_DEADLINE_QUERY, on_fresh, f);
 	else
 		volume_call(f->daemon, place, "volume-delete", json_object(), -1, VOLUME_DEADLINE_ACTION, on_gone, f);

@@ -315,28 +315,38 @@ on_copy(void *arg, int64_t done, int64_t total)
 	*(int64_t *)arg = done;
 }
 
-/* A file that is copied to: what it holds afterwards is what the source has. */
+/* A file that is copied to: what it holds afterwards is what the source has, over noise when it is dense. */
 static void
-copies(const struct copy_source *source, const uint8_t *data, int64_t size)
+copies_to(bool dense, const struct copy_source *source, const uint8_t *data, int64_t size)
 {
 	g_autofree char *path = NULL;
+	g_autofree uint8_t *noise = random_bytes((size_t)size);
 	g_autofree uint8_t *again = g_malloc((size_t)size);
 	int fd = g_file_open_tmp("solovirt-test-copy-XXXXXX", &path, NULL);
 	struct target *target = target_new(fd, &err);
-	struct sparse sparse = {.target = target, .limit = DISK};
+	struct sparse sparse = {.target = target, .limit = DISK, .dense = dense};
 	struct stat st;
 	int64_t told = 0;
 
+	if (dense)
+		ck_assert_int_eq(pwrite(fd, noise, (size_t)size, 0), size);
 	ck_assert_msg(copy_run(source, &sparse, on_copy, &told, &err) == 0, "%s", err.text);
 	ck_assert_int_eq(sparse.offset, size);
 	ck_assert_int_eq(sparse_finish(&sparse, size, &err), 0);
 	ck_assert_int_gt(told, 0);
 	ck_assert_int_eq(target_read(target, again, (size_t)size, 0, &err), 0);
 	ck_assert_int_eq(memcmp(again, data, (size_t)size), 0);
-	ck_assert(fstat(fd, &st) == 0 && st.st_blocks * 512 < size);
+	ck_assert(fstat(fd, &st) == 0 && (dense || st.st_blocks * 512 < size));
 	target_free(target);
 	close(fd);
 	g_remove(path);
+}
+
+static void
+copies(const struct copy_source *source, const uint8_t *data, int64_t size)
+{
+	copies_to(false, source, data, size);
+	copies_to(true, source, data, size);
 }
 
 /* 8 MiB, most of it zeros; it begins like a qcow2 image, as a guest may write it. */
