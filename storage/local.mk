@@ -35,6 +35,7 @@ solovirt_rbd_SOURCES = \
 	storage/rbd_clone.c \
 	storage/rbd_cluster.c \
 	storage/rbd_encryption.c \
+	storage/rbd_flatten.c \
 	storage/rbd_health.c \
 	storage/rbd_image.c \
 	storage/rbd_main.c \

@@ -38,7 +38,7 @@ struct rbd_verb {
 };
 
 /* Each ends with a NULL name. */
-extern const struct rbd_verb cluster_verbs[], volume_verbs[], clone_verbs[], snapshot_verbs[], sweep_verbs[], serve_verbs[];
+extern const struct rbd_verb cluster_verbs[], volume_verbs[], clone_verbs[], flatten_verbs[], snapshot_verbs[], sweep_verbs[], serve_verbs[];
 
 /* --- rbd_cluster.c -------------------------------------------------------------------------------------------------- */
 
@@ -149,6 +149,8 @@ void image_snapshots_clear(struct image_snapshots *snapshots);
 /* VOLUME of volume_verbs.h: what costs nothing, or all of it. */
 json_t *image_describe(const struct place *place, rbd_image_t image, struct error *err);
 json_t *image_describe_all(const struct place *place, rbd_image_t image, struct error *err);
+/* What costs nothing, and how deep it lies, which tells whether it is to be made independent; depth -1: err is set, NULL. */
+json_t *image_describe_clone(const struct place *place, rbd_image_t image, int depth, struct error *err);
 
 /* A librbd_progress_fn_t: librbd calls it without looking whether there is one. */
 int image_ignore_progress(uint64_t done, uint64_t total, void *arg);

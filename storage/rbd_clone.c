@@ -17,7 +17,7 @@
 #include "storage/rbd.h"
 #include "storage/volume_verbs.h"
 
-enum { PATIENCE = VOLUME_DEADLINE_ACTION - 5000 /* a clone copies nothing; for flatten: without progress */ };
+enum { PATIENCE = VOLUME_DEADLINE_ACTION - 5000 /* a clone copies nothing */ };
 
 struct wish {
 	const char *from, *snapshot, *from_pool, *from_namespace; /* all but from may be NULL */
@@ -63,17 +63,6 @@ wish_read(json_t *args, const struct place *place, struct wish *wish, struct pla
 	return 0;
 }
 
-/* How deep it lies tells whether it is to be made independent. */
-static json_t *
-describe_clone(const struct place *place, rbd_image_t image, int depth, struct error *err)
-{
-	json_t *volume = depth < 0 ? NULL : image_describe(place, image, err);
-
-	if (volume != NULL)
-		json_object_set_new(volume, "depth", json_integer(depth));
-	return volume;
-}
-
 /* One that is there: the same clone, made before.  1 with *volume, 0 there is none, -1. */
 static int
 find_clone(const struct place *place, const struct wish *wish, json_t **volume, struct error *err)
@@ -95,7 +84,7 @@ find_clone(const struct place *place, const struct wish *wish, json_t **volume, 
 		return -1;
 	if (!image_is_complete(image, words) || g_strcmp0(g_hash_table_lookup(words, IMAGE_FROM), wish->source) != 0)
 		return error_set(err, EEXIST, "volume %s is already there, and is no clone of %s", place->path, wish->source);
-	*volume = describe_clone(place, image, image_depth(image, NULL, err), err);
+	*volume = image_describe_clone(place, image, image_depth(image, NULL, err), err);
 	return *volume != NULL ? 1 : -1;
 }
 
@@ -156,7 +145,7 @@ finish(const struct place *place, const struct wish *wish, const struct image_ba
 		return -1;
 	if (image_dress(image, wish->source, wish->owner, err) < 0)
 		return -1;
-	*volume = describe_clone(place, image, base->depth + 1, err);
+	*volume = image_describe_clone(place, image, base->depth + 1, err);
 	return *volume != NULL ? 0 : -1;
 }
 
@@ -224,67 +213,7 @@ run_clone(struct service_call *call, struct error *err)
 	return volume;
 }
 
-/* --- flatten --------------------------------------------------------------------------------------------------------------- */
-
-struct flattening {
-	struct service_call *call;
-	const struct place *place;
-	int64_t object; /* bytes */
-	bool gave_way;
-};
-
-/* Nobody waits for hours: what was copied by then is, and the next call goes on. */
-static int
-on_flattened(uint64_t done, uint64_t total, void *arg)
-{
-	struct flattening *f = arg;
-
-	service_progress(f->call, f->place->volume, (int64_t)done * f->object, (int64_t)total * f->object);
-	if (place_is_awaited(f->place) || service_is_late(f->call))
-		f->gave_way = true;
-	return f->gave_way ? -ECANCELED : 0;
-}
-
-static json_t *
-flatten(struct service_call *call, const struct place *place, struct error *err)
-{
-	IMAGE_AUTO image = NULL;
-	rbd_image_info_t info;
-	struct flattening progress = { .call = call, .place = place };
-	int rc, depth;
-
-	if (image_open(place, &image, err) < 0 || (depth = image_depth(image, NULL, err)) < 0)
-		return NULL;
-	rc = rbd_stat(image, &info, sizeof(info));
-	progress.object = rc == 0 ? (int64_t)info.obj_size : 0;
-	if (rc == 0 && depth > 0)
-		rc = rbd_flatten_with_progress(image, on_flattened, &progress);
-	if (rc < 0 && progress.gave_way) {
-		error_set(err, EBUSY, "volume %s was wanted for something else: what is left of it is made independent later", place->path);
-		return NULL;
-	}
-	if (rc < 0) {
-		cluster_error(err, rc, "cannot make volume %s independent", place->path);
-		return NULL;
-	}
-	return describe_clone(place, image, image_depth(image, NULL, err), err);
-}
-
-static json_t *
-run_flatten(struct service_call *call, struct error *err)
-{
-	PLACE_AUTO place = { 0 };
-	json_t *volume;
-
-	if (place_read(call->args, &place, err) < 0 || place_lock(call, &place, NULL, err) < 0)
-		return NULL;
-	volume = flatten(call, &place, err);
-	place_unlock(&place, NULL);
-	return volume;
-}
-
 const struct rbd_verb clone_verbs[] = {
 	{ "volume-clone", run_clone, PATIENCE },
-	{ "volume-flatten", run_flatten, PATIENCE },
 	{ NULL, NULL, 0 },
 };

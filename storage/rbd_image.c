@@ -439,6 +439,16 @@ image_describe(const struct place *place, rbd_image_t image, struct error *err)
 }
 
 json_t *
+image_describe_clone(const struct place *place, rbd_image_t image, int depth, struct error *err)
+{
+	json_t *volume = depth < 0 ? NULL : image_describe(place, image, err);
+
+	if (volume != NULL)
+		json_object_set_new(volume, "depth", json_integer(depth));
+	return volume;
+}
+
+json_t *
 image_describe_all(const struct place *place, rbd_image_t image, struct error *err)
 {
 	IMAGE_SNAPSHOTS_AUTO snapshots = { 0 };

@@ -10,7 +10,7 @@
 #include "storage/rbd.h"
 
 static const struct rbd_verb *const verb_tables[] = {
-	cluster_verbs, volume_verbs, clone_verbs, snapshot_verbs, sweep_verbs, serve_verbs,
+	cluster_verbs, volume_verbs, clone_verbs, flatten_verbs, snapshot_verbs, sweep_verbs, serve_verbs,
 };
 
 static const struct rbd_verb *

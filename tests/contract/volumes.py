@@ -286,6 +286,37 @@ def test_flatten_gives_way_of_rbd(w, d):
     delete_all(w, d, "base")
 
 
+def test_flatten_under_a_writer_of_rbd(w, d):
+    """A guest has the image's lock: its librbd does it, and cannot be told to end.  The guest goes on, and nobody else waits for the end."""
+    large, features = 16 << 30, ["layering", "exclusive-lock"]
+    base = w.call("volume-create", d.where, volume="base", capacity=large, options={"features": features})
+    d.io(base, "write -P 1 0 1M", f"write -P 2 {large - MiB} 1M")
+    c = w.call("volume-clone", d.where, volume="c", **{"from": "base"}, capacity=large, options={"features": features})
+    held = d.hold(c)
+
+    def write(pattern):
+        begin = time.monotonic()
+        held.stdin.write(f"write -P {pattern} 1M 64k\n")
+        held.stdin.flush()
+        while "wrote" not in (line := held.stdout.readline()):
+            assert line, "the writer ended"
+        return time.monotonic() - begin
+    number = w.post("volume-flatten", {**d.where, "volume": "c"})
+    w.event(volume="c")
+    begin = time.monotonic()
+    w.call("snapshot-create", d.where, volume="c", snapshot="s", seconds=20 * PATIENCE)
+    took = time.monotonic() - begin
+    refused(E.EBUSY, w.wait, number)
+    longest = max(write(i) for i in range(3, 50))
+    number = w.post("volume-flatten", {**d.where, "volume": "c"})   # it is taken over, or was done meanwhile
+    assert w.wait(number, 60 * PATIENCE)["depth"] == 0
+    w.call("snapshot-delete", d.where, volume="c", snapshot="s")
+    d.release(held)
+    d.io(c, "read -P 9 0 4k", "read -P 1 4k 1020k", "read -P 49 1M 64k", f"read -P 2 {large - MiB} 1M")
+    delete_all(w, d, "c", "base")
+    return w, f"the snapshot took {took:.1f} s, a write {longest:.2f} s at most"
+
+
 def test_clones_at_once_of_rbd(w, d):
     """They share a snapshot that was begun after all of them were asked for; one that is asked for later has another."""
     base = w.call("volume-create", d.where, volume="base", capacity=SIZE, format="raw")
