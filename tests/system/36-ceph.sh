@@ -394,6 +394,12 @@ metadata: {name: rbd-passphrase, namespace: kube-system}
 stringData: {encryptionPassphrase: "$1"}
 EOX
 }
+# opened NAME: what is in it, as its user reads it
+opened() {
+  testbed in hub qemu-img convert --object "secret,id=key,data=$PASSPHRASE" --image-opts -O raw \
+    "driver=luks,key-secret=key,file.driver=rbd,file.pool=vms,file.image=$(basename "$(image_of "$1")")" "$S/opened"
+  cat "$S/opened"; rm "$S/opened"
+}
 raw() { testbed in hub rbd export "$(image_of "$1")" - 2>/dev/null || :; }
 tells_passphrase() {
   local word
@@ -405,12 +411,24 @@ tells_passphrase() {
   return 1
 }
 
+phases_of_images() {
+  sv get dv -n solovirt-images -o json | jq -r '.items[] | select(.spec | tostring | contains("csi-rbd-sealed")) | .status.phase'
+}
+
 test_an_encrypted_volume_holds_no_plain_text() {
   sed 's/csi-rbd-sc/csi-rbd-sealed/; s/parameters: {/&encrypted: "true", encryptionType: block, csi.storage.k8s.io\/node-stage-secret-name: rbd-passphrase, csi.storage.k8s.io\/node-stage-secret-namespace: kube-system, /' "$S/spool/class.yaml" | drop sealed-class.yaml
   sealed sealed "$(image guest.qcow2)" | drop sealed.yaml
   await 30 'sv get pvc -A -o json | grep -q "Secret kube-system/rbd-passphrase does not exist"'
+  rbd_ ls >"$S/before"
   passphrase "$PASSPHRASE"
+  # killed while its header is made, and while it is filled
+  await 30 'rbd_ ls | grep -vxFf "$S/before"'
+  host pkill -9 -x solovirt-rbd
+  await 90 'phases_of_images | grep -E "ImportInProgress|Succeeded"'
+  daemon_kill; daemon_start
   filled sealed 90
+  # its holes, too; QEMU reads as noise what was never written
+  expect 'opened sealed 2>/dev/null | head -c "$(stat -c %s "$GUEST/images/guest.raw")" | cmp - "$GUEST/images/guest.raw"'
   same LUKS "$(raw sealed | head -c 4)"
   expect 'grep -aq TB-READY "$GUEST/images/guest.raw"'
   refute 'raw sealed | grep -aq TB-READY'
@@ -418,12 +436,42 @@ test_an_encrypted_volume_holds_no_plain_text() {
   expect 'sv get storageclass -o wide | grep csi-rbd-sealed | grep -q true'
 }
 
+# what its guest tells: at each start what it finds, a second disk that it wrote to, a first one that grew to 350Mi
+TELLS=('echo "cd /root; echo TB-AGAIN \$(sha256sum data) > /dev/console" >> /etc/ready; sync'
+  '(until [ -b /dev/sda ]; do sleep 1; done; echo plain-on-sda | dd of=/dev/sda conv=fsync; echo TB-PLUG $(head -n 1 /dev/sda) > /dev/console) &'
+  '(until [ $(cat /sys/block/vda/size) = 716800 ]; do sleep 1; done; echo TB-GROWN > /dev/console) &')
+
 test_a_guest_runs_on_an_encrypted_volume() {
-  machine c7 sealed "${WRITES[0]}" | drop c7.yaml
+  machine c7 sealed "${WRITES[0]}" "${TELLS[@]}" | drop c7.yaml
   shows c7 TB-SUM 150
   last c7 TB-SUM >"$S/sealed-sum"
   same 314572800 "$(virsh_ domblkinfo default_c7 vda | awk "/Capacity/ {print \$2}")"
   refute tells_passphrase
+}
+
+test_an_encrypted_disk_is_plugged_in() {
+  sealed plug '{blank: {}}' 64Mi | drop plug.yaml
+  filled plug
+  sv addvolume c7 --volume-name=plug
+  shows c7 'TB-PLUG plain-on-sda' 90
+  refute tells_passphrase
+  sv removevolume c7 --volume-name=plug
+  await 60 '[ -z "$(field vmi/c7 ".status.volumeStatus[?(@.name==\"plug\")].phase")" ]'
+  expect 'opened plug | grep -aq plain-on-sda'
+  refute 'raw plug | grep -aq plain-on-sda'
+  lift plug.yaml; gone dv/plug; gone pvc/plug
+}
+
+test_an_encrypted_disk_grows_under_its_guest() {
+  sv patch pvc/sealed --type=merge -p '{"spec":{"resources":{"requests":{"storage":"350Mi"}}}}'
+  await 30 '[ "$(field pvc/sealed .status.capacity.storage)" = 350Mi ]'
+  shows c7 TB-GROWN 30
+}
+
+test_a_restart_finds_its_data_on_an_encrypted_disk() {
+  sv restart c7
+  shows c7 TB-AGAIN 150
+  same "$(cat "$S/sealed-sum")" "$(last c7 TB-AGAIN)"
   lift c7.yaml; gone vm/c7
 }
 
@@ -431,7 +479,7 @@ test_a_wrong_passphrase_is_told_and_data_is_there_with_the_right_one() {
   passphrase wrong
   machine c8 sealed 'cd /root; echo TB-FOUND $(sha256sum data) > /dev/console' | drop c8.yaml
   await 90 'message vmi/c8 Synchronized | grep -q "put back the encryptionPassphrase that the volume was made with"'
-  sealed other '{pvc: {name: sealed}}' | sed 's/csi-rbd-sealed/csi-rbd-sc/' | drop other.yaml
+  sealed other '{pvc: {name: sealed}}' 350Mi | sed 's/csi-rbd-sealed/csi-rbd-sc/' | drop other.yaml
   says other "put back the encryptionPassphrase that it was made with" 60
   passphrase "$PASSPHRASE"
   shows c8 TB-FOUND 150
