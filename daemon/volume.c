@@ -20,14 +20,14 @@
 
 /* --- local: pools of libvirt, each on its host ---------------------------------------------------------------------- */
 
-/* The machine whose disk it is: that owns it, or what it was made for; or NULL. */
-static const struct vm *
-machine_of(struct daemon *daemon, const struct object *object)
+/* It, or what it was made for, and so on: the one of a kind, such as the machine whose disk it is; or NULL. */
+static const void *
+find_owner(struct daemon *daemon, const struct object *object, enum kind_id kind)
 {
 	for (int depth = 0; object != NULL && depth < 3; depth++) {
 		const struct object_head *head = object->value;
 		const struct owner_reference *owner = head->meta->owner_references.items;
-		if (object->kind == &kinds[KIND_VM])
+		if (object->kind == &kinds[kind])
 			return object->value;
 		object = head->meta->owner_references.count == 0 ? NULL : store_get_uid(daemon->store, owner->uid);
 	}
@@ -52,21 +52,25 @@ local_choose(struct daemon *daemon, const struct object *claim, const struct sto
     json_t *annotations, struct error *err)
 {
 	const char *format = schema_map_get(&class->parameters, "format");
-	const struct vm *machine = machine_of(daemon, claim);
+	const struct vm *machine = find_owner(daemon, claim, KIND_VM);
+	const struct data_volume *filler = find_owner(daemon, claim, KIND_DATA_VOLUME);
+	const char *asked = filler == NULL ? NULL : schema_map_get(&filler->head.meta->annotations, VOLUME_NODE);
+	const char *only = near != NULL ? near->keeper : asked;
 	const struct host *chosen = NULL;
 
 	if (format != NULL && strcmp(format, "raw") != 0)
 		return error_set(err, EINVAL, "the StorageClass asks for a format other than raw, which is not supported");
 	for (guint i = 0; i < daemon->hosts->len; i++) {
 		const struct host *host = daemon->hosts->pdata[i];
-		if (host->state != HOST_READY || !host->configured || (near != NULL && strcmp(host->name, near->keeper) != 0))
+		if (host->state != HOST_READY || !host->configured || (only != NULL && strcmp(host->name, only) != 0))
 			continue;
 		if (chosen == NULL || (!is_selected(daemon, machine, chosen) && is_selected(daemon, machine, host)))
 			chosen = host;
 	}
+	if (chosen == NULL && only != NULL)
+		return error_set(err, EAGAIN, "host %s, %s, is not ready", only, near != NULL ? "which holds the source" : "which " VOLUME_NODE " names");
 	if (chosen == NULL)
-		return near == NULL ? error_set(err, EAGAIN, "no host is ready to hold the volume")
-		                    : error_set(err, EAGAIN, "host %s, which holds the source, is not ready", near->keeper);
+		return error_set(err, EAGAIN, "no host is ready to hold the volume");
 	json_object_set_new(annotations, VOLUME_NODE, json_string(chosen->name));
 	return 0;
 }

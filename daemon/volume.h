@@ -11,11 +11,11 @@
 #include "daemon/calls.h"
 #include "daemon/daemon.h"
 #include "src/api/datavolume.h"
+#include "src/api/storage_class.h"
 
 struct error;
 
-/* Annotations of a claim that say where its volume is.  Nobody but its controller writes them. */
-#define VOLUME_NODE "volume.kubernetes.io/selected-node" /* local: host that holds it */
+/* Annotations of a claim that say where its volume is, beside VOLUME_NODE.  Nobody but its controller writes them. */
 #define VOLUME_CLUSTER "solovirt.io/cluster"             /* rbd: clusterID */
 #define VOLUME_POOL "solovirt.io/pool"                   /* rbd: POOL or POOL/NAMESPACE */
 #define VOLUME_NAME "solovirt.io/volume"                 /* its name there; absent: "pvc-" and the claim's uid */

@@ -1,6 +1,6 @@
 /*
- * The image cache.  An image is a DataVolume of the namespace solovirt-images: one for each source, StorageClass and what the source held,
- * imported as any other, then made as small as it is and protected.  DataVolumes of the same source get clones of its claim.  What a source
+ * The image cache.  An image is a DataVolume of the namespace solovirt-images: one for each source, StorageClass, host where each has a pool
+ * of its own, and what the source held, imported as any other, then made as small as it is and protected.  DataVolumes of the same source get clones of its claim.  What a source
  * holds is written (a checksum, a digest), or it is asked (source_probe.h); one that does not tell is imported each time.
  *
  *   import --> sealing (annotation, durable) --> volume-resize, shrunk --> snapshot "base" --> protected, Succeeded
@@ -55,6 +55,7 @@ image_is_cached(const struct object *object)
 struct wish {
 	const char *digest, *validator; /* validator NULL: the digest is of the bytes */
 	char *class, *name;             /* name: of the image */
+	char *node;                     /* that keeps it, NULL: all hosts share the storage */
 };
 
 static void
@@ -62,6 +63,7 @@ wish_clear(struct wish *wish)
 {
 	g_free(wish->class);
 	g_free(wish->name);
+	g_free(wish->node);
 }
 
 /* What the bytes are known by without a look at the source, or NULL. */
@@ -93,15 +95,27 @@ image_may_be_cloned(struct daemon *daemon, const char *name, const char *namespa
 	    g_strcmp0(annotation(object, IMAGE_OF), namespace) == 0;
 }
 
-/* Whether volumes of the class can be clones of one image: those of a host's own pool only where there is no other host to go to. */
-static bool
-class_has_clones(struct daemon *daemon, const char *name)
+/* Where the image has to be so that the volume can be its clone: 1, 0: that is not known yet, -1: nowhere. */
+static int
+find_node(struct daemon *daemon, const struct object *object, struct wish *wish)
 {
-	const struct object *object = name == NULL ? NULL : store_get(daemon->store, KIND_STORAGE_CLASS, "", name);
-	const struct storage_class *class = object == NULL ? NULL : object->value;
+	const struct object *named = wish->class == NULL ? NULL : store_get(daemon->store, KIND_STORAGE_CLASS, "", wish->class);
+	const struct storage_class *class = named == NULL ? NULL : named->value;
 	const struct volume_driver *driver = class == NULL ? NULL : volume_driver_of(class->provisioner, NULL);
+	json_auto_t *annotations = json_object();
+	struct error why = { 0 };
 
-	return driver != NULL && (driver->shared || daemon->config->hosts.count == 1);
+	if (driver == NULL || driver->shared)
+		return driver == NULL ? -1 : 1;
+	if (driver->choose(daemon, object, class, NULL, annotations, &why) == 0) {
+		wish->node = g_strdup(json_string_value(json_object_get(annotations, driver->keeper)));
+		return 1;
+	}
+	if (why.code != EAGAIN)
+		return -1; /* the claim tells why */
+	controllers_await_capacity(daemon, object);
+	data_volume_enter(daemon, object, DATA_VOLUME_PENDING, "N/A", "Pending", why.text, NULL);
+	return 0;
 }
 
 /* The class that the claim will have; NULL: none is the default. */
@@ -145,9 +159,9 @@ image_create(struct daemon *daemon, const struct object *object, const struct wi
 	int r;
 
 	json_object_set_new(claim, "storageClassName", json_string(wish->class));
-	image = json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s,s:s,s:s*,s:s,s:s}},s:{s:o,s:o}}", "apiVersion", "cdi.kubevirt.io/v1beta1", "kind", "DataVolume",
+	image = json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s,s:s,s:s*,s:s*,s:s,s:s}},s:{s:o,s:o}}", "apiVersion", "cdi.kubevirt.io/v1beta1", "kind", "DataVolume",
 	    "metadata", "name", wish->name, "namespace", IMAGE_NAMESPACE, "annotations", IMAGE_SOURCE, url == NULL ? "" : url, IMAGE_DIGEST,
-	    wish->digest, IMAGE_VALIDATOR, wish->validator, IMAGE_OF, object->namespace, IMAGE_USED, clock_format(daemon_now(daemon), now), "spec",
+	    wish->digest, IMAGE_VALIDATOR, wish->validator, VOLUME_NODE, wish->node, IMAGE_OF, object->namespace, IMAGE_USED, clock_format(daemon_now(daemon), now), "spec",
 	    "source", source_tree(spec, dv->spec->source, wish->digest), form, claim);
 	r = objects_create_tree(daemon, image, IMAGE_NAMESPACE, err) == NULL ? -1 : 0;
 	json_decref(tree);
@@ -182,12 +196,12 @@ note_use(struct daemon *daemon, const struct object *image)
 
 /* Whether clones of an image would do for it. */
 static bool
-may_be_clone(struct daemon *daemon, const struct object *object, const char *class)
+may_be_clone(const struct object *object)
 {
 	const struct data_volume *dv = object->value;
 
 	return !image_is_cached(object) && dv->spec->content_type != CONTENT_ARCHIVE && !dv->spec->preallocation &&
-	    g_strcmp0(annotation(object, IMAGE_CACHED), "false") != 0 && class_has_clones(daemon, class);
+	    g_strcmp0(annotation(object, IMAGE_CACHED), "false") != 0;
 }
 
 /* The image, made when it is not there; as image_cache_find(). */
@@ -225,12 +239,15 @@ image_cache_find(struct daemon *daemon, const struct object *object, char **name
 	const struct data_volume *dv = object->value;
 	struct wish wish = { .class = class_of(daemon, dv->spec) };
 	struct error why = { 0 };
-	int r = may_be_clone(daemon, object, wish.class) ? find_digest(daemon, object, dv->spec->source, &wish, &why) : -1;
+	int r = may_be_clone(object) ? find_node(daemon, object, &wish) : -1;
 
-	if (r == 0)
-		data_volume_enter(daemon, object, DATA_VOLUME_PENDING, "N/A", "Pending", "the source is asked what it has", NULL);
 	if (r > 0) {
-		wish.name = image_cache_name(dv->spec->source, wish.digest, wish.class, object->namespace);
+		r = find_digest(daemon, object, dv->spec->source, &wish, &why);
+		if (r == 0)
+			data_volume_enter(daemon, object, DATA_VOLUME_PENDING, "N/A", "Pending", "the source is asked what it has", NULL);
+	}
+	if (r > 0) {
+		wish.name = image_cache_name(dv->spec->source, wish.digest, wish.class, wish.node, object->namespace);
 		r = find_image(daemon, object, &wish);
 	}
 	if (r > 0)

@@ -51,13 +51,14 @@ add_source(GString *text, const struct data_volume_source *s, const char *digest
 }
 
 char *
-image_cache_name(const struct data_volume_source *source, const char *digest, const char *class, const char *namespace)
+image_cache_name(const struct data_volume_source *source, const char *digest, const char *class, const char *node, const char *namespace)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 	g_autofree char *sum = NULL;
 
 	add(text, digest);
 	add(text, class);
+	add(text, node);
 	add(text, source_is_private(source) ? namespace : NULL);
 	add_source(text, source, digest);
 	sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, (gssize)text->len);

@@ -1,5 +1,6 @@
 /*
- * Images of the cache: DataVolumes of a namespace of their own, one for each source, StorageClass and what the source held.  Who names a
+ * Images of the cache: DataVolumes of a namespace of their own, one for each source, StorageClass, host where each
+ * has a pool of its own, and what the source held.  Who names a
  * source gets a clone of what was fetched from it: of a public one that is what he would be sent, too; with credentials, certificates,
  * headers or a URL that may hold secrets (source_is_private()) an image is of its namespace alone.
  */
@@ -19,8 +20,8 @@
 
 struct data_volume_source;
 
-/* Name of the image that a source held when it had this digest, in a class.  namespace: of the one that asks; matters when the source is
- * private.  Caller g_free()s. */
-char *image_cache_name(const struct data_volume_source *source, const char *digest, const char *class, const char *namespace);
+/* Name of the image that a source held when it had this digest, in a class.  node: the host that keeps it, NULL where all hosts share the
+ * storage.  namespace: of the one that asks; matters when the source is private.  Caller g_free()s. */
+char *image_cache_name(const struct data_volume_source *source, const char *digest, const char *class, const char *node, const char *namespace);
 
 #endif

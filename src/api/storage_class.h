@@ -7,6 +7,8 @@
 /* Annotations of a StorageClass: the default of all claims, and of those for machines. */
 #define DEFAULT_CLASS "storageclass.kubernetes.io/is-default-class"
 #define DEFAULT_VIRT_CLASS "storageclass.kubevirt.io/is-default-virt-class"
+/* Annotation of a claim: the host whose pool holds its volume, where each has its own.  Of a DataVolume: the one that is to. */
+#define VOLUME_NODE "volume.kubernetes.io/selected-node"
 
 enum reclaim_policy { RECLAIM_UNSET, RECLAIM_DELETE, RECLAIM_RETAIN };
 extern const char *const reclaim_policy_words[];

@@ -46,6 +46,7 @@ static const struct option_row options[] = {
 	{ .name = "no-headers", .help = "list: without headings." },
 	{ .name = "checksum", .argument = "DIGEST", .help = "add: what the image is known by, as sha256:HEX." },
 	{ .name = "storage-class", .argument = "NAME", .help = "add: class of the disks that are made of it; the default one otherwise." },
+	{ .name = "node", .argument = "NAME", .help = "add: the host whose pool keeps it, where each has its own; all of them otherwise." },
 	{ .name = "size", .argument = "SIZE", .help = "add: room for the disk in it, as 10Gi; it shrinks to what it needs." },
 	{ .name = "pin", .help = "add: keep it whatever the limit says." },
 	{ .name = "wait", .help = "add: return when it is there." },
@@ -172,14 +173,14 @@ add_row(struct grid *grid, const json_t *image, const json_t *claims, bool wide)
 	char age[CLOCK_TEXT_SIZE];
 
 	grid_row(grid, (const char *const[]){ name, annotation(image, IMAGE_SOURCE), shown, claim == NULL ? NULL : path_string(claim, "status.capacity.storage"),
-	    claim == NULL ? path_string(image, "spec.storage.storageClassName") : path_string(claim, "spec.storageClassName"), status, count,
+	    claim == NULL ? path_string(image, "spec.storage.storageClassName") : path_string(claim, "spec.storageClassName"), annotation(image, VOLUME_NODE), status, count,
 	    is_pinned(image) ? "true" : "false", used == NULL ? NULL : clock_age(clock_wall_ms() - clock_parse(used), age) });
 }
 
 static enum exit_code
 list_table(struct cli *cli, const struct arguments *arguments, const json_t *images, bool wide)
 {
-	static const char *const headings[] = { "NAME", "SOURCE", "IDENTITY", "SIZE", "CLASS", "STATUS", "CLAIMS", "PINNED", "LAST-USED" };
+	static const char *const headings[] = { "NAME", "SOURCE", "IDENTITY", "SIZE", "CLASS", "NODE", "STATUS", "CLAIMS", "PINNED", "LAST-USED" };
 	ANSWER claims = { 0 };
 	enum exit_code code = get_all(cli, KIND_CLAIM, NULL, &claims);
 	struct grid *grid;
@@ -292,7 +293,7 @@ wait_for(struct cli *cli, const struct arguments *arguments, const char *name)
 
 /* As the daemon would make it for the first disk of this source. */
 static json_t *
-described(struct cli *cli, const struct arguments *arguments, const char *name, const char *url, const char *class)
+described(struct cli *cli, const struct arguments *arguments, const char *name, const char *url, const char *class, const char *node)
 {
 	bool registry = g_str_has_prefix(url, "docker://"), pinned = arguments_flag(arguments, "pin", false);
 	const char *digest = digest_of(arguments, url);
@@ -305,27 +306,78 @@ described(struct cli *cli, const struct arguments *arguments, const char *name, 
 	shown = uri == NULL ? g_strdup(url) : g_uri_to_string_partial(uri, G_URI_HIDE_USERINFO | G_URI_HIDE_QUERY | G_URI_HIDE_FRAGMENT);
 	if (uri != NULL)
 		g_uri_unref(uri);
-	tree = json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s,s:s,s:s,s:s,s:s*}},s:{s:{s:{s:s,s:s*}},s:{s:s,s:{s:{s:s}}}}}", "apiVersion",
+	tree = json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s,s:s,s:s,s:s,s:s*,s:s*}},s:{s:{s:{s:s,s:s*}},s:{s:s,s:{s:{s:s}}}}}", "apiVersion",
 	    kind_api_version(&kinds[KIND_DATA_VOLUME]), "kind", "DataVolume", "metadata", "name", name, "namespace", IMAGE_NAMESPACE, "annotations",
 	    IMAGE_SOURCE, shown, IMAGE_DIGEST, digest, IMAGE_OF, cli->namespace, IMAGE_USED, clock_format(clock_wall_ms(), now), IMAGE_PINNED,
-	    pinned ? "true" : NULL, "spec", "source", registry ? "registry" : "http", "url", url, "checksum", registry ? NULL : digest, "storage",
+	    pinned ? "true" : NULL, VOLUME_NODE, node, "spec", "source", registry ? "registry" : "http", "url", url, "checksum", registry ? NULL : digest, "storage",
 	    "storageClassName", class, "resources", "requests", "storage", arguments_value(arguments, "size"));
 	return tree;
+}
+
+/* The hosts that are to keep it; one null where they share the storage. */
+static enum exit_code
+find_nodes(struct cli *cli, const struct arguments *arguments, const char *class, json_t *nodes)
+{
+	g_autofree char *path = resource_path(&kinds[KIND_STORAGE_CLASS], NULL, class);
+	const char *only = arguments_value(arguments, "node");
+	const struct storage_driver *driver;
+	ANSWER answer = { 0 };
+	ANSWER all = { 0 };
+	enum exit_code code = client_call(cli->client, &(struct request){ .path = path }, &answer);
+	json_t *item;
+	size_t i;
+
+	if (code != EXIT_DONE)
+		return answer_complain(&answer, code, NULL);
+	driver = storage_driver_find(path_string(answer.body, "provisioner"));
+	if (driver == NULL || strcmp(driver->shared, "None") != 0) {
+		json_array_append_new(nodes, json_null());
+		return only == NULL ? EXIT_DONE : cli_fail(EXIT_USAGE, "--node: all hosts share the storage of class %s", class);
+	}
+	code = get_all(cli, KIND_NODE, NULL, &all);
+	json_array_foreach(json_object_get(all.body, "items"), i, item)
+		if (only == NULL || g_strcmp0(path_string(item, "metadata.name"), only) == 0)
+			json_array_append(nodes, path_find(item, "metadata.name"));
+	if (code == EXIT_DONE && json_array_size(nodes) == 0)
+		return only != NULL ? cli_fail(EXIT_USAGE, "--node: there is no host %s", only) : cli_fail(EXIT_ERROR, "there is no host that could keep it");
+	return code;
+}
+
+static char *
+name_on(const struct cli *cli, const struct arguments *arguments, const char *url, const char *class, const char *node)
+{
+	struct source_http http = { .url = (char *)(uintptr_t)url };
+	struct source_registry registry = { .url = (char *)(uintptr_t)url };
+	bool container = g_str_has_prefix(url, "docker://");
+	const struct data_volume_source source = { .registry = container ? &registry : NULL, .http = container ? NULL : &http };
+
+	return image_cache_name(&source, digest_of(arguments, url), class, node, cli->namespace);
+}
+
+static enum exit_code
+add_one(struct cli *cli, const struct arguments *arguments, const char *url, const char *class, const char *node)
+{
+	g_autofree char *path = resource_path(&kinds[KIND_DATA_VOLUME], IMAGE_NAMESPACE, NULL), *name = name_on(cli, arguments, url, class, node);
+	json_auto_t *tree = described(cli, arguments, name, url, class, node);
+	ANSWER answer = { 0 };
+	enum exit_code code = client_call(cli->client, &(struct request){ .method = "POST", .path = path, .body = tree }, &answer);
+
+	if (code != EXIT_DONE)
+		return answer_complain(&answer, code, NULL);
+	printf("image %s is being fetched%s%s\n", name, node == NULL ? "" : " for host ", node == NULL ? "" : node);
+	fflush(stdout);
+	return EXIT_DONE;
 }
 
 static enum exit_code
 run_add(struct cli *cli, const struct arguments *arguments, const char *url)
 {
-	g_autofree char *path = resource_path(&kinds[KIND_DATA_VOLUME], IMAGE_NAMESPACE, NULL);
-	g_autofree char *class = g_strdup(arguments_value(arguments, "storage-class")), *name = NULL;
-	const char *digest = digest_of(arguments, url);
-	struct source_http http = { .url = (char *)(uintptr_t)url };
-	struct source_registry registry = { .url = (char *)(uintptr_t)url };
-	struct data_volume_source source = { 0 };
+	g_autofree char *class = g_strdup(arguments_value(arguments, "storage-class"));
+	json_auto_t *nodes = json_array(), *node;
 	enum exit_code code = EXIT_DONE;
-	ANSWER answer = { 0 };
+	size_t i;
 
-	if (digest == NULL)
+	if (digest_of(arguments, url) == NULL)
 		return cli_fail(EXIT_USAGE, "say what the image is known by: --checksum=sha256:HEX, or docker://...@sha256:HEX; one without is kept by itself when the first disk is made of it");
 	if (arguments_value(arguments, "size") == NULL)
 		return cli_fail(EXIT_USAGE, "say how large the disk in the image may be: --size=SIZE");
@@ -333,18 +385,16 @@ run_add(struct cli *cli, const struct arguments *arguments, const char *url)
 		class = default_class(cli, &code);
 	if (class == NULL)
 		return code;
-	if (g_str_has_prefix(url, "docker://"))
-		source.registry = &registry;
-	else
-		source.http = &http;
-	name = image_cache_name(&source, digest, class, cli->namespace);
-	json_auto_t *tree = described(cli, arguments, name, url, class);
-	code = client_call(cli->client, &(struct request){ .method = "POST", .path = path, .body = tree }, &answer);
-	if (code != EXIT_DONE)
-		return answer_complain(&answer, code, NULL);
-	printf("image %s is being fetched\n", name);
-	fflush(stdout);
-	return arguments_flag(arguments, "wait", false) ? wait_for(cli, arguments, name) : EXIT_DONE;
+	code = find_nodes(cli, arguments, class, nodes);
+	json_array_foreach(nodes, i, node) {
+		enum exit_code one = code == EXIT_DONE ? add_one(cli, arguments, url, class, json_string_value(node)) : EXIT_DONE;
+		code = one != EXIT_DONE ? one : code;
+	}
+	for (i = 0; code == EXIT_DONE && arguments_flag(arguments, "wait", false) && i < json_array_size(nodes); i++) {
+		g_autofree char *name = name_on(cli, arguments, url, class, json_string_value(json_array_get(nodes, i)));
+		code = wait_for(cli, arguments, name);
+	}
+	return code;
 }
 
 /* --- pin, unpin, prune, remove ---------------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 # Two hosts on one wire: guests of a VLAN reach each other across hosts, those of another do not, and no address is given twice.
-# Of the second one the daemon knows only what the network shows: libvirt by TCP, Open vSwitch by TLS. So its guests get no image, which
-# would be a file of that host's; theirs is written beside the daemon while they wait for their start.
+# Of the second one the daemon knows only what the network shows: libvirt by TCP, Open vSwitch by TLS. Its guests' disks are blank and
+# written beside the daemon while they wait for their start, which is faster than an import through libvirt.
 # shellcheck shell=bash disable=SC2016,SC2154,SC2034
 
 HOSTS=2 REMOTE=2 HOLD_COUNT=100
@@ -144,6 +144,21 @@ test_a_database_that_lets_nobody_in_is_told_and_asked_again() {
   await 60 '[ "$(on_second status)" = True ]'
   same '[0, 100, 200, 300]' "$(other ovs-vsctl get port up0 trunks)"
   lift shed.yaml
+}
+# Where each host has a pool of its own it keeps an image of its own, too, and disks there are clones of that.
+test_each_host_keeps_its_own_image() {
+  local n sum; sum=$(sed -n 's/ .*guest\.raw\.xz$//p' "$GUEST/images/SHA256SUMS")
+  for n in 1 2; do
+    dv kept$n guest.raw.xz 300Mi "      checksum: \"sha256:$sum\"" |
+      sed "s|{name: kept$n}|{name: kept$n, annotations: {volume.kubernetes.io/selected-node: ${P}$n}}|" | drop kept$n.yaml
+  done
+  for n in 1 2; do
+    imported kept$n 120
+    same "${P}$n" "$(field pvc/kept$n ".metadata.annotations['volume.kubernetes.io/selected-node']")"
+    expect "sv image --no-headers | grep guest.raw.xz | grep -E ' local +${P}$n +Succeeded +1 '"
+  done
+  for n in 1 2; do lift kept$n.yaml; gone pvc/kept$n; done
+  sv image prune
 }
 test_all_of_it_goes() {
   for m in one two stranger; do lift $m.yaml; gone vm/$m; done

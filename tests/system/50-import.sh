@@ -167,7 +167,7 @@ test_images_that_are_kept() {
   sum=sha256:$(sum_of guest.qcow2)
   sv image add "$(http guest.qcow2)" --checksum="$sum" --storage-class=local --size=300Mi --wait
   name=$(sv image --no-headers | awk '{print $1}')
-  expect "sv image --no-headers | grep -E '^$name +http.*guest.qcow2 +sha256:[0-9a-f]{12} +65Mi +local +Succeeded +0 +false'"
+  expect "sv image --no-headers | grep -E '^$name +http.*guest.qcow2 +sha256:[0-9a-f]{12} +65Mi +local +${P}1 +Succeeded +0 +false'"
   dv clone guest.qcow2 300Mi "      checksum: \"$sum\"" | sed 's/storage: {res/storage: {storageClassName: local, res/' | drop clone.yaml
   imported clone
   expect 'sv image --no-headers | grep -E "Succeeded +1 +false"'
@@ -200,10 +200,10 @@ test_images_that_sources_tell() {
   head -c 4M "$GUEST/images/guest.raw" >"$GUEST/images/$turn"
   probing true
   for name in one two; do dv $name "$turn" 16Mi | given; imported $name; done
-  expect 'images | grep -E "$turn +etag:\"[0-9a-f]+.* +local +Succeeded +2 +false"'
+  expect 'images | grep -E "$turn +etag:\"[0-9a-f]+.* +local +${P}1 +Succeeded +2 +false"'
   cron http "http: {url: \"$(http "$turn")\"}" 16Mi | given
   was=$(followed http)
-  same 3 "$(images | awk '{print $7}')"
+  same 3 "$(images | awk '{print $8}')"
   head -c 5M "$GUEST/images/guest.raw" >"$GUEST/images/$turn"
   dv three "$turn" 16Mi | given; imported three
   same 2 "$(images | wc -l)"

@@ -58,7 +58,7 @@ name_of(struct source_http http, const char *digest, const char *class, const ch
 {
 	const struct data_volume_source source = { .http = &http };
 
-	return image_cache_name(&source, digest, class, namespace);
+	return image_cache_name(&source, digest, class, NULL, namespace);
 }
 
 /* Who names a checksum gets what he could have fetched himself, and nothing else. */
@@ -86,9 +86,12 @@ START_TEST(tags_of_one_image)
 {
 	struct source_registry one = { .url = (char *)"docker://a/b:1" }, two = { .url = (char *)"docker://a/b@sha256:0" };
 	const struct data_volume_source first = { .registry = &one }, second = { .registry = &two };
-	g_autofree char *x = image_cache_name(&first, "sha256:0", "local", "a"), *y = image_cache_name(&second, "sha256:0", "local", "b");
+	g_autofree char *x = image_cache_name(&first, "sha256:0", "local", "node", "a"), *y = image_cache_name(&second, "sha256:0", "local", "node", "b");
+	g_autofree char *there = image_cache_name(&first, "sha256:0", "local", "other", "a"), *shared = image_cache_name(&first, "sha256:0", "local", NULL, "a");
 
 	ck_assert_str_eq(x, y);
+	ck_assert_str_ne(x, there);
+	ck_assert_str_ne(x, shared);
 }
 END_TEST
 
