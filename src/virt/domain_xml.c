@@ -154,11 +154,13 @@ build_devices(struct domain_build *b, struct error *err)
 
 /* libvirt asks for each of some 390 properties of a processor when a guest starts, and QEMU reads what it is asked byte by byte: half of a start
  * and more.  Of an emulated one, whose check is "none", nothing is done with the answers.  (formatdomain.html has no word of it, drvqemu.html
- * has: "Overriding capabilities".) */
+ * has: "Overriding capabilities".)  Only enlightenments of Hyper-V are looked for among them. */
 static void
 add_capabilities(struct domain_build *b)
 {
-	if (!b->input->emulation)
+	const struct features *features = b->spec->domain->features;
+
+	if (!b->input->emulation || (features != NULL && (features->hyperv != NULL || features->hyperv_passthrough != NULL)))
 		return;
 	xml_set(b->xml, b->domain, "xmlns:qemu", "http://libvirt.org/schemas/domain/qemu/1.0");
 	xml_add(b->xml, xml_add(b->xml, b->domain, "qemu:capabilities", NULL), "qemu:del", "capability", "cpu-unavailable-features", NULL);
