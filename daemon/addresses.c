@@ -57,6 +57,19 @@ address_find(struct daemon *daemon, const struct object *instance, const struct 
 	return store_address_get(daemon->store, at.segment, owner);
 }
 
+void
+address_texts(const struct address *address, const char *texts[3])
+{
+	const char *both[] = { address == NULL ? "" : address->ip, address == NULL ? "" : address->ip6 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(both); i++)
+		if (*both[i] != '\0')
+			texts[n++] = both[i];
+	while (n < 3)
+		texts[n++] = NULL;
+}
+
 static void
 add_entry(void *arg, const struct address *a)
 {

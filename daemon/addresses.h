@@ -34,6 +34,8 @@ char *address_owner_of_vip(const char *name);
 char *address_owner_of_dhcp(const char *host, const char *subnet);
 /* What an interface of an instance has on the network that it names; NULL when there is none. */
 const struct address *address_find(struct daemon *daemon, const struct object *instance, const struct interface *interface);
+/* Those of both families, IPv4 first, NULL at the end; borrowed from ADDRESS, which may be NULL. */
+void address_texts(const struct address *address, const char *texts[3]);
 
 /* The machine is gone: its addresses may be given to others when there are no fresh ones left; it gets them back when it
  * returns before that. */

@@ -526,7 +526,7 @@ tell_strays(struct daemon *daemon, struct host *host)
 		tell_stray(daemon, host, value);
 }
 
-/* What others did to the definition of a guest that runs. */
+/* What others did to the definition of a guest that runs; that of one whose start was refused is removed by us. */
 static const struct {
 	const char *what, *reason, *message;
 } by_hand[] = {
@@ -537,7 +537,9 @@ static const struct {
 static void
 tell_by_hand(struct daemon *daemon, const struct object *object, const struct host_domain *d, const char *what)
 {
-	for (size_t i = 0; i < G_N_ELEMENTS(by_hand); i++)
+	const struct vmi *vmi = object->value;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(by_hand) && vmi->status->phase == VMI_RUNNING; i++)
 		if (strcmp(by_hand[i].what, what) == 0 && host_domain_is_active(d) && strcmp(object->uid, d->uid) == 0)
 			daemon_event(daemon, object, "Warning", by_hand[i].reason, "%s", by_hand[i].message);
 }

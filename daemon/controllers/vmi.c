@@ -196,14 +196,14 @@ fill_interfaces(struct daemon *daemon, const struct object *object, struct vmi_s
 	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces) {
 		const struct address *a = address_find(daemon, object, i);
 		struct vmi_interface_status *s;
-		const char *main_ip = a == NULL ? "" : *a->ip != '\0' ? a->ip : a->ip6;
-		const char *addresses[] = { *main_ip == '\0' ? NULL : main_ip, a == NULL || main_ip == a->ip6 || *a->ip6 == '\0' ? NULL : a->ip6, NULL };
+		const char *addresses[3];
 
+		address_texts(a, addresses);
 		s = a == NULL ? NULL : interface_status(status, sub, i->name, first && vmi_interface_is_present(i));
 		if (s == NULL)
 			continue;
-		if (*main_ip != '\0') /* else only its agent knows */
-			replace(&s->ip_address, main_ip);
+		if (addresses[0] != NULL) /* else only its agent knows */
+			replace(&s->ip_address, addresses[0]);
 		replace(&s->mac, a->mac);
 		if (s->link_state == NULL) /* then it stays as it was told */
 			s->link_state = g_strdup(i->state == NULL || *i->state == '\0' ? "up" : i->state);

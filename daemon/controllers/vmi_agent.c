@@ -5,6 +5,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "daemon/addresses.h"
 #include "daemon/controllers/agent_commands.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/controllers/probe.h"
@@ -70,29 +71,47 @@ ask_again(const struct asking *a, const struct object *object, const struct erro
 		vmi_agent_changed(a->daemon, host, object);
 }
 
-/* The address that we gave first, then what else the guest has that others can reach. */
+static void
+add_address(GPtrArray *all, const char *text)
+{
+	if (text != NULL && !g_str_has_prefix(text, "fe80:") && !g_ptr_array_find_with_equal_func(all, text, g_str_equal, NULL))
+		g_ptr_array_add(all, g_strdup(text));
+}
+
+/* The addresses that we gave first, which the guest may not have taken yet, then what else it has that others can reach. */
 static char **
-guest_addresses(const struct vmi_interface_status *s, const json_t *ips)
+guest_addresses(const struct address *given, const struct vmi_interface_status *s, const json_t *ips)
 {
 	GPtrArray *all = g_ptr_array_new();
+	const char *ours[3];
 	const json_t *ip;
 	size_t n;
 
-	if (s->ip_address != NULL)
-		g_ptr_array_add(all, g_strdup(s->ip_address));
-	json_array_foreach (ips, n, ip) {
-		const char *text = json_string_value(ip);
-
-		if (text != NULL && g_strcmp0(text, s->ip_address) != 0 && !g_str_has_prefix(text, "fe80:") && n < GUEST_ADDRESSES_MOST)
-			g_ptr_array_add(all, g_strdup(text));
-	}
+	add_address(all, s->ip_address);
+	address_texts(given, ours);
+	for (n = 0; ours[n] != NULL; n++)
+		add_address(all, ours[n]);
+	json_array_foreach (ips, n, ip)
+		if (n < GUEST_ADDRESSES_MOST)
+			add_address(all, json_string_value(ip));
 	g_ptr_array_add(all, NULL);
 	return (char **)g_ptr_array_free(all, FALSE);
 }
 
+static const struct address *
+address_given(struct daemon *daemon, const struct object *object, const char *name)
+{
+	const struct vmi *vmi = object->value;
+
+	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces)
+		if (g_strcmp0(i->name, name) == 0)
+			return address_find(daemon, object, i);
+	return NULL;
+}
+
 /* What the guest calls the cards that we gave it; NULL: nobody tells any more. */
 static void
-take_guest_interfaces(struct vmi_status *status, const json_t *list)
+take_guest_interfaces(struct daemon *daemon, const struct object *object, struct vmi_status *status, const json_t *list)
 {
 	SCHEMA_EACH (struct vmi_interface_status, s, &status->interfaces) {
 		const json_t *one = NULL, *item;
@@ -106,7 +125,7 @@ take_guest_interfaces(struct vmi_status *status, const json_t *list)
 		g_free(s->info_source);
 		s->info_source = g_strdup(one == NULL ? "domain" : "domain, guest-agent");
 		g_strfreev(s->ip_addresses);
-		s->ip_addresses = guest_addresses(s, one == NULL ? NULL : json_object_get(one, "ips"));
+		s->ip_addresses = guest_addresses(address_given(daemon, object, s->name), s, one == NULL ? NULL : json_object_get(one, "ips"));
 	}
 }
 
@@ -129,7 +148,7 @@ take_guest_info(const struct asking *a, const struct object *object, const json_
 	const json_t *os = json_object_get(info, "os");
 	struct error err = { 0 };
 
-	take_guest_interfaces(status, json_object_get(info, "interfaces"));
+	take_guest_interfaces(a->daemon, object, status, json_object_get(info, "interfaces"));
 	take_agent_commands(a->daemon, object->value, status, json_object_get(info, "commands"));
 	if (os != NULL) {
 		take_guest_os(status, os);

@@ -63,7 +63,9 @@ hub_up() {
 host_up() {
   local i=$1 n=$P$1 h=$DIR/$P$1 d c
   alive "$h/init.pid" && return 0
-  ip netns list | grep -qw "$n" || ip netns add "$n"
+  # what a dead machine had, such as bridges of libvirt's networks, went with it
+  ip netns del "$n" 2>/dev/null || true
+  ip netns add "$n"
   ip -n "$n" link set lo up
   ip -n "$HUB" link del "to-$n" 2>/dev/null || true
   ip -n "$HUB" link add "to-$n" type veth peer name eth0 netns "$n"
