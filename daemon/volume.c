@@ -96,8 +96,9 @@ local_calls(struct daemon *daemon, const char *keeper, struct error *err)
 static void
 local_where(struct daemon *daemon, const struct volume_place *place, json_t *args)
 {
-	(void)place;
 	json_object_set_new(args, "pool", json_string(daemon->config->pool->name));
+	if (place->format != NULL && json_object_get(args, "format") == NULL)
+		json_object_set_new(args, "format", json_string(place->format));
 }
 
 static bool
@@ -347,6 +348,7 @@ void
 volume_add_source(const struct volume_place *from, const char *snapshot, json_t *args)
 {
 	json_object_set_new(args, "from", json_string(from->name));
+	json_object_set_new(args, "fromFormat", json_string(from->format));
 	if (from->pool != NULL)
 		add_pool(args, from->pool, "fromPool", "fromNamespace");
 	if (snapshot != NULL)

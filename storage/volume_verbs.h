@@ -4,17 +4,18 @@
  * tests (tests/contract/volumes.py) holds both to it.  Every verb can be repeated without harm, also after a kill -9 in the
  * middle of it: what is there and as wished is answered as if it was just made.
  *
- * WHERE, the pool: local {"pool"}; rbd {"pool","namespace"?}.  Names of volumes and snapshots: no slash, no leading dot.
+ * WHERE, the pool: local {"pool","format"?:"raw"|"qcow2"}; rbd {"pool","namespace"?}.  format: what the volume is that is asked about, raw unless said
+ * otherwise: what is in a raw volume is its guest's to write, and the header of a qcow2 in it means nothing.  Names of volumes and snapshots: no slash, no leading dot.
  *
  *  verb             args -> result
- *  volume-list      {WHERE} -> {"volumes":[VOLUME]}   rbd: without sizes, which would cost an open each
+ *  volume-list      {WHERE} -> {"volumes":[VOLUME]}   rbd: without sizes, which would cost an open each; local: of what is in them, for people
  *  volume-create    {WHERE,"volume","capacity","format"?:"raw"|"qcow2","preallocate"?,"passphrase"?,"owner"?,"options"?}
  *                   -> VOLUME   reads as zeros.  One
  *                   that is there and as large, or has grown since: as it is; a smaller one EEXIST.  preallocate: EOPNOTSUPP with
  *                   rbd.  owner: words that are kept with it, for people and for a lost store (local: not).
  *                   passphrase (rbd): in base64; it is encrypted, and reads as noise.  EEXIST: it is there, and is not.
  *                   options of rbd: {"dataPool","features":[WORD],"objectSize","stripeUnit","stripeCount"}
- *  volume-clone     {WHERE,"volume","from","snapshot"?,"fromPool"?,"fromNamespace"?,"capacity","asked"?,"protected"?,"encrypted"?,"owner"?,"options"?}
+ *  volume-clone     {WHERE,"volume","from","snapshot"?,"fromFormat"?:"raw"|"qcow2","fromPool"?,"fromNamespace"?,"capacity","asked"?,"protected"?,"encrypted"?,"owner"?,"options"?}
  *                   -> VOLUME   what the volume "from" held when it was asked for, or later, or its snapshot; as large as capacity, never smaller than the
  *                   source (EINVAL).  EAGAIN: too many volumes lie under the source (VOLUME_DEPTH_HARD).  protected:
  *                   from is never written to again (an image of the cache): local lays a qcow2 over it, as it is now,

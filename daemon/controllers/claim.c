@@ -185,6 +185,7 @@ put_pending(struct daemon *daemon, const struct object *object, const char *reas
 struct volume_job {
 	struct daemon *daemon;
 	char *namespace, *name, *uid;
+	char *format, *backing; /* of a volume that is made, as claim_take_made() has them */
 };
 
 /* Ends the job; the claim, if it is still the one that the job was for. */
@@ -203,15 +204,17 @@ volume_job_free(struct volume_job *j)
 	g_free(j->namespace);
 	g_free(j->name);
 	g_free(j->uid);
+	g_free(j->format);
+	g_free(j->backing);
 	g_free(j);
 }
 
-/* Begins a job for the claim, or looks again later; args is taken. */
-static int
+/* Begins a job for the claim, or looks again later; args is taken.  The job, or NULL. */
+static struct volume_job *
 job_call_on(struct daemon *daemon, const struct object *object, struct calls *calls, const char *verb, json_t *args, int64_t deadline,
     worker_reply *reply)
 {
-	struct volume_job *j;
+	struct volume_job *j = NULL;
 
 	if (controllers_pace_left(daemon, object) > 0)
 		controllers_requeue(daemon, object, controllers_pace_left(daemon, object));
@@ -221,10 +224,10 @@ job_call_on(struct daemon *daemon, const struct object *object, struct calls *ca
 		j = g_new0(struct volume_job, 1);
 		*j = (struct volume_job){ daemon, g_strdup(object->namespace), g_strdup(object->name), g_strdup(object->uid) };
 		calls_add(calls, verb, args, -1, deadline, reply, j);
-		return 0;
+		return j;
 	}
 	json_decref(args);
-	return 0;
+	return NULL;
 }
 
 /* The same on its volume. */
@@ -232,8 +235,23 @@ static int
 job_call(struct daemon *daemon, const struct object *object, const struct volume_place *place, const char *verb, json_t *args,
     int64_t deadline, worker_reply *reply)
 {
-	return job_call_on(daemon, object, place->driver->calls(daemon, place->keeper, NULL), verb, volume_args(daemon, place, args), deadline,
-	    reply);
+	job_call_on(daemon, object, place->driver->calls(daemon, place->keeper, NULL), verb, volume_args(daemon, place, args), deadline, reply);
+	return 0;
+}
+
+/* The same where a volume of that format is made. */
+static int
+job_make(struct daemon *daemon, const struct object *object, const struct volume_place *place, const char *verb, json_t *args, int64_t deadline,
+    worker_reply *reply, const char *format, const char *backing)
+{
+	struct volume_job *j = job_call_on(daemon, object, place->driver->calls(daemon, place->keeper, NULL), verb, volume_args(daemon, place, args),
+	    deadline, reply);
+
+	if (j != NULL) {
+		j->format = g_strdup(format);
+		j->backing = g_strdup(backing);
+	}
+	return 0;
 }
 
 /* Its keeper was lost under it: that passes without a word. */
@@ -244,16 +262,19 @@ is_lost(const struct error *error)
 }
 
 int
-claim_take_made(struct daemon *daemon, const struct object *object, const json_t *result, struct error *err)
+claim_take_made(struct daemon *daemon, const struct object *object, const json_t *result, const char *format, const char *backing, struct error *err)
 {
 	struct volume_place place = volume_place(object->value);
+	const char *parent = strcmp(format, "qcow2") == 0 ? path_string(result, "parent") : NULL;
 	const struct object *next = NULL;
 
 	if (path_string(result, "path") == NULL || place.driver == NULL)
 		return error_set(err, EPROTO, "the worker did not tell where volume %s is", place.name);
+	if (parent != NULL && g_strcmp0(parent, backing) != 0)
+		return error_set(err, EPROTO, "volume %s lies over %s, which was not asked for", place.name, parent);
 	place.path = path_string(result, "path");
-	place.format = path_string(result, "format") == NULL ? "raw" : path_string(result, "format");
-	place.backing = strcmp(place.format, "qcow2") == 0 ? path_string(result, "parent") : NULL;
+	place.format = format;
+	place.backing = parent;
 	object = claim_note_depth(daemon, object, json_integer_value(json_object_get(result, "depth")), err);
 	if (object == NULL || claim_bind(daemon, object, &place, json_integer_value(json_object_get(result, "capacity")), false, &next, err) != 0)
 		return -1;
@@ -274,7 +295,7 @@ on_made(void *arg, json_t *result, const struct error *error)
 		r = put_pending(j->daemon, object, "ProvisioningFailed", error->text, &err);
 	} else if (object != NULL && error == NULL) {
 		controllers_pace_clear(j->daemon, object);
-		r = claim_take_made(j->daemon, object, result, &err);
+		r = claim_take_made(j->daemon, object, result, j->format, j->backing, &err);
 		if (r != 0)
 			controllers_requeue(j->daemon, object, AGAIN_MOST_MS);
 	}
@@ -490,7 +511,7 @@ choose_place(struct daemon *daemon, const struct object *object, const struct vo
 	return r;
 }
 
-/* Makes the volume, empty or as a clone. */
+/* Makes the volume, empty or as a clone: a copy is what its source is, and over an image of the cache of a host lies a qcow2. */
 static int
 make(struct daemon *daemon, const struct object *object, const struct volume_place *place, const struct storage_class *class,
     const struct claim_source *source, struct error *err)
@@ -507,12 +528,14 @@ make(struct daemon *daemon, const struct object *object, const struct volume_pla
 			json_decref(args);
 			return put_pending(daemon, object, "WaitForSecret", why.text, err);
 		}
-		return job_call(daemon, object, place, "volume-create", args, VOLUME_DEADLINE_ACTION, on_made);
+		return job_make(daemon, object, place, "volume-create", args, VOLUME_DEADLINE_ACTION, on_made, "raw", NULL);
 	}
 	volume_add_source(&source->place, source->snapshot, args);
 	json_object_set_new(args, "asked", json_integer(clock_monotonic_ms())); /* many that wait for a lane can be cloned as one */
 	json_object_set_new(args, "protected", json_boolean(source->is_protected));
-	return job_call(daemon, object, place, "volume-clone", args, VOLUME_DEADLINE_COPY, on_made);
+	bool over = source->is_protected && !place->driver->shared;
+	return job_make(daemon, object, place, "volume-clone", args, VOLUME_DEADLINE_COPY, on_made, over ? "qcow2" : source->place.format,
+	    over ? source->place.path : source->place.backing);
 }
 
 /* Nothing is left of the old source's clone: it begins from the beginning. */
@@ -620,7 +643,7 @@ grow_online(struct daemon *daemon, const struct object *object, int *r)
 		return false;
 	if (target == NULL || !host_domain_is_active(domain))
 		return true; /* looked at again when it ends */
-	*r = job_call_on(daemon, object, host->calls, "domain-disk-resize", json_pack("{s:s,s:s,s:s,s:I}", "name", domain->name, "uid",
+	job_call_on(daemon, object, host->calls, "domain-disk-resize", json_pack("{s:s,s:s,s:s,s:I}", "name", domain->name, "uid",
 	    user->uid, "target", target, "capacity", (json_int_t)claim_request(claim->spec)), HOST_DEADLINE_ACTION, on_grown);
 	return true;
 }

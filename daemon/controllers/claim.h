@@ -47,8 +47,10 @@ char *claim_origin_now(struct daemon *daemon, const struct object *claim);
 int claim_bind(struct daemon *daemon, const struct object *object, const struct volume_place *place, int64_t capacity, bool restored,
     const struct object **next, struct error *err);
 
-/* The claim has its volume, VOLUME of volume_verbs.h: it is bound to it. */
-int claim_take_made(struct daemon *daemon, const struct object *object, const json_t *made, struct error *err);
+/* The claim has its volume, VOLUME of volume_verbs.h: it is bound to it.  format, backing: what was asked for; what a worker sees in a volume that guests
+ * write to is no word of ours.  A qcow2 may have become independent of its backing.  EPROTO: another one was made. */
+int claim_take_made(struct daemon *daemon, const struct object *object, const json_t *made, const char *format, const char *backing,
+    struct error *err);
 /* Says why the claim is not bound yet; warn: by an event, too, when that is new. */
 int claim_put_pending(struct daemon *daemon, const struct object *object, const char *reason, const char *message, bool warn,
     struct error *err);

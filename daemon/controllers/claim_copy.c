@@ -108,7 +108,7 @@ copying_end(struct copying *c, const struct error *error)
 
 	if (object != NULL && error == NULL) {
 		controllers_pace_clear(c->daemon, object);
-		r = claim_take_made(c->daemon, object, c->made, &err);
+		r = claim_take_made(c->daemon, object, c->made, "raw", NULL, &err);
 		claim_measure(c->daemon, c->namespace, c->name);
 	} else if (object != NULL && error->code == EAGAIN) {
 		controllers_pace_set(c->daemon, object, QUEUE_FULL_MS);

@@ -200,10 +200,21 @@ char *host_pool_directory(virStoragePoolPtr pool);
 int host_volume_check_name(const char *name, struct error *err);
 /* NULL with ENOENT when the file is not there even after a fresh look at the directory. */
 virStorageVolPtr host_volume_find(virStoragePoolPtr pool, const char *name, struct error *err);
-/* VOLUME of volume_verbs.h, what costs nothing; parent is a path.  New reference. */
-json_t *host_volume_describe(virStorageVolPtr volume, struct error *err);
+/* VOLUME of volume_verbs.h, what costs nothing; parent is a path.  format: what it is, "raw" or "qcow2": libvirt looks at what is in the file, which
+ * of a raw one is its guest's to write.  NULL: as libvirt sees it, for people.  EIO: it is no qcow2.  New reference. */
+json_t *host_volume_describe(virStorageVolPtr volume, const char *format, struct error *err);
+/* EINVAL for what is neither raw nor qcow2. */
+int host_volume_check_format(const char *name, const char *format, struct error *err);
+/* Makes it as large as that; never by what is in a raw one. */
+int host_volume_set_capacity(virStorageVolPtr volume, const char *format, uint64_t capacity, struct error *err);
 /* The file of a snapshot.  g_free(). */
 char *host_snapshot_file(const char *volume, const char *snapshot);
+/* Copies a raw volume elsewhere to a new one that is as large, bit by bit whatever is in it; tells progress. */
+int host_serve_copy(struct host_call *call, const char *pool, const char *from, const char *to, struct error *err);
+/* Makes the volume NAME of a pool elsewhere a copy of one, or nothing; format: of both.  A qcow2's copy lies over nothing. */
+int host_copy_there(struct host_call *call, virStoragePoolPtr pool, virStorageVolPtr source, const char *format, const char *name, struct error *err);
+/* The same by libvirt, which believes what is in the source: for a qcow2, whose header is ours. */
+int host_copy_by_libvirt(virStoragePoolPtr pool, virStorageVolPtr source, const char *format, const char *name, struct error *err);
 /* What a volume is known by that is served (src/base/nbd_server.h).  g_free(). */
 char *host_volume_word(const char *pool, const char *volume);
 /* 0 when it is gone. */

@@ -6,7 +6,8 @@
  *   .NAME.part         a copy that is being made; it has its name when it is complete
  *
  * Whoever fills a .part has it locked (flock); the kernel unlocks it with the end of the process, so that anyone sees what
- * a kill left.  Clones of what is protected are no copies: a qcow2 that lies over it.  Libvirts elsewhere copy by themselves.
+ * a kill left.  Clones of what is protected are no copies: a qcow2 that lies over it.  Libvirts elsewhere copy by themselves (host_copy.c).
+ * What a volume is, raw or a qcow2 of ours, the caller says: what is in a raw one is its guest's to write.
  */
 #include "config.h"
 
@@ -36,9 +37,9 @@ enum {
 /* What volume-clone is asked for. */
 struct wish {
 	const char *pool, *volume, *from, *snapshot; /* snapshot may be NULL */
+	const char *from_format;                     /* what the source is: what is in it does not tell */
 	json_int_t capacity;
 	int protected;
-	char *source; /* name of the file that is copied */
 };
 
 /* --- use ---------------------------------------------------------------------------------------------------------------- */
@@ -128,10 +129,10 @@ host_snapshot_file(const char *volume, const char *snapshot)
 
 /* SNAPSHOT of volume_verbs.h. */
 static json_t *
-describe_snapshot(virStorageVolPtr file, struct error *err)
+describe_snapshot(virStorageVolPtr file, const char *format, struct error *err)
 {
 	char *text = virStorageVolGetXMLDesc(file, 0);
-	const char *at = strchr(virStorageVolGetName(file), '@');
+	const char *at = strchr(virStorageVolGetName(file), '@'), *size = strcmp(format, "raw") == 0 ? "/volume/physical" : "/volume/capacity";
 
 	if (text == NULL) {
 		host_error(err, "cannot read snapshot %s", virStorageVolGetName(file));
@@ -140,13 +141,14 @@ describe_snapshot(virStorageVolPtr file, struct error *err)
 	g_autoptr(xmlDoc) doc = host_xml_take(text, err);
 	if (doc == NULL)
 		return NULL;
-	return json_pack("{s:s,s:I,s:I}", "snapshot", at != NULL ? at + 1 : "", "capacity", (json_int_t)host_xml_number(doc, "/volume/capacity"),
+	return json_pack("{s:s,s:I,s:I}", "snapshot", at != NULL ? at + 1 : "", "capacity", (json_int_t)host_xml_number(doc, size),
 	    "created", (json_int_t)host_xml_number(doc, "/volume/target/timestamps/mtime"));
 }
 
 struct around {
 	const char *prefix; /* "VOLUME@" */
 	const char *path;
+	const char *format; /* of it and its snapshots */
 	json_t *snapshots;  /* array */
 	char *above;        /* name of one that lies over it */
 };
@@ -161,12 +163,12 @@ look_around(virStorageVolPtr volume, void *arg, struct error *err)
 
 	(void)err;
 	if (g_str_has_prefix(name, around->prefix)) {
-		described = describe_snapshot(volume, &gone);
+		described = describe_snapshot(volume, around->format, &gone);
 		if (described != NULL)
 			json_array_append_new(around->snapshots, described);
 		return 0;
 	}
-	described = host_volume_describe(volume, &gone);
+	described = host_volume_describe(volume, NULL, &gone); /* errs on the side of keeping: nobody says what each of them is */
 	if (around->above == NULL && g_strcmp0(json_string_value(json_object_get(described, "parent")), around->path) == 0)
 		around->above = g_strdup(name);
 	json_decref(described);
@@ -174,15 +176,15 @@ look_around(virStorageVolPtr volume, void *arg, struct error *err)
 }
 
 static int
-find_around(virStoragePoolPtr pool, virStorageVolPtr volume, struct around *around, struct error *err)
+find_around(virStoragePoolPtr pool, virStorageVolPtr volume, const char *format, struct around *around, struct error *err)
 {
 	g_autofree char *prefix = g_strconcat(virStorageVolGetName(volume), "@", NULL);
 	g_autofree char *path = virStorageVolGetPath(volume);
 	int rc;
 
-	*around = (struct around){ .prefix = prefix, .path = path, .snapshots = json_array() };
+	*around = (struct around){ .prefix = prefix, .path = path, .format = format, .snapshots = json_array() };
 	rc = each_volume(pool, look_around, around, err);
-	around->prefix = around->path = NULL;
+	around->prefix = around->path = around->format = NULL;
 	return rc;
 }
 
@@ -261,14 +263,9 @@ copy_range(int from, int to, off_t begin, off_t end)
 	return 0;
 }
 
-struct copy {
-	struct service_call *call;
-	const char *volume; /* for its progress */
-};
-
 /* By reference where the file system can, else all but the holes. */
 static int
-copy_file(const struct copy *copy, int from, int to, struct error *err)
+copy_file(struct host_call *call, const char *name, int from, int to, struct error *err)
 {
 	struct stat st;
 	off_t begin, end = 0;
@@ -282,7 +279,7 @@ copy_file(const struct copy *copy, int from, int to, struct error *err)
 		for (off_t at = begin; at < end; at += COPY_STEP) {
 			if (copy_range(from, to, at, MIN(at + COPY_STEP, end)) < 0)
 				return error_errno(err, "cannot copy a volume");
-			service_progress(copy->call, copy->volume, at, st.st_size);
+			service_progress(call->request, name, at, st.st_size);
 		}
 	}
 	return more < 0 ? error_errno(err, "cannot copy a volume") : 0;
@@ -290,7 +287,7 @@ copy_file(const struct copy *copy, int from, int to, struct error *err)
 
 /* Makes the file NAME of the pool a copy of a volume: all of it or nothing. */
 static int
-copy_volume(const struct copy *copy, const char *directory, virStorageVolPtr source, const char *name, struct error *err)
+copy_volume(struct host_call *call, const char *directory, virStorageVolPtr source, const char *name, struct error *err)
 {
 	g_autofree char *path = virStorageVolGetPath(source), *part = part_path(directory, name);
 	g_autofree char *target = g_build_filename(directory, name, NULL);
@@ -299,7 +296,7 @@ copy_volume(const struct copy *copy, const char *directory, virStorageVolPtr sou
 	if (from < 0)
 		return error_errno(err, "cannot read volume %s", virStorageVolGetName(source));
 	to = part_open(part, err);
-	rc = to < 0 || copy_file(copy, from, to, err) < 0 ? -1 : 0;
+	rc = to < 0 || copy_file(call, name, from, to, err) < 0 ? -1 : 0;
 	/* Who began to write in the meantime has spoilt it. */
 	if (rc == 0)
 		rc = host_volume_check_unused(source, err);
@@ -313,32 +310,15 @@ copy_volume(const struct copy *copy, const char *directory, virStorageVolPtr sou
 	return rc;
 }
 
-/* The same by a libvirt elsewhere. */
-static int
-copy_there(virStoragePoolPtr pool, virStorageVolPtr source, const char *name, struct error *err)
-{
-	json_t *there = host_volume_describe(source, err);
-	g_autofree char *xml = there == NULL ? NULL : g_markup_printf_escaped("<volume><name>%s</name><capacity unit='bytes'>%" PRId64
-	    "</capacity><allocation>0</allocation><target><format type='%s'/><permissions><mode>0600</mode></permissions>"
-	    "<compat>1.1</compat></target></volume>", name, (int64_t)json_integer_value(json_object_get(there, "capacity")),
-	    json_string_value(json_object_get(there, "format")));
-	g_autoptr(virStorageVol) made = xml == NULL ? NULL : virStorageVolCreateXMLFrom(pool, xml, source, 0);
-
-	if (xml != NULL && made == NULL)
-		host_error(err, "cannot copy volume %s", virStorageVolGetName(source));
-	json_decref(there);
-	return made != NULL ? 0 : -1;
-}
-
 /* A file of that name, as the source is now. */
 static virStorageVolPtr
-make_copy(const struct copy *copy, virStoragePoolPtr pool, virStorageVolPtr source, const char *name, struct error *err)
+make_copy(struct host_call *call, virStoragePoolPtr pool, virStorageVolPtr source, const char *format, const char *name, struct error *err)
 {
 	g_autofree char *directory = host_pool_directory(pool);
 
 	if (host_volume_check_unused(source, err) < 0 ||
-	    (directory != NULL ? copy_volume(copy, directory, source, name, err) : copy_there(pool, source, name, err)) < 0 ||
-	    host_pool_refresh(pool, err) < 0)
+	    (directory != NULL ? copy_volume(call, directory, source, name, err) < 0 || host_pool_refresh(pool, err) < 0
+	                       : host_copy_there(call, pool, source, format, name, err) < 0))
 		return NULL;
 	return host_volume_find(pool, name, err);
 }
@@ -348,9 +328,11 @@ make_copy(const struct copy *copy, virStoragePoolPtr pool, virStorageVolPtr sour
 static int
 wish_read(struct host_call *call, struct wish *wish, struct error *err)
 {
-	if (host_args(call, err, "{s:s,s:s,s:s,s?:s,s:I,s?:b}", "pool", &wish->pool, "volume", &wish->volume, "from", &wish->from, "snapshot",
-	        &wish->snapshot, "capacity", &wish->capacity, "protected", &wish->protected) < 0 ||
+	wish->from_format = "raw";
+	if (host_args(call, err, "{s:s,s:s,s:s,s?:s,s?:s,s:I,s?:b}", "pool", &wish->pool, "volume", &wish->volume, "from", &wish->from, "snapshot",
+	        &wish->snapshot, "fromFormat", &wish->from_format, "capacity", &wish->capacity, "protected", &wish->protected) < 0 ||
 	    host_volume_check_name(wish->volume, err) < 0 || host_volume_check_name(wish->from, err) < 0 ||
+	    host_volume_check_format(wish->from, wish->from_format, err) < 0 ||
 	    (wish->snapshot != NULL && host_volume_check_name(wish->snapshot, err) < 0))
 		return -1;
 	if (wish->capacity <= 0)
@@ -382,8 +364,7 @@ make_clone(struct host_call *call, virStoragePoolPtr pool, const struct wish *wi
 	g_autofree char *file = wish->snapshot != NULL ? host_snapshot_file(wish->from, wish->snapshot) : g_strdup(wish->from);
 	g_autoptr(virStorageVol) source = host_volume_find(pool, file, err);
 	g_autoptr(virStorageVol) base = source == NULL ? NULL : host_volume_find(pool, wish->protected ? wish->from : file, err);
-	struct copy copy = { call->request, wish->volume };
-	json_t *there = base == NULL ? NULL : host_volume_describe(base, err);
+	json_t *there = base == NULL ? NULL : host_volume_describe(base, wish->from_format, err);
 	json_int_t size = json_integer_value(json_object_get(there, "capacity"));
 	virStorageVolPtr volume = NULL;
 
@@ -391,7 +372,7 @@ make_clone(struct host_call *call, virStoragePoolPtr pool, const struct wish *wi
 		error_set(err, EINVAL, "%" PRId64 " bytes are too few for a clone of volume %s, which has %" PRId64, (int64_t)wish->capacity, file,
 		    (int64_t)size);
 	else if (there != NULL)
-		volume = wish->protected ? make_overlay(pool, there, wish, err) : make_copy(&copy, pool, base, wish->volume, err);
+		volume = wish->protected ? make_overlay(pool, there, wish, err) : make_copy(call, pool, base, wish->from_format, wish->volume, err);
 	json_decref(there);
 	return volume;
 }
@@ -400,14 +381,14 @@ make_clone(struct host_call *call, virStoragePoolPtr pool, const struct wish *wi
 static json_t *
 grow(virStorageVolPtr volume, const struct wish *wish, struct error *err)
 {
-	virStorageVolInfo info;
+	const char *format = wish->protected ? "qcow2" : wish->from_format;
+	json_t *there = host_volume_describe(volume, format, err);
+	bool small = json_integer_value(json_object_get(there, "capacity")) < wish->capacity;
 
-	if (virStorageVolGetInfo(volume, &info) < 0 || (info.capacity < (uint64_t)wish->capacity &&
-	    virStorageVolResize(volume, (uint64_t)wish->capacity, 0) < 0)) {
-		host_error(err, "cannot resize volume %s", wish->volume);
-		return NULL;
-	}
-	return host_volume_describe(volume, err);
+	if (there == NULL || !small)
+		return there;
+	json_decref(there);
+	return host_volume_set_capacity(volume, format, (uint64_t)wish->capacity, err) < 0 ? NULL : host_volume_describe(volume, format, err);
 }
 
 static json_t *
@@ -443,7 +424,7 @@ flatten(virStoragePoolPtr pool, virStorageVolPtr volume, const char *directory, 
 		return -1;
 	if (!part_remove(part_at))
 		return error_set(err, EBUSY, "volume %s is being made independent already", name);
-	if (host_pool_refresh(pool, err) < 0 || copy_there(pool, volume, part, err) < 0)
+	if (host_pool_refresh(pool, err) < 0 || host_copy_by_libvirt(pool, volume, "qcow2", part, err) < 0)
 		return -1;
 	if (host_volume_check_unused(volume, err) < 0)
 		return -1;
@@ -455,17 +436,18 @@ flatten(virStoragePoolPtr pool, virStorageVolPtr volume, const char *directory, 
 static json_t *
 run_flatten(struct host_call *call, struct error *err)
 {
-	const char *pool_name, *name;
+	const char *pool_name, *name, *format = "raw";
 	json_t *there;
 	bool independent;
 
-	if (host_args(call, err, "{s:s,s:s}", "pool", &pool_name, "volume", &name) < 0 || host_volume_check_name(name, err) < 0)
+	if (host_args(call, err, "{s:s,s:s,s?:s}", "pool", &pool_name, "volume", &name, "format", &format) < 0 || host_volume_check_name(name, err) < 0 ||
+	    host_volume_check_format(name, format, err) < 0)
 		return NULL;
 	g_autoptr(virStoragePool) pool = host_pool_get(call->connection, pool_name, err);
 	if (pool == NULL)
 		return NULL;
 	g_autoptr(virStorageVol) volume = host_volume_find(pool, name, err);
-	there = volume == NULL ? NULL : host_volume_describe(volume, err);
+	there = volume == NULL ? NULL : host_volume_describe(volume, format, err);
 	independent = json_object_get(there, "parent") == NULL;
 	if (there == NULL || independent)
 		return there;
@@ -478,18 +460,19 @@ run_flatten(struct host_call *call, struct error *err)
 	if (flatten(pool, volume, directory, err) < 0)
 		return NULL;
 	g_autoptr(virStorageVol) made = host_volume_find(pool, name, err);
-	return made == NULL ? NULL : host_volume_describe(made, err);
+	return made == NULL ? NULL : host_volume_describe(made, format, err);
 }
 
 /* --- snapshots ------------------------------------------------------------------------------------------------------------------ */
 
 static virStoragePoolPtr
-snapshot_args(struct host_call *call, const char **volume, const char **snapshot, struct error *err)
+snapshot_args(struct host_call *call, const char **volume, const char **snapshot, const char **format, struct error *err)
 {
 	const char *pool;
 
-	if (host_args(call, err, "{s:s,s:s,s:s}", "pool", &pool, "volume", volume, "snapshot", snapshot) < 0 ||
-	    host_volume_check_name(*volume, err) < 0 || host_volume_check_name(*snapshot, err) < 0)
+	*format = "raw";
+	if (host_args(call, err, "{s:s,s:s,s:s,s?:s}", "pool", &pool, "volume", volume, "snapshot", snapshot, "format", format) < 0 ||
+	    host_volume_check_name(*volume, err) < 0 || host_volume_check_format(*volume, *format, err) < 0 || host_volume_check_name(*snapshot, err) < 0)
 		return NULL;
 	return host_pool_get(call->connection, pool, err);
 }
@@ -497,8 +480,8 @@ snapshot_args(struct host_call *call, const char **volume, const char **snapshot
 static json_t *
 run_snapshot_create(struct host_call *call, struct error *err)
 {
-	const char *name, *snapshot;
-	g_autoptr(virStoragePool) pool = snapshot_args(call, &name, &snapshot, err);
+	const char *name, *snapshot, *format;
+	g_autoptr(virStoragePool) pool = snapshot_args(call, &name, &snapshot, &format, err);
 	struct error none = { 0 };
 
 	if (pool == NULL)
@@ -506,18 +489,17 @@ run_snapshot_create(struct host_call *call, struct error *err)
 	g_autofree char *file = host_snapshot_file(name, snapshot);
 	g_autoptr(virStorageVol) made = host_volume_find(pool, file, &none);
 	if (made == NULL) {
-		struct copy copy = { call->request, name };
 		g_autoptr(virStorageVol) volume = host_volume_find(pool, name, err);
-		made = volume == NULL ? NULL : make_copy(&copy, pool, volume, file, err);
+		made = volume == NULL ? NULL : make_copy(call, pool, volume, format, file, err);
 	}
-	return made == NULL ? NULL : describe_snapshot(made, err);
+	return made == NULL ? NULL : describe_snapshot(made, format, err);
 }
 
 static json_t *
 run_snapshot_delete(struct host_call *call, struct error *err)
 {
-	const char *name, *snapshot;
-	g_autoptr(virStoragePool) pool = snapshot_args(call, &name, &snapshot, err);
+	const char *name, *snapshot, *format;
+	g_autoptr(virStoragePool) pool = snapshot_args(call, &name, &snapshot, &format, err);
 
 	if (pool == NULL)
 		return NULL;
@@ -541,7 +523,7 @@ host_volume_check_unneeded(virStoragePoolPtr pool, const char *name, struct erro
 	volume = host_volume_find(pool, name, &none);
 	if (volume == NULL)
 		return 0; /* whatever it is, removing it tells */
-	if (host_volume_check_unused(volume, err) < 0 || find_around(pool, volume, &around, err) < 0)
+	if (host_volume_check_unused(volume, err) < 0 || find_around(pool, volume, "raw", &around, err) < 0)
 		return -1;
 	if (json_array_size(around.snapshots) > 0)
 		return error_set(err, ENOTEMPTY, "volume %s has %zu snapshots, such as %s: delete them first", name, json_array_size(around.snapshots),
@@ -550,45 +532,28 @@ host_volume_check_unneeded(virStoragePoolPtr pool, const char *name, struct erro
 	    error_set(err, ENOTEMPTY, "volume %s is needed by volume %s, which lies over it: delete that first", name, around.above);
 }
 
-/* How many volumes of the pool lie under it. */
-static int
-depth_of(virStoragePoolPtr pool, const json_t *volume)
-{
-	g_autofree char *path = g_strdup(json_string_value(json_object_get(volume, "parent")));
-	int depth = 0;
-
-	while (path != NULL && depth < 100) {
-		g_autoptr(virStorageVol) under = virStorageVolLookupByPath(virStoragePoolGetConnect(pool), path);
-		struct error ignored = { 0 };
-		json_t *described = under != NULL ? host_volume_describe(under, &ignored) : NULL;
-		depth++;
-		g_free(path);
-		path = g_strdup(json_string_value(json_object_get(described, "parent")));
-		json_decref(described);
-	}
-	return depth;
-}
-
 static json_t *
 run_info(struct host_call *call, struct error *err)
 {
 	AROUND_AUTO around = { 0 };
-	const char *pool_name, *name;
+	const char *pool_name, *name, *format = "raw";
 	json_t *info;
 
-	if (host_args(call, err, "{s:s,s:s}", "pool", &pool_name, "volume", &name) < 0 || host_volume_check_name(name, err) < 0)
+	if (host_args(call, err, "{s:s,s:s,s?:s}", "pool", &pool_name, "volume", &name, "format", &format) < 0 || host_volume_check_name(name, err) < 0 ||
+	    host_volume_check_format(name, format, err) < 0)
 		return NULL;
 	g_autoptr(virStoragePool) pool = host_pool_get(call->connection, pool_name, err);
 	if (pool == NULL || host_pool_refresh(pool, err) < 0) /* a QEMU may have written */
 		return NULL;
 	g_autoptr(virStorageVol) volume = host_volume_find(pool, name, err);
-	if (volume == NULL || find_around(pool, volume, &around, err) < 0)
+	if (volume == NULL || find_around(pool, volume, format, &around, err) < 0)
 		return NULL;
 	g_autofree char *user = volume_user(volume);
-	info = host_volume_describe(volume, err);
+	info = host_volume_describe(volume, format, err);
 	if (info == NULL)
 		return NULL;
-	json_object_update_new(info, json_pack("{s:O,s:i,s:[]}", "snapshots", around.snapshots, "depth", depth_of(pool, info), "inUse"));
+	json_object_update_new(info, json_pack("{s:O,s:i,s:[]}", "snapshots", around.snapshots, "depth",
+	    json_object_get(info, "parent") != NULL, "inUse")); /* a clone of a clone is a copy, and what is protected is raw */
 	if (user != NULL)
 		json_array_append_new(json_object_get(info, "inUse"), json_string(user));
 	return info;

@@ -249,7 +249,7 @@ serve_flush(void *volume)
 
 	stream_end(serve, &err);
 	if (serve->failed)
-		virStorageVolResize(serve->volume, serve->size, 0);
+		host_volume_set_capacity(serve->volume, "raw", serve->size, &err);
 }
 
 static void
@@ -269,6 +269,7 @@ static const struct nbd_class serve_class = {
 	.close = serve_close,
 };
 
+/* A raw one, whatever libvirt finds in it. */
 static int
 serve_open(struct serve *serve, const char *pool_name, const char *name, struct error *err)
 {
@@ -277,16 +278,12 @@ serve_open(struct serve *serve, const char *pool_name, const char *name, struct 
 		return -1;
 	g_autoptr(virStoragePool) pool = host_pool_get(serve->connection, pool_name, err);
 	serve->volume = pool == NULL ? NULL : host_volume_find(pool, name, err);
-	json_t *there = serve->volume == NULL ? NULL : host_volume_describe(serve->volume, err);
-	g_autofree char *format = g_strdup(json_string_value(json_object_get(there, "format")));
+	json_t *there = serve->volume == NULL ? NULL : host_volume_describe(serve->volume, "raw", err);
 	bool fresh = json_integer_value(json_object_get(there, "allocation")) == 0;
 	serve->size = (uint64_t)json_integer_value(json_object_get(there, "capacity"));
-	json_decref(there);
-	if (format == NULL)
+	if (there == NULL)
 		return -1;
-	if (strcmp(format, "raw") != 0)
-		return error_set(err, EOPNOTSUPP, "volume %s lies on another machine and has the format %s: only raw volumes are read and written from here",
-		    name, format);
+	json_decref(there);
 	serve->filled = fresh ? 0 : serve->size;
 	return 0;
 }
@@ -317,16 +314,51 @@ host_volume_word(const char *pool, const char *name)
 	return g_strconcat(pool, "/", name, NULL);
 }
 
+static int
+copy_pieces(struct host_call *call, struct serve *from, struct serve *to, const char *name, struct error *err)
+{
+	g_autofree char *piece = g_malloc(PIECE);
+
+	for (uint64_t at = 0; at < from->size; at += PIECE) {
+		size_t length = (size_t)MIN(from->size - at, PIECE);
+		if (read_all(from, piece, length, at, err) < 0)
+			return -1;
+		bool zeros = *piece == 0 && memcmp(piece, piece + 1, length - 1) == 0;
+		if ((!zeros || at < to->filled) && write_all(to, piece, length, at, err) < 0)
+			return -1;
+		service_progress(call->request, name, (int64_t)at, (int64_t)from->size);
+	}
+	return stream_end(to, err);
+}
+
+int
+host_serve_copy(struct host_call *call, const char *pool, const char *from, const char *to, struct error *err)
+{
+	struct serve *source = g_new0(struct serve, 1), *target = g_new0(struct serve, 1);
+	struct error ignored = { 0 };
+	int rc;
+
+	rc = serve_open(source, pool, from, err) < 0 || serve_open(target, pool, to, err) < 0 || copy_pieces(call, source, target, to, err) < 0 ? -1 : 0;
+	stream_end(source, &ignored);
+	stream_end(target, &ignored);
+	serve_free(source);
+	serve_free(target);
+	return rc;
+}
+
 static json_t *
 run_serve(struct host_call *call, struct error *err)
 {
-	const char *pool, *name, *snapshot = NULL;
+	const char *pool, *name, *snapshot = NULL, *format = "raw";
 	int reads = 0, rc;
 
-	rc = host_args(call, err, "{s:s,s:s,s?:b,s?:s}", "pool", &pool, "volume", &name, "read", &reads, "snapshot", &snapshot) < 0 ||
+	rc = host_args(call, err, "{s:s,s:s,s?:b,s?:s,s?:s}", "pool", &pool, "volume", &name, "read", &reads, "snapshot", &snapshot, "format", &format) < 0 ||
 	    host_volume_check_name(name, err) < 0 || (snapshot != NULL && host_volume_check_name(snapshot, err) < 0) ? -1 : 0;
 	if (rc == 0 && host_is_local())
 		rc = error_set(err, EOPNOTSUPP, "volumes of a libvirt on this machine are files: they are written as such");
+	if (rc == 0 && strcmp(format, "raw") != 0)
+		rc = error_set(err, EOPNOTSUPP, "volume %s lies on another machine and is a %s file: only raw volumes are read and written from here", name,
+		    format);
 	if (rc == 0 && snapshot != NULL && !reads)
 		rc = error_set(err, EINVAL, "snapshot %s can only be read", snapshot);
 	if (rc < 0)

@@ -182,24 +182,35 @@ host_volume_find(virStoragePoolPtr pool, const char *name, struct error *err)
 }
 
 json_t *
-host_volume_describe(virStorageVolPtr volume, struct error *err)
+host_volume_describe(virStorageVolPtr volume, const char *format, struct error *err)
 {
+	const char *name = virStorageVolGetName(volume);
 	char *text = virStorageVolGetXMLDesc(volume, 0);
+	bool raw = g_strcmp0(format, "raw") == 0;
 
 	if (text == NULL) {
-		host_error(err, "cannot read volume %s", virStorageVolGetName(volume));
+		host_error(err, "cannot read volume %s", name);
 		return NULL;
 	}
 	g_autoptr(xmlDoc) doc = host_xml_take(text, err);
 	if (doc == NULL)
 		return NULL;
-	g_autofree char *path = host_xml_text(doc, "/volume/target/path");
-	g_autofree char *format = host_xml_text(doc, "/volume/target/format/@type");
-	g_autofree char *under = host_xml_text(doc, "/volume/backingStore/path");
-	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:s*}", "volume", virStorageVolGetName(volume), "path",
-	    path != NULL ? path : "", "capacity", (json_int_t)host_xml_number(doc, "/volume/capacity"), "allocation",
-	    (json_int_t)host_xml_number(doc, "/volume/allocation"), "format", format != NULL ? format : "", "parent",
-	    under);
+	g_autofree char *path = host_xml_text(doc, "/volume/target/path"), *seen = host_xml_text(doc, "/volume/target/format/@type");
+	g_autofree char *under = raw ? NULL : host_xml_text(doc, "/volume/backingStore/path");
+	if (format != NULL && !raw && g_strcmp0(seen, format) != 0) {
+		error_set(err, EIO, "volume %s is no %s file any more", name, format);
+		return NULL;
+	}
+	return json_pack("{s:s,s:s,s:I,s:I,s:s,s:s*}", "volume", name, "path", path != NULL ? path : "", "capacity",
+	    (json_int_t)host_xml_number(doc, raw ? "/volume/physical" : "/volume/capacity"), "allocation",
+	    (json_int_t)host_xml_number(doc, "/volume/allocation"), "format", format != NULL ? format : seen != NULL ? seen : "", "parent", under);
+}
+
+int
+host_volume_check_format(const char *name, const char *format, struct error *err)
+{
+	return strcmp(format, "raw") == 0 || strcmp(format, "qcow2") == 0 ? 0 :
+	    error_set(err, EINVAL, "volume %s: format \"%s\" is neither raw nor qcow2", name, format);
 }
 
 static virStorageVolPtr
@@ -228,14 +239,14 @@ volume_make(virStoragePoolPtr pool, const struct wish *wish, struct error *err)
 static json_t *
 volume_accept(virStorageVolPtr volume, const struct wish *wish, struct error *err)
 {
-	json_t *there = host_volume_describe(volume, err);
+	json_t *there = host_volume_describe(volume, wish->format, err);
 	json_int_t capacity = json_integer_value(json_object_get(there, "capacity"));
-	const char *format = json_string_value(json_object_get(there, "format"));
 
-	if (there == NULL || (capacity >= wish->capacity && strcmp(format, wish->format) == 0))
+	if (there == NULL && err->code == EIO)
+		error_set(err, EEXIST, "volume %s is already there, and is no %s file", wish->volume, wish->format);
+	if (there == NULL || capacity >= wish->capacity)
 		return there;
-	error_set(err, EEXIST, "volume %s is already there, with %" PRId64 " bytes in format %s", wish->volume,
-	    (int64_t)capacity, format);
+	error_set(err, EEXIST, "volume %s is already there, with %" PRId64 " bytes", wish->volume, (int64_t)capacity);
 	json_decref(there);
 	return NULL;
 }
@@ -250,14 +261,11 @@ wish_read(struct host_call *call, struct wish *wish, struct error *err)
 		return -1;
 	if (wish->backing != NULL && (strcmp(wish->format, "qcow2") != 0 || wish->capacity != 0 || wish->preallocate))
 		return error_set(err, EINVAL, "volume %s lies over another one: it is qcow2 and has that one's size", wish->volume);
-	if (wish->backing_format != NULL && strcmp(wish->backing_format, "raw") != 0 && strcmp(wish->backing_format, "qcow2") != 0)
-		return error_set(err, EINVAL, "volume %s: format \"%s\" is neither raw nor qcow2", wish->volume, wish->backing_format);
+	if (wish->backing_format != NULL && host_volume_check_format(wish->volume, wish->backing_format, err) < 0)
+		return -1;
 	if (wish->capacity <= 0 && wish->backing == NULL)
 		return error_set(err, EINVAL, "volume %s must have a size", wish->volume);
-	if (strcmp(wish->format, "raw") != 0 && strcmp(wish->format, "qcow2") != 0)
-		return error_set(err, EINVAL,
-		    "volume %s: format \"%s\" is neither raw nor qcow2", wish->volume, wish->format);
-	return 0;
+	return host_volume_check_format(wish->volume, wish->format, err);
 }
 
 static json_t *
@@ -276,7 +284,7 @@ run_create(struct host_call *call, struct error *err)
 		return volume_accept(there, &wish, err);
 	g_autoptr(virStorageVol) made = volume_make(pool, &wish, err);
 	if (made != NULL)
-		return host_volume_describe(made, err);
+		return host_volume_describe(made, wish.format, err);
 	/* Perhaps a file that libvirt had not seen; then its answer counts, else the first one. */
 	g_autoptr(virStorageVol) unseen = host_volume_find(pool, wish.volume, &second);
 	return unseen == NULL ? NULL : volume_accept(unseen, &wish, err);
@@ -306,7 +314,7 @@ run_list(struct host_call *call, struct error *err)
 	for (int i = 0; i < count; i++) {
 		struct error gone = { 0 };
 		bool hidden = host_volume_check_name(virStorageVolGetName(all[i]), &gone) < 0; /* snapshots, what is half made */
-		json_t *volume = hidden ? NULL : host_volume_describe(all[i], &gone); /* may be deleted meanwhile */
+		json_t *volume = hidden ? NULL : host_volume_describe(all[i], NULL, &gone); /* may be deleted meanwhile */
 
 		if (volume != NULL)
 			json_array_append_new(list, volume);
@@ -316,36 +324,93 @@ run_list(struct host_call *call, struct error *err)
 	return json_pack("{s:o}", "volumes", list);
 }
 
+/* A file that libvirt takes for a qcow2 is resized by qemu-img, which reads it; the end of a stream that ends with a hole is the file's, whatever is in it
+ * (virFDStreamThreadDoWrite() of libvirt's virfdstream.c). */
 static int
-resize(virStorageVolPtr volume, uint64_t capacity, bool shrink, struct error *err)
+cut_by_stream(virStorageVolPtr volume, uint64_t capacity)
 {
-	virStorageVolInfo info;
-	int rc = virStorageVolGetInfo(volume, &info);
+	virStreamPtr stream = virStreamNew(virStorageVolGetConnect(volume), 0);
+	int rc;
 
-	if (rc == 0 && capacity < info.capacity && shrink && host_volume_check_unused(volume, err) < 0)
+	if (stream == NULL)
 		return -1;
-	if (rc == 0 && (capacity > info.capacity || (capacity < info.capacity && shrink)))
-		rc = virStorageVolResize(volume, capacity, capacity < info.capacity ? VIR_STORAGE_VOL_RESIZE_SHRINK : 0);
-	return rc == 0 ? 0 : host_error(err, "cannot resize volume %s", virStorageVolGetName(volume));
+	rc = virStorageVolUpload(volume, stream, capacity - 1, 1, VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM);
+	if (rc == 0 && virStreamSendHole(stream, 1, 0) < 0) {
+		virStreamAbort(stream);
+		rc = -1;
+	} else if (rc == 0) {
+		rc = virStreamFinish(stream);
+	}
+	virStreamFree(stream);
+	return rc;
+}
+
+/* The file itself where it is on this machine. */
+static int
+set_raw_capacity(virStorageVolPtr volume, uint64_t capacity, struct error *err)
+{
+	const char *name = virStorageVolGetName(volume);
+	g_autofree char *path = host_is_local() ? virStorageVolGetPath(volume) : NULL;
+	json_t *there;
+	bool done;
+
+	if (path != NULL && truncate(path, (off_t)capacity) < 0)
+		return error_errno(err, "cannot resize volume %s", name);
+	if (path == NULL && cut_by_stream(volume, capacity) < 0)
+		return host_error(err, "cannot resize volume %s", name);
+	there = host_volume_describe(volume, "raw", err);
+	if (there == NULL)
+		return -1;
+	done = (uint64_t)json_integer_value(json_object_get(there, "capacity")) == capacity;
+	json_decref(there);
+	return done ? 0 : error_set(err, EIO, "cannot resize volume %s: its file does not get another size", name);
+}
+
+int
+host_volume_set_capacity(virStorageVolPtr volume, const char *format, uint64_t capacity, struct error *err)
+{
+	if (strcmp(format, "raw") == 0)
+		return set_raw_capacity(volume, capacity, err);
+	return virStorageVolResize(volume, capacity, 0) == 0 ? 0 : host_error(err, "cannot resize volume %s", virStorageVolGetName(volume));
+}
+
+static int
+resize(virStorageVolPtr volume, const char *format, uint64_t capacity, bool shrink, struct error *err)
+{
+	json_t *there = host_volume_describe(volume, format, err);
+	uint64_t has = (uint64_t)json_integer_value(json_object_get(there, "capacity"));
+
+	if (there == NULL)
+		return -1;
+	json_decref(there);
+	if (capacity == has || (capacity < has && !shrink))
+		return 0;
+	if (capacity < has && host_volume_check_unused(volume, err) < 0)
+		return -1;
+	if (capacity > has || strcmp(format, "raw") == 0)
+		return host_volume_set_capacity(volume, format, capacity, err);
+	return virStorageVolResize(volume, capacity, VIR_STORAGE_VOL_RESIZE_SHRINK) == 0 ? 0 :
+	    host_error(err, "cannot resize volume %s", virStorageVolGetName(volume));
 }
 
 static json_t *
 run_resize(struct host_call *call, struct error *err)
 {
-	const char *pool_name, *name;
+	const char *pool_name, *name, *format = "raw";
 	json_int_t capacity;
 	int shrink = 0;
 
-	if (host_args(call, err, "{s:s,s:s,s:I,s?:b}", "pool", &pool_name, "volume", &name, "capacity", &capacity, "shrink", &shrink) < 0 ||
-	    host_volume_check_name(name, err) < 0)
+	if (host_args(call, err, "{s:s,s:s,s?:s,s:I,s?:b}", "pool", &pool_name, "volume", &name, "format", &format, "capacity", &capacity, "shrink",
+	        &shrink) < 0 ||
+	    host_volume_check_name(name, err) < 0 || host_volume_check_format(name, format, err) < 0)
 		return NULL;
 	g_autoptr(virStoragePool) pool = host_pool_get(call->connection, pool_name, err);
 	if (pool == NULL)
 		return NULL;
 	g_autoptr(virStorageVol) volume = host_volume_find(pool, name, err);
-	if (volume == NULL || resize(volume, capacity > 0 ? (uint64_t)capacity : 0, shrink && capacity > 0, err) < 0)
+	if (volume == NULL || resize(volume, format, capacity > 0 ? (uint64_t)capacity : 0, shrink && capacity > 0, err) < 0)
 		return NULL;
-	return host_volume_describe(volume, err);
+	return host_volume_describe(volume, format, err);
 }
 
 /* 0 when it is gone. */
@@ -459,7 +524,7 @@ run_upload(struct host_call *call, struct error *err)
 		virStorageVolDelete(volume, 0); /* half of it is worse than none */
 		return NULL;
 	}
-	return host_volume_describe(volume, err);
+	return host_volume_describe(volume, "raw", err);
 }
 
 const struct host_verb host_volume_verbs[] = {

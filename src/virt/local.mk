@@ -35,6 +35,7 @@ solovirt_host_SOURCES = \
 	src/virt/host_child.c \
 	src/virt/host_clone.c \
 	src/virt/host_console.c \
+	src/virt/host_copy.c \
 	src/virt/host_cpus.c \
 	src/virt/host_devices.c \
 	src/virt/host_dhcp.c \

@@ -210,12 +210,12 @@ def test_create_resize_delete(w, d):
         d.io(v, f"read -P 0 0 {SIZE}")
         d.io(v, "write -P 1 0 1M")
         for size, shrink, now in ((2 * SIZE, False, 2 * SIZE), (SIZE, False, 2 * SIZE), (2 * SIZE, True, 2 * SIZE), (3 * SIZE, True, 3 * SIZE)):
-            assert w.call("volume-resize", d.where, volume="a", capacity=size, shrink=shrink)["capacity"] == now
+            assert w.call("volume-resize", d.where, volume="a", format=format, capacity=size, shrink=shrink)["capacity"] == now
         if format == "raw":
             for _ in range(2):
                 assert w.call("volume-resize", d.where, volume="a", capacity=SIZE, shrink=True)["capacity"] == SIZE
             d.io(v, "read -P 1 0 1M")
-        info = w.call("volume-info", d.where, volume="a")
+        info = w.call("volume-info", d.where, volume="a", format=format)
         assert info["depth"] == 0 and "parent" not in info and info["snapshots"] == [] and info["inUse"] == [], info
         assert MiB <= info["allocation"] <= 5 * MiB and info["path"] == v["path"], info
         assert d.name != "rbd" or info["owner"] == {"namespace": "default", "name": "a"}, info
@@ -379,13 +379,14 @@ def test_clones_of_what_is_protected(w, d):
     for i, c in enumerate(clones):
         d.io(c, f"read -P {i + 5} 0 1M", "read -P 1 1M 1M")
     d.io(base, "read -P 1 0 2M")
-    assert w.call("volume-info", d.where, volume="p0")["depth"] == 1
+    over = {"volume": "p0", "format": clones[0]["format"]}
+    assert w.call("volume-info", d.where, **over)["depth"] == 1
     if d.name == "remote":  # libvirt can make the copy, but nothing can put it in the volume's place
-        refused(E.EOPNOTSUPP, w.call, "volume-flatten", d.where, volume="p0")
+        refused(E.EOPNOTSUPP, w.call, "volume-flatten", d.where, **over)
     else:
         for _ in range(2):
-            w.call("volume-flatten", d.where, volume="p0")
-        assert w.call("volume-info", d.where, volume="p0")["depth"] == 0
+            w.call("volume-flatten", d.where, **over)
+        assert w.call("volume-info", d.where, **over)["depth"] == 0
     d.io(clones[0], "read -P 5 0 1M", "read -P 1 1M 1M")
     refused(E.ENOTEMPTY, w.call, "volume-delete", d.where, volume="image")
     # its snapshot may go before them
@@ -426,6 +427,64 @@ def test_snapshots(w, d):
     d.io(c1, "read -P 4 0 1M", "read -P 1 1M 1M")
     d.io(c2, "read -P 2 0 1M", "read -P 1 1M 1M")
     delete_all(w, d, "c1", "c2")
+
+
+def headers(d):
+    """What guests may write into their volumes for the storage to stumble over; name and bytes."""
+    d.run("qemu-img", "create", "-q", "-f", "qcow2", "-b", "/etc/passwd", "-F", "raw", "/tmp/trap.qcow2", "1G")
+    with subprocess.Popen([*d.enter, "cat", "/tmp/trap.qcow2"], stdout=subprocess.PIPE) as cat:
+        yield "qcow2", cat.stdout.read()
+    d.run("rm", "/tmp/trap.qcow2")
+    yield "iso", bytes(32768) + b"\1CD001\1" + bytes(2041)
+    yield "luks", b"LUKS\xba\xbe\0\1aes".ljust(40, b"\0") + b"xts-plain64".ljust(552, b"\0")
+
+
+def fill(w, d, volume, data):
+    """Writes it to the beginning of a volume, and has the storage look at that."""
+    with subprocess.Popen([*d.enter, "sh", "-c", 'cat >"$1.head" && dd if="$1.head" of="$1" conv=notrunc status=none && rm "$1.head"', "-", volume["path"]],
+                          stdin=subprocess.PIPE) as writer:
+        writer.stdin.write(data)
+    assert writer.returncode == 0
+    w.call("volume-list", d.where)
+
+
+def test_what_a_guest_wrote_means_nothing_of_local_or_remote(w, d):
+    """Neither format nor size nor what it lies over comes from what is in a raw volume: it is copied bit by bit."""
+    for kind, head in headers(d):
+        a = w.call("volume-create", d.where, volume="a", capacity=SIZE)
+        fill(w, d, a, head)
+        wanted = head + bytes(SIZE - len(head))
+        (seen,) = w.call("volume-list", d.where)["volumes"]
+        assert seen["format"] != "raw" or kind == "luks", f"{kind}: libvirt does not stumble over it"
+        for _ in range(2):
+            s = w.call("snapshot-create", d.where, volume="a", snapshot="s")
+        assert s["capacity"] == SIZE, s
+        for name, more in ("c", {}), ("e", {"snapshot": "s"}):
+            for _ in range(2):
+                c = w.call("volume-clone", d.where, volume=name, **{"from": "a"}, capacity=SIZE + MiB, **more)
+                assert (c["format"], c["capacity"], "parent" in c) == ("raw", SIZE + MiB, False), c
+            assert d.content(c) == wanted + bytes(MiB), kind
+        assert w.call("volume-create", d.where, volume="a", capacity=SIZE)["capacity"] == SIZE
+        for size, shrink in (2 * SIZE, False), (SIZE, True):
+            v = w.call("volume-resize", d.where, volume="c", capacity=size, shrink=shrink)
+            assert (v["format"], v["capacity"]) == ("raw", size), v
+        assert d.content(v) == wanted
+        info = w.call("volume-info", d.where, volume="e")
+        assert (info["format"], info["depth"], "parent" in info, info["capacity"]) == ("raw", 0, False, SIZE + MiB), info
+        info = w.call("volume-info", d.where, volume="a")
+        assert [x["capacity"] for x in info["snapshots"]] == [SIZE], info
+        assert w.call("volume-flatten", d.where, volume="e")["format"] == "raw"
+        assert d.content(c) == wanted + bytes(MiB)
+        p = w.call("volume-clone", d.where, volume="p", **{"from": "a"}, capacity=SIZE, protected=True)
+        assert (p["format"], p["parent"], p["capacity"]) == ("qcow2", a["path"], SIZE), p
+        assert json.loads(d.run("qemu-img", "info", "-U", "--output=json", p["path"]))["backing-filename-format"] == "raw"
+        if d.name == "remote":
+            n = Nbd(w, d, "a")
+            assert n.do(READ, 0, len(head)) == head and n.do(WRITE, SIZE - 3, data=b"end") == b""
+            n.end()
+            assert d.content(a) == wanted[:-3] + b"end"
+        w.call("snapshot-delete", d.where, volume="a", snapshot="s")
+        delete_all(w, d, "p", "c", "e", "a")
 
 
 def test_what_is_open_of_rbd_or_local(w, d):
@@ -706,7 +765,7 @@ def test_serve_in_any_order_of_remote(w, d):
         r.end()
         delete_all(w, d, "a")
     w.call("volume-create", d.where, volume="q", capacity=SIZE, format="qcow2")
-    assert "raw" in refused(E.EOPNOTSUPP, Nbd, w, d, "q")
+    assert "raw" in refused(E.EOPNOTSUPP, Nbd, w, d, "q", format="qcow2")
     delete_all(w, d, "q")
 
 

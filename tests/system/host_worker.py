@@ -163,7 +163,7 @@ def test_pool_and_volumes(w, guest):
     assert not os.path.exists(f"{DIRECTORY}/huge")
     for size, now in ((16 << 20, 16 << 20), (16 << 20, 16 << 20), (1 << 20, 16 << 20)):
         assert w.call("volume-resize", p, volume="a", capacity=size)["capacity"] == now
-    assert w.call("volume-resize", p, volume="q", capacity=128 << 20)["capacity"] == 128 << 20
+    assert w.call("volume-resize", p, volume="q", format="qcow2", capacity=128 << 20)["capacity"] == 128 << 20
     refused(E.ENOENT, w.call, "volume-resize", p, volume="none", capacity=1 << 20)
     # a file that libvirt has not seen
     with open(f"{DIRECTORY}/unseen", "wb") as f:
