@@ -215,6 +215,11 @@ int host_serve_copy(struct host_call *call, const char *pool, const char *from, 
 int host_copy_there(struct host_call *call, virStoragePoolPtr pool, virStorageVolPtr source, const char *format, const char *name, struct error *err);
 /* The same by libvirt, which believes what is in the source: for a qcow2, whose header is ours. */
 int host_copy_by_libvirt(virStoragePoolPtr pool, virStorageVolPtr source, const char *format, const char *name, struct error *err);
+/* Removes what was left half made of a copy elsewhere; EBUSY while one is made, by this process or by libvirt for one that died.  To be asked before one
+ * is taken for whole. */
+int host_copy_settle(virStoragePoolPtr pool, const char *name, struct error *err);
+/* All of these; how many are left. */
+int host_copy_sweep(virStoragePoolPtr pool);
 /* What a volume is known by that is served (src/base/nbd_server.h).  g_free(). */
 char *host_volume_word(const char *pool, const char *volume);
 /* 0 when it is gone. */

@@ -3,7 +3,7 @@
  *
  *   VOLUME             a volume
  *   VOLUME@SNAPSHOT    what it held at a time: a file of its own, made by reflink where the file system can, else a sparse copy
- *   .NAME.part         a copy that is being made; it has its name when it is complete
+ *   .NAME.part         a copy that is being made; it has its name when it is complete (of a libvirt elsewhere: host_copy.c)
  *
  * Whoever fills a .part has it locked (flock); the kernel unlocks it with the end of the process, so that anyone sees what
  * a kill left.  Clones of what is protected are no copies: a qcow2 that lies over it.  Libvirts elsewhere copy by themselves (host_copy.c).
@@ -400,7 +400,7 @@ run_clone(struct host_call *call, struct error *err)
 	if (wish_read(call, &wish, err) < 0)
 		return NULL;
 	g_autoptr(virStoragePool) pool = host_pool_get(call->connection, wish.pool, err);
-	if (pool == NULL)
+	if (pool == NULL || host_copy_settle(pool, wish.volume, err) < 0)
 		return NULL;
 	g_autoptr(virStorageVol) volume = host_volume_find(pool, wish.volume, &none);
 	if (volume == NULL && none.code != ENOENT) {
@@ -487,6 +487,8 @@ run_snapshot_create(struct host_call *call, struct error *err)
 	if (pool == NULL)
 		return NULL;
 	g_autofree char *file = host_snapshot_file(name, snapshot);
+	if (host_copy_settle(pool, file, err) < 0)
+		return NULL;
 	g_autoptr(virStorageVol) made = host_volume_find(pool, file, &none);
 	if (made == NULL) {
 		g_autoptr(virStorageVol) volume = host_volume_find(pool, name, err);
@@ -504,7 +506,7 @@ run_snapshot_delete(struct host_call *call, struct error *err)
 	if (pool == NULL)
 		return NULL;
 	g_autofree char *file = host_snapshot_file(name, snapshot);
-	return host_volume_remove(pool, file, err) < 0 ? NULL : json_object();
+	return host_copy_settle(pool, file, err) < 0 || host_volume_remove(pool, file, err) < 0 ? NULL : json_object();
 }
 
 /* --- telling, going ---------------------------------------------------------------------------------------------------------------- */
@@ -520,6 +522,8 @@ host_volume_check_unneeded(virStoragePoolPtr pool, const char *name, struct erro
 
 	if (part != NULL && !part_remove(part))
 		return error_set(err, EBUSY, "volume %s is being made: wait for the end of that", name);
+	if (host_copy_settle(pool, name, err) < 0)
+		return -1;
 	volume = host_volume_find(pool, name, &none);
 	if (volume == NULL)
 		return 0; /* whatever it is, removing it tells */
@@ -577,6 +581,8 @@ run_sweep(struct host_call *call, struct error *err)
 		if (*name == '.' && g_str_has_suffix(name, PART))
 			left += !part_remove(path);
 	}
+	if (!host_is_local())
+		left = host_copy_sweep(pool);
 	return json_pack("{s:i}", "left", left);
 }
 

@@ -559,6 +559,38 @@ def test_kill_in_the_middle(w, d):
     return w, f"{killed} kills"
 
 
+def test_a_copy_that_was_broken_off_of_remote(w, d):
+    """libvirt makes it under its own name: what is there beside a mark is not taken for whole, nor while libvirt goes on with it."""
+    large = 256 * MiB
+    base = w.call("volume-create", d.where, volume="base", capacity=large)
+    d.io(base, f"write -P 1 0 {large}")
+    clone = ("volume-clone", {"volume": "k", "from": "base", "capacity": large})
+    snapshot = ("snapshot-create", {"volume": "base", "snapshot": "k"})
+    for (verb, args), name in (clone, "k"), (snapshot, "base@k"):
+        for kind in "left", "killed":
+            if kind == "left":  # libvirtd or its machine ended, too
+                d.run("truncate", "-s", str(large), f"{d.directory}/{name}", f"{d.directory}/.{name}.part")
+                w.call("volume-list", d.where)
+                w.call(verb, d.where, **args)
+            else:
+                try:
+                    w.wait(w.post(verb, {**d.where, **args}), 0.05)
+                except TimeoutError:
+                    w = d.start_after(w)
+                again(w, d, verb, args)
+            d.io({**base, "path": f"{d.directory}/{name}"}, f"read -P 1 0 {large}")
+            assert d.run("find", d.directory, "-name", "*.part") == ""
+            w.call("snapshot-delete", d.where, volume="base", snapshot="k")
+            w.call("volume-delete", d.where, volume="k")
+    for verb, left in ("volume-delete", "k"), ("snapshot-delete", "base@k"), ("volume-sweep", "k"):
+        d.run("touch", f"{d.directory}/{left}", f"{d.directory}/.{left}.part")
+        w.call("volume-list", d.where)
+        w.call(verb, d.where, volume="base" if "@" in left else "k", snapshot="k")
+        assert d.leftovers(w) == ([base["path"]], []), d.leftovers(w)
+    delete_all(w, d, "base")
+    return w, ""
+
+
 # --- NBD -------------------------------------------------------------------------------------------------------------
 
 READ, WRITE, DISCONNECT, FLUSH, TRIM, ZEROES = 0, 1, 2, 3, 4, 6
