@@ -196,6 +196,8 @@ virStoragePoolPtr host_pool_get(virConnectPtr connection, const char *name, stru
 int host_pool_refresh(virStoragePoolPtr pool, struct error *err);
 /* The pool's directory when it is on this machine, else NULL.  g_free(). */
 char *host_pool_directory(virStoragePoolPtr pool);
+enum { HOST_PIECE = 256 << 10 /* most bytes that libvirt has in a message of a stream, or nearly */ };
+
 /* EINVAL for what is no name of a volume or a snapshot. */
 int host_volume_check_name(const char *name, struct error *err);
 /* NULL with ENOENT when the file is not there even after a fresh look at the directory. */
@@ -209,6 +211,11 @@ int host_volume_check_format(const char *name, const char *format, struct error 
 int host_volume_set_capacity(virStorageVolPtr volume, const char *format, uint64_t capacity, struct error *err);
 /* The file of a snapshot.  g_free(). */
 char *host_snapshot_file(const char *volume, const char *snapshot);
+/* EIO when those bytes of a volume are not what was written there, in HOST_PIECE at most.  virStreamFinish() of an upload does not tell: libvirt forgets that
+ * a write which it had still to do has failed (virFDStreamCloseInt() of its virfdstream.c).  Whoever checks the last bytes of a stream that are no zeros knows
+ * of all before: behind the first failure nothing is written. */
+int host_volume_check_written(virStorageVolPtr volume, uint64_t at, const char *wanted, size_t length, struct error *err);
+bool host_is_zeros(const char *bytes, size_t length);
 /* Copies a raw volume elsewhere to a new one that is as large, bit by bit whatever is in it; tells progress. */
 int host_serve_copy(struct host_call *call, const char *pool, const char *from, const char *to, struct error *err);
 /* Makes the volume NAME of a pool elsewhere a copy of one, or nothing; format: of both.  A qcow2's copy lies over nothing. */

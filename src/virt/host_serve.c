@@ -6,7 +6,8 @@
  *
  * Each volume has a connection of its own: a stream that waits keeps no lane from working.  Zeros are not sent.  libvirt makes a hole by cutting
  * the file off behind it (virFDStreamThreadDoWrite() of its virfdstream.c), so holes are only where nothing was written yet, and the last one gives the
- * file its size back.  What was finished is in that host's page cache: it outlives this process and libvirtd, but no power cut.
+ * file its size back.  Whether all of an upload was written is looked at behind it (host_volume_check_written()).  What was finished is in that
+ * host's page cache: it outlives this process and libvirtd, but no power cut.
  */
 #include "config.h"
 
@@ -16,10 +17,9 @@
 #include "src/base/nbd_server.h"
 #include "src/virt/host.h"
 
-enum {
-	PIECE = 256 << 10,       /* most bytes that libvirt has in a message of a stream, or nearly */
-	READ_WINDOW = 32 << 20,
-};
+enum { READ_WINDOW = 32 << 20 };
+
+static const char zeros[HOST_PIECE];
 
 struct serve {
 	virConnectPtr connection;
@@ -32,6 +32,9 @@ struct serve {
 	uint64_t at, end;     /* where the stream is; a download: how far it goes */
 	uint64_t hole;        /* bytes of a hole that a download has come to */
 	bool failed;          /* the file may have been left too short */
+	char *last;           /* HOST_PIECE bytes: what the upload sent last that was no zeros */
+	uint64_t last_at, zeros_at;
+	size_t last_length, zeros_length; /* ... and the zeros behind that; 0: none */
 };
 
 static void
@@ -41,6 +44,7 @@ serve_free(struct serve *serve)
 		virStorageVolFree(serve->volume);
 	if (serve->connection != NULL)
 		host_disconnect(serve->connection);
+	g_free(serve->last);
 	g_free(serve);
 }
 
@@ -55,6 +59,68 @@ stream_failed(struct serve *serve, const char *deed, struct error *err)
 	virStreamFree(g_steal_pointer(&serve->stream));
 	serve->failed |= serve->sends;
 	return -1;
+}
+
+bool
+host_is_zeros(const char *bytes, size_t length)
+{
+	return length == 0 || (*bytes == 0 && memcmp(bytes, bytes + 1, length - 1) == 0);
+}
+
+int
+host_volume_check_written(virStorageVolPtr volume, uint64_t at, const char *wanted, size_t length, struct error *err)
+{
+	g_autofree char *there = g_malloc0(MAX(length, 1));
+	virStreamPtr stream = virStreamNew(virStorageVolGetConnect(volume), 0);
+	int rc = stream == NULL ? -1 : virStorageVolDownload(volume, stream, at, length, 0);
+	size_t got = 0;
+
+	for (int n = 1; rc == 0 && n > 0 && got < length; got += (size_t)MAX(n, 0))
+		rc = (n = virStreamRecv(stream, there + got, length - got)) < 0 ? -1 : 0;
+	if (rc < 0)
+		host_error(err, "cannot read volume %s", virStorageVolGetName(volume));
+	else if (got < length || memcmp(there, wanted, length) != 0)
+		rc = error_set(err, EIO, "the end of what was written to volume %s is not there: has its pool no space left?", virStorageVolGetName(volume));
+	if (stream != NULL) {
+		virStreamAbort(stream);
+		virStreamFree(stream);
+	}
+	return rc;
+}
+
+static void
+remember(struct serve *serve, const char *data, size_t length)
+{
+	bool nothing = host_is_zeros(data, length);
+
+	serve->zeros_length = nothing ? length : 0;
+	serve->zeros_at = serve->at;
+	if (nothing)
+		return;
+	if (serve->last == NULL)
+		serve->last = g_malloc(HOST_PIECE);
+	memcpy(serve->last, data, length);
+	serve->last_length = length;
+	serve->last_at = serve->at;
+}
+
+/* An upload that libvirt says is done. */
+static int
+check_written(struct serve *serve, struct error *err)
+{
+	virStorageVolInfo info;
+	int rc = 0;
+
+	if (serve->last_length > 0)
+		rc = host_volume_check_written(serve->volume, serve->last_at, serve->last, serve->last_length, err);
+	if (rc == 0 && serve->zeros_length > 0)
+		rc = host_volume_check_written(serve->volume, serve->zeros_at, zeros, serve->zeros_length, err);
+	if (rc == 0 && serve->cut && virStorageVolGetInfoFlags(serve->volume, &info, VIR_STORAGE_VOL_GET_PHYSICAL) < 0)
+		rc = host_error(err, "cannot read volume %s", virStorageVolGetName(serve->volume));
+	else if (rc == 0 && serve->cut && info.allocation < serve->size)
+		rc = error_set(err, EIO, "volume %s was left too short: has its pool no space left?", virStorageVolGetName(serve->volume));
+	serve->failed |= rc < 0;
+	return rc;
 }
 
 /* What was written is there when this returns 0. */
@@ -72,7 +138,7 @@ stream_end(struct serve *serve, struct error *err)
 	    virStreamFinish(serve->stream) < 0)
 		return stream_failed(serve, "write to", err);
 	virStreamFree(g_steal_pointer(&serve->stream));
-	return 0;
+	return check_written(serve, err);
 }
 
 static int
@@ -88,6 +154,7 @@ stream_begin(struct serve *serve, bool sends, uint64_t at, struct error *err)
 	serve->sends = sends;
 	serve->cut = false;
 	serve->hole = 0;
+	serve->last_length = serve->zeros_length = 0;
 	serve->at = at;
 	serve->end = sends ? serve->size : MIN(at + READ_WINDOW, serve->size);
 	rc = sends ? virStorageVolUpload(serve->volume, serve->stream, at, serve->end - at, VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM)
@@ -118,9 +185,10 @@ write_all(struct serve *serve, const char *data, size_t length, uint64_t at, str
 	if (stream_seek(serve, at, err) < 0)
 		return -1;
 	while (length > 0) {
-		int sent = virStreamSend(serve->stream, data, MIN(length, PIECE));
+		int sent = virStreamSend(serve->stream, data, MIN(length, HOST_PIECE));
 		if (sent < 0)
 			return stream_failed(serve, "write to", err);
+		remember(serve, data, (size_t)sent);
 		data += sent;
 		length -= (size_t)sent;
 		serve->at += (uint64_t)sent;
@@ -142,7 +210,7 @@ read_some(struct serve *serve, char *data, size_t length, struct error *err)
 		serve->hole -= (uint64_t)got;
 		return got;
 	}
-	got = virStreamRecvFlags(serve->stream, data, MIN(length, PIECE), VIR_STREAM_RECV_STOP_AT_HOLE);
+	got = virStreamRecvFlags(serve->stream, data, MIN(length, HOST_PIECE), VIR_STREAM_RECV_STOP_AT_HOLE);
 	if (got >= 0)
 		return got;
 	if (got != -3 || virStreamRecvHole(serve->stream, &hole, 0) < 0)
@@ -224,14 +292,13 @@ begin_trim(void *volume, struct nbd_work *work)
 static int
 begin_zeroes(void *volume, struct nbd_work *work)
 {
-	static const char zeros[PIECE];
 	struct serve *serve = volume;
 	uint64_t at = work->request.offset, end = MIN(at + work->request.length, serve->filled);
 	struct error err = { 0 };
 	int rc = 0;
 
 	while (rc == 0 && at < end) {
-		size_t length = (size_t)MIN(end - at, PIECE);
+		size_t length = (size_t)MIN(end - at, HOST_PIECE);
 		rc = write_all(serve, zeros, length, at, &err);
 		at += length;
 	}
@@ -317,14 +384,13 @@ host_volume_word(const char *pool, const char *name)
 static int
 copy_pieces(struct host_call *call, struct serve *from, struct serve *to, const char *name, struct error *err)
 {
-	g_autofree char *piece = g_malloc(PIECE);
+	g_autofree char *piece = g_malloc(HOST_PIECE);
 
-	for (uint64_t at = 0; at < from->size; at += PIECE) {
-		size_t length = (size_t)MIN(from->size - at, PIECE);
+	for (uint64_t at = 0; at < from->size; at += HOST_PIECE) {
+		size_t length = (size_t)MIN(from->size - at, HOST_PIECE);
 		if (read_all(from, piece, length, at, err) < 0)
 			return -1;
-		bool zeros = *piece == 0 && memcmp(piece, piece + 1, length - 1) == 0;
-		if ((!zeros || at < to->filled) && write_all(to, piece, length, at, err) < 0)
+		if ((!host_is_zeros(piece, length) || at < to->filled) && write_all(to, piece, length, at, err) < 0)
 			return -1;
 		service_progress(call->request, name, (int64_t)at, (int64_t)from->size);
 	}

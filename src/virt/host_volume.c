@@ -480,6 +480,23 @@ send_skip(virStreamPtr stream, long long length, void *opaque)
 	return lseek(*(int *)opaque, length, SEEK_CUR) < 0 ? -1 : 0;
 }
 
+/* Of a new file: zeros at its end need not have been written. */
+static int
+check_upload(virStorageVolPtr volume, int fd, int64_t size, struct error *err)
+{
+	g_autofree char *piece = g_malloc(HOST_PIECE);
+	size_t length;
+
+	for (int64_t end = size; end > 0; end -= (int64_t)length) {
+		length = (size_t)MIN(end, HOST_PIECE);
+		if (pread(fd, piece, length, end - (int64_t)length) != (ssize_t)length)
+			return error_errno(err, "cannot read what was uploaded to volume %s", virStorageVolGetName(volume));
+		if (!host_is_zeros(piece, length))
+			return host_volume_check_written(volume, (uint64_t)(end - (int64_t)length), piece, length, err);
+	}
+	return 0;
+}
+
 static int
 upload(virConnectPtr connection, virStorageVolPtr volume, int fd, int64_t length, struct error *err)
 {
@@ -493,6 +510,8 @@ upload(virConnectPtr connection, virStorageVolPtr volume, int fd, int64_t length
 		result = virStreamFinish(stream); /* a failed send has aborted it already */
 	if (result < 0)
 		host_error(err, "cannot upload to volume %s", virStorageVolGetName(volume));
+	else
+		result = check_upload(volume, fd, length, err);
 	if (stream != NULL)
 		virStreamFree(stream);
 	return result;
@@ -504,6 +523,7 @@ run_upload(struct host_call *call, struct error *err)
 {
 	struct wish wish = { 0 };
 	struct stat st;
+	json_t *made;
 
 	if (host_args(call, err, "{s:s,s:s,s:s}", "pool", &wish.pool, "volume", &wish.volume, "format",
 	        &wish.format) < 0 ||
@@ -520,11 +540,14 @@ run_upload(struct host_call *call, struct error *err)
 	g_autoptr(virStorageVol) volume = volume_make(pool, &wish, err);
 	if (volume == NULL)
 		return NULL;
-	if (upload(call->connection, volume, call->fd, st.st_size, err) < 0) {
-		virStorageVolDelete(volume, 0); /* half of it is worse than none */
-		return NULL;
+	made = upload(call->connection, volume, call->fd, st.st_size, err) < 0 ? NULL : host_volume_describe(volume, "raw", err);
+	if (made != NULL && json_integer_value(json_object_get(made, "capacity")) < st.st_size) {
+		error_set(err, EIO, "volume %s was left too short: has its pool no space left?", wish.volume);
+		json_decref(g_steal_pointer(&made));
 	}
-	return host_volume_describe(volume, "raw", err);
+	if (made == NULL)
+		virStorageVolDelete(volume, 0); /* half of it is worse than none */
+	return made;
 }
 
 const struct host_verb host_volume_verbs[] = {
