@@ -71,3 +71,50 @@ host_bridge_attach(virConnectPtr connection, const char *network, const char *br
 	close(control);
 	return attached;
 }
+
+/* That sysfs is the one of our network namespace shows by the number. */
+static bool
+is_bridge_here(const char *bridge)
+{
+	g_autofree char *path = g_strdup_printf("/sys/class/net/%s/ifindex", bridge), *text = NULL;
+	g_autofree char *ports = g_strdup_printf("/sys/class/net/%s/brif", bridge);
+
+	return g_file_get_contents(path, &text, NULL, NULL) && g_ascii_strtoull(text, NULL, 10) == if_nametoindex(bridge) &&
+	    g_file_test(ports, G_FILE_TEST_IS_DIR);
+}
+
+static bool
+has_ports(const char *bridge)
+{
+	g_autofree char *ports = g_strdup_printf("/sys/class/net/%s/brif", bridge);
+	GDir *dir = g_dir_open(ports, 0, NULL);
+	bool any = dir == NULL || g_dir_read_name(dir) != NULL;
+
+	if (dir != NULL)
+		g_dir_close(dir);
+	return any;
+}
+
+/* The kernel removes one that is down only. */
+static int
+remove_bridge(const char *bridge, struct error *err)
+{
+	int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r;
+	struct ifreq request = { 0 };
+
+	g_strlcpy(request.ifr_name, bridge, sizeof(request.ifr_name));
+	r = control < 0 ? -1 : ioctl(control, SIOCSIFFLAGS, &request); /* no flag: down */
+	if (r == 0)
+		r = ioctl(control, SIOCBRDELBR, bridge);
+	if (r < 0)
+		error_errno(err, "cannot remove bridge %s", bridge);
+	if (control >= 0)
+		close(control);
+	return r < 0 ? -1 : 1;
+}
+
+int
+host_bridge_discard(const char *bridge, struct error *err)
+{
+	return !is_bridge_here(bridge) || has_ports(bridge) ? 0 : remove_bridge(bridge, err);
+}

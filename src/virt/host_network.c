@@ -145,6 +145,27 @@ guests_attach(virConnectPtr connection, virNetworkPtr network, struct error *err
 	return count;
 }
 
+/* It was refused.  A libvirtd that dies while it starts a network leaves the bridge, and takes it for somebody else's later. */
+static int
+create_again(virNetworkPtr network, struct error *err)
+{
+	char *bridge = NULL;
+	struct error why = { 0 };
+	int removed = 0;
+
+	host_error(err, "cannot start network %s", virNetworkGetName(network));
+	if (host_is_local() && virNetworkIsActive(network) == 0 && (bridge = virNetworkGetBridgeName(network)) != NULL)
+		removed = host_bridge_discard(bridge, &why);
+	if (removed < 0)
+		error_wrap(err, "%s, which may be left of an earlier start (ip link delete %s): ", why.text, bridge);
+	free(bridge);
+	if (removed <= 0)
+		return -1;
+	if (virNetworkCreate(network) == 0)
+		return 0;
+	return host_error(err, "cannot start network %s", virNetworkGetName(network));
+}
+
 /* 0: it is active; 1: it is again, *guests interfaces were attached to it; -1. */
 static int
 network_activate(virConnectPtr connection, virNetworkPtr network, int *guests, struct error *err)
@@ -156,11 +177,10 @@ network_activate(virConnectPtr connection, virNetworkPtr network, int *guests, s
 	g_autofree char *directory = entries_directory(network, &failed, err);
 	if (failed || (directory != NULL && host_dhcp_prepare(directory, err) < 0))
 		return -1;
-	if (virNetworkCreate(network) == 0) {
+	if (virNetworkCreate(network) == 0 || create_again(network, err) == 0) {
 		*guests = guests_attach(connection, network, err);
 		return *guests < 0 ? -1 : 1;
 	}
-	host_error(err, "cannot start network %s", virNetworkGetName(network));
 	return virNetworkIsActive(network) == 1 ? 0 : -1; /* another lane may have been faster */
 }
 

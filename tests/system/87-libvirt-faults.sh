@@ -202,6 +202,19 @@ test_a_network_that_was_stopped_is_started_with_its_guests() {
   node_ready
 }
 
+# as a libvirtd leaves it that dies while it starts the network: later ones take the bridge for somebody else's
+test_what_a_start_of_the_network_left_is_no_hindrance() {
+  local up port; up=$(uid up) port=$(interface up)
+  daemon_kill; virsh_ net-destroy solovirt
+  host ip link add solovirt0 type bridge; host ip addr add 192.168.77.1/24 dev solovirt0; host ip link set solovirt0 up
+  refute 'virsh_ net-start solovirt'
+  daemon_start
+  await 60 'virsh_ net-info solovirt | grep -qE "Active: *yes"'
+  await 20 "port_of | grep -qx $port"
+  same "$up" "$(uid up)"
+  node_ready
+}
+
 test_a_killed_dhcp_server_is_started_without_cutting_guests_off() {
   local old entries port; old=$(dnsmasq_pid) entries=$(dhcp_entries) port=$(interface up)
   host kill -9 "$old"
