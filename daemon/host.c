@@ -146,6 +146,14 @@ kvm_take(struct host *host, json_t *result)
 }
 
 static void
+networks_take(struct host *host, json_t *result)
+{
+	json_decref(host->networks);
+	host->networks = json_incref(json_object_get(result, "networks"));
+	controllers_capacity_changed(host->daemon);
+}
+
+static void
 domains_take(struct host *host, json_t *result)
 {
 	json_t *domain;
@@ -182,7 +190,7 @@ no_args(const struct host *host)
 static bool
 wants_probe(const struct host *host)
 {
-	return host->emulation_wanted == EMULATION_AUTO && host->local;
+	return host->emulation_wanted == EMULATION_AUTO;
 }
 
 /* What a host needs before it can be used, in order. */
@@ -197,6 +205,7 @@ static const struct {
 	{ "kvm-probe", no_args, kvm_take, wants_probe, NULL },
 	{ "pool-ensure", pool_args, NULL, NULL, "PoolMended" },
 	{ "network-ensure", network_args, NULL, NULL, "NetworkMended" },
+	{ "network-list", no_args, networks_take, NULL, NULL },
 	{ "domain-list", no_args, domains_take, NULL, NULL },
 };
 
@@ -290,12 +299,23 @@ on_look(void *arg, json_t *result, const struct error *error)
 	struct host *host = host_find(look->daemon, look->host);
 	const char *mended = path_string(result, "mended");
 
+	if (host != NULL && host->state == HOST_READY && error == NULL && steps[look->step].take != NULL)
+		steps[look->step].take(host, result);
 	if (host != NULL && host->state == HOST_READY && error == NULL && mended != NULL)
 		tell_of(host, steps[look->step].lasting, mended);
 	if (host != NULL && host->state == HOST_READY && error != NULL && !is_about_worker(error))
 		step_failed(host, look->step, error);
 	g_free(look->host);
 	g_free(look);
+}
+
+static void
+look_at(struct host *host, unsigned step)
+{
+	struct look *look = g_new0(struct look, 1);
+
+	*look = (struct look){ host->daemon, g_strdup(host->name), step };
+	host_call(host, steps[step].verb, steps[step].args(host), -1, HOST_DEADLINE_ACTION, on_look, look);
 }
 
 static void
@@ -307,15 +327,9 @@ on_look_due(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (host->state != HOST_READY)
 		return;
-	for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
-		struct look *look;
-
-		if (steps[i].lasting == NULL)
-			continue;
-		look = g_new0(struct look, 1);
-		*look = (struct look){ host->daemon, g_strdup(host->name), i };
-		host_call(host, steps[i].verb, steps[i].args(host), -1, HOST_DEADLINE_ACTION, on_look, look);
-	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++)
+		if (steps[i].lasting != NULL)
+			look_at(host, i);
 	look_after(host, HOST_LOOK_MS);
 }
 
@@ -364,6 +378,14 @@ on_loss(struct host *host, const char *event, const char *name)
 		}
 		look_after(host, HOST_LOSS_MS);
 	}
+}
+
+static void
+look_at_networks(struct host *host)
+{
+	for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++)
+		if (steps[i].take == networks_take)
+			look_at(host, i);
 }
 
 static void
@@ -420,6 +442,8 @@ on_event(void *owner, const char *event, json_t *args)
 		log_warning("host %s: %s", host->name, path_string(args, "text"));
 	if (host->state == HOST_READY && strcmp(event, "progress") == 0)
 		claim_copy_progress(host->daemon, host->name, args);
+	if (host->state == HOST_READY && strcmp(event, "networks") == 0)
+		look_at_networks(host);
 	if (host->state == HOST_READY)
 		subnets_lost(host, event, name);
 	if (host->state != HOST_READY || name == NULL)
@@ -466,6 +490,7 @@ host_free(struct host *host)
 	g_hash_table_destroy(host->wires);
 	guard_state_free(host->guards);
 	json_decref(host->facts);
+	json_decref(host->networks);
 	g_free(host->emulation_reason);
 	g_free(host->problem);
 	g_free(host->told);

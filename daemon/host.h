@@ -45,6 +45,7 @@ struct host {
 	bool emulation;       /* guests run without KVM */
 	char *emulation_reason;
 	json_t *facts;        /* answer to host-info, or NULL */
+	json_t *networks;     /* of its libvirt: name -> whether it runs; NULL: not known yet */
 	int64_t cpus, memory; /* of the hardware; bytes */
 	GHashTable *domains;  /* domain name -> struct host_domain */
 	GHashTable *dhcp;     /* "mac ip" of the entries that its DHCP server has; telling it costs half a second */

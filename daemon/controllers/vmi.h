@@ -48,7 +48,8 @@ bool vmi_interface_is_present(const struct interface *interface);
 int vmi_ports(struct daemon *daemon, const struct object *object, GPtrArray *attachments, struct domain_interface *ports, size_t *count,
     struct error *err);
 GPtrArray *vmi_attachments_new(void);
-/* The ports (struct attachment) that the instance needs on bridges of Open vSwitch.  What cannot be found is told at its start. */
+/* Where the instance is plugged in (struct attachment) that a host may lack: bridges of Open vSwitch, networks of libvirt.  What
+ * cannot be found is told at its start. */
 GPtrArray *vmi_wires(struct daemon *daemon, const struct object *object);
 /* Why a host has not all of these ready, or NULL.  g_free(). */
 char *vmi_unplugged(struct daemon *daemon, struct host *host, const GPtrArray *wires);

@@ -187,7 +187,7 @@ vmi_wires(struct daemon *daemon, const struct object *object)
 		struct attachment *where = g_new0(struct attachment, 1);
 		struct error told_at_start = { 0 };
 
-		if (vmi_interface_is_present(i) && network_find(daemon, object, i, where, &told_at_start) == 0 && where->bridge && where->config.type == NETWORK_OVS)
+		if (vmi_interface_is_present(i) && network_find(daemon, object, i, where, &told_at_start) == 0 && !where->own && where->config.type != NETWORK_BRIDGE)
 			g_ptr_array_add(wires, where);
 		else
 			attachment_free(where);
@@ -195,14 +195,29 @@ vmi_wires(struct daemon *daemon, const struct object *object)
 	return wires;
 }
 
+static int
+check_libvirt(const struct host *host, const char *network, struct error *err)
+{
+	const json_t *there = json_object_get(host->networks, network);
+
+	if (there == NULL)
+		return error_set(err, ENOENT, "libvirt of host %s has no network %s: define it there (virsh net-define), or name another one in the "
+		    "NetworkAttachmentDefinition", host->name, network);
+	return json_is_true(there) ? 0 : error_set(err, ENETDOWN, "network %s of host %s is not active: start it with virsh net-start", network, host->name);
+}
+
 char *
 vmi_unplugged(struct daemon *daemon, struct host *host, const GPtrArray *wires)
 {
 	struct error err = { 0 };
 
-	for (guint i = 0; i < wires->len; i++)
-		if (provider_network_check(daemon, host, &((const struct attachment *)wires->pdata[i])->config, &err) < 0)
+	for (guint i = 0; i < wires->len; i++) {
+		const struct attachment *where = wires->pdata[i];
+		int r = where->bridge ? provider_network_check(daemon, host, &where->config, &err) : check_libvirt(host, where->segment, &err);
+
+		if (r < 0)
 			return g_strdup(err.text);
+	}
 	return NULL;
 }
 

@@ -87,6 +87,7 @@ on_network(virConnectPtr connection, virNetworkPtr network, int number, int deta
 	(void)opaque;
 	if (number == VIR_NETWORK_EVENT_STOPPED || number == VIR_NETWORK_EVENT_UNDEFINED)
 		host_events_loss("network", virNetworkGetName(network));
+	host_events_loss("networks", NULL);
 }
 
 static void

@@ -158,17 +158,31 @@ run_info(struct host_call *call, struct error *err)
 	return result;
 }
 
+/* Of another machine there is only libvirt's word. */
+static json_t *
+look_for_kvm(virConnectPtr connection, struct error *err)
+{
+	char *text = virConnectGetCapabilities(connection);
+	g_autoptr(xmlDoc) doc = text == NULL ? NULL : host_xml_take(text, err);
+
+	if (text == NULL)
+		host_error(err, "cannot read the host's capabilities");
+	if (doc == NULL)
+		return NULL;
+	g_autoptr(GPtrArray) offers = host_xml_nodes(doc,
+	    "/capabilities/guest/arch[@name=/capabilities/host/cpu/arch]/domain[@type='kvm']");
+	return json_pack("{s:b,s:s}", "usable", offers->len > 0, "reason",
+	    offers->len > 0 ? "libvirt of the host offers it" : "KVM is not used: libvirt of the host does not offer it (no /dev/kvm, or no access to it)");
+}
+
 static json_t *
 run_probe(struct host_call *call, struct error *err)
 {
 	struct error why = { 0 };
 	bool usable;
 
-	(void)call;
-	if (!host_is_local()) {
-		error_set(err, ENOTSUP, "KVM can only be probed on the host itself");
-		return NULL;
-	}
+	if (!host_is_local())
+		return look_for_kvm(call->connection, err);
 	usable = kvm_probe("/dev/kvm", &why) == 0;
 	return json_pack("{s:b,s:s}", "usable", usable, "reason",
 	    usable ? "guest code runs at hardware speed" : why.text);

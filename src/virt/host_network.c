@@ -429,8 +429,33 @@ run_host_list(struct host_call *call, struct error *err)
 	return list == NULL ? NULL : json_pack("{s:o}", "hosts", list);
 }
 
+/* All of libvirt's, whoever made them. */
+static json_t *
+run_list(struct host_call *call, struct error *err)
+{
+	virNetworkPtr *all = NULL;
+	int count = virConnectListAllNetworks(call->connection, &all, 0);
+	json_t *networks = json_object();
+
+	for (int i = 0; i < count; i++) {
+		/* one that is gone by now is not there */
+		int active = virNetworkIsActive(all[i]);
+
+		if (active >= 0)
+			json_object_set_new(networks, virNetworkGetName(all[i]), json_boolean(active == 1));
+		virNetworkFree(all[i]);
+	}
+	free(all);
+	if (count >= 0)
+		return json_pack("{s:o}", "networks", networks);
+	json_decref(networks);
+	host_error(err, "cannot list networks");
+	return NULL;
+}
+
 const struct host_verb host_network_verbs[] = {
 	{ "network-ensure", run_ensure },
+	{ "network-list", run_list },
 	{ "network-host-list", run_host_list },
 	{ "network-host-set", run_host_set },
 	{ "network-host-remove", run_host_remove },

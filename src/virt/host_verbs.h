@@ -7,7 +7,7 @@
  *                            "osImage","addresses":[],"processors":[{"id","node","core"}]}  (processors: those online; core: the number of
  *                            its first thread; kernelVersion, osImage, addresses: local hosts only;
  *                            first the address that this host speaks to the world with)
- *  kvm-probe          {} -> {"usable":bool,"reason":"..."}   runs guest code against the clock; for local hosts
+ *  kvm-probe          {} -> {"usable":bool,"reason":"..."}   runs guest code against the clock; of a remote host: whether its libvirt offers KVM
  *  domain-list        {} -> {"domains":[DOMAIN]}   those with our metadata
  *  domain-start       {"xml","name","uid","paused":bool,"guards"?:[GUARD],"probes"?:[PROBE]} -> DOMAIN with "machine", its type as libvirt has it, and "user", that QEMU runs as   defines and starts; a running one with the same uid is
  *                     left alone (and answered); a stopped one of ours is defined anew; a running one of another uid, or one
@@ -64,6 +64,7 @@
  *  folder-remove      {"pool","folder"} -> {}       no error when gone
  *  network-ensure     {"network","bridge","cidr"} -> {"mended":"..."}   a NAT network whose DHCP serves only the hosts it is told; where
  *                     libvirt is local also its DHCP server, and guests that a stop of the network cut off
+ *  network-list       {} -> {"networks":{NAME:bool}}   all of libvirt's, and whether they run
  *  network-host-list  {"network"} -> {"hosts":[{"mac","ip","name"}]}
  *  network-host-set   {"network","mac","ip","name"} -> {}   replaces entries with the same mac or ip; a name that the
  *                     DHCP server would not take is left out (on remote hosts, where libvirt keeps the entries, also one
@@ -117,6 +118,7 @@
  *                 lifecycle event; redefined, and undefined of one that runs, are never our doing
  *          agent  {"name","uid","connected":bool}
  *          network, pool  {"name"}   it was stopped or undefined
+ *          networks {}       a network was defined, undefined, started or stopped
  *          dhcp   {"name"}   the DHCP server of a network ended, where libvirt is local; network-ensure starts it
  *          vswitch {}   ovs-vswitchd has started, with empty flow tables: guards-sync fills them; on remote hosts also when it or its database
  *                 ceased to answer: what is asked for again says so

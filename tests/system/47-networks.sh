@@ -106,9 +106,9 @@ refuses() {
 }
 test_a_function_of_the_hosts_card_comes_from_a_network_of_libvirt() {
   definition functions '{"type": "libvirt", "network": "functions", "vlan": 100}'
-  refuses sriov 'interface second: libvirt of this host has no network functions: define it there'
+  refuses sriov '1 node lacks its networks; libvirt of host '"${P}1"' has no network functions: define it there'
   network '<forward mode="hostdev" managed="yes"><pf dev="nope"/></forward>'
-  refuses sriov 'interface second: network functions is not active: start it with virsh net-start'
+  refuses sriov '1 node lacks its networks; network functions of host '"${P}1"' is not active: start it with virsh net-start'
   network '<bridge name="vf0" stp="off" delay="0"/>'
   refuses sriov 'interface second: network functions has no functions of the host'
   network '<forward mode="hostdev" managed="yes"/>'

@@ -130,6 +130,32 @@ test_a_host_outside_of_the_network_is_not_chosen() {
   becomes mute Paused 90
   lift mute.yaml; gone vm/mute
 }
+# yard WHAT: virsh net-WHAT of a network that is in no definition of ours, on the second host
+yard() { other virsh -q "net-$1" yard; }
+test_a_machine_goes_where_its_network_of_libvirt_is() {
+  drop nomad.yaml <<'EOF'
+apiVersion: k8s.cni.cncf.io/v1
+kind: NetworkAttachmentDefinition
+metadata: {name: yard}
+spec: {config: '{"type": "libvirt", "network": "yard"}'}
+---
+apiVersion: kubevirt.io/v1
+kind: VirtualMachineInstance
+metadata: {name: nomad}
+spec:
+  terminationGracePeriodSeconds: 0
+  domain:
+    memory: {guest: 64Mi}
+    devices: {interfaces: [{name: second, bridge: {}}]}
+  networks: [{name: second, multus: {networkName: yard}}]
+EOF
+  await 60 'message vmi/nomad PodScheduled | grep "0/2 nodes are available: 2 nodes lack its networks; libvirt of host '"${P}1"' has no network yard: define it there"'
+  other virsh -q net-define /dev/stdin <<<'<network><name>yard</name><bridge name="yard0"/></network>'
+  yard start
+  await 60 '[ "$(field vmi/nomad .status.phase) $(field vmi/nomad .status.nodeName)" = "Running '"${P}2"'" ]'
+  lift nomad.yaml; gone vmi/nomad
+  yard destroy; yard undefine
+}
 test_a_database_that_lets_nobody_in_is_told_and_asked_again() {
   local k
   for k in key crt; do cp "$S/keys/manager.$k" "$S/keys/kept.$k"; cp "$S/keys/stranger.$k" "$S/keys/manager.$k"; done

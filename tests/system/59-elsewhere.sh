@@ -1,7 +1,6 @@
 # A host that is known by its URI alone: what lies in its pool gets there through libvirt, and none of its files is seen here.
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154
 
-EMULATION=always   # nobody here can tell what is there
 other() { nsenter -t "$(cat "$WORK/${P}2/init.pid")" -m -u -n -p "$@"; }
 console() { other cat "/var/log/libvirt/qemu/$(domain "$1").console.log" | tr -d '\0\r'; }
 # is_image CLAIM [FORMAT]: it is on the other host, there alone, and holds what the image does, byte by byte, and zeros behind it
@@ -17,9 +16,11 @@ made() { printf '%s\n' 'apiVersion: cdi.kubevirt.io/v1beta1' 'kind: DataVolume' 
 setup() {
   KVM=$KVM testbed host 2
   mkdir -p "$S/elsewhere"; other mount --bind "$S/elsewhere" "$S/pool"
+  await 60 '[ "$(condition node/${P}1 Ready)" = True ]'   # what is looked at in the end is there
   host sed -i "s|name: ${P}1|name: ${P}2|; s|qemu:///system|qemu+tcp://10.98.0.2/system|" "$S/solovirtd.yaml"
   daemon_stop; daemon_start
   await 60 '[ "$(condition node/${P}2 Ready)" = True ]'
+  same False "$(condition node/${P}2 KVMUsable)"
 }
 
 test_an_import() {

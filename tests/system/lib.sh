@@ -46,7 +46,6 @@ config_remote() {
   cat <<EOC
   - name: ${P}$1
     uri: qemu+tcp://10.98.0.$1/system
-    emulation: always
     openvswitch:
       database: ssl:10.98.0.$1:6640
       interfaces: [up0]
