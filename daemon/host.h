@@ -56,6 +56,7 @@ struct host {
 	struct event *look;   /* at what it needs while it is READY */
 	struct event *again;  /* pending: what could not be told to it is told again */
 	struct calls *calls;
+	unsigned uploads;     /* of container images that are on their way to it; vmi_start.c */
 	unsigned step;        /* of the preparation */
 	unsigned failures;    /* of its steps since the worker was started */
 };

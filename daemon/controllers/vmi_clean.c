@@ -37,7 +37,7 @@ clean_free(struct clean *c)
 	g_free(c);
 }
 
-/* The instance that the job is for, or NULL when it is gone or another one has its name. */
+/* The instance that the job is for, or NULL when it is gone. */
 static const struct object *
 clean_object(const struct clean *c)
 {
@@ -86,6 +86,15 @@ clean_took(void *context, const char *verb, json_t *result)
 		host_domain_forget(host, name);
 }
 
+/* Images that were sent to another machine went with the rest. */
+static void
+forget_uploads(const struct clean *c)
+{
+	for (guint i = 0; i < c->files->len; i++)
+		if (store_record_get(c->daemon->store, VMI_UPLOADED, c->files->pdata[i]) != NULL)
+			store_record_set(c->daemon->store, VMI_UPLOADED, c->files->pdata[i], NULL, NULL);
+}
+
 /* What it wrote is there now. */
 static void
 measure_disks(struct clean *c, const struct object *object)
@@ -109,6 +118,7 @@ clean_done(void *context, const struct error *error)
 			controllers_pace_fail(c->daemon, object, VMI_AGAIN_MS, VMI_AGAIN_MOST_MS);
 	} else if (object != NULL) {
 		vmi_ceph_release(c->daemon, c->uid);
+		forget_uploads(c);
 		measure_disks(c, object);
 		r = vmi_cleaned(c->daemon, object, &err);
 	}

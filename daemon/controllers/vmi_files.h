@@ -10,6 +10,9 @@
 enum extra { EXTRA_KERNEL, EXTRA_INITRD, EXTRA_SLIC, EXTRA_MSDM, EXTRA_COUNT };
 extern const char *const vmi_extra_words[];
 
+/* Records of the store: files that were sent whole to a host that is another machine, by name. */
+#define VMI_UPLOADED "uploaded"
+
 /* Of a volume that is made for the instance; NULL: it is not. */
 char *vmi_volume_file(const char *uid, const struct volume *v);
 /* The disk of a container image that lies under the volume's overlay; NULL: there is none. */

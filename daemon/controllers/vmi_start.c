@@ -37,6 +37,8 @@
 
 /* Then the instance has failed, and its machine makes another one after a while. */
 enum { START_TRIES = 3 };
+/* Images on their way to one host: each has a lane of it for as long as that takes, and others want to be stopped meanwhile. */
+enum { UPLOADS_MOST = 2 };
 
 struct life {
 	struct daemon *daemon;
@@ -49,6 +51,7 @@ struct life {
 	GPtrArray *folders;       /* char *: directories, one a file system */
 	GPtrArray *files;         /* char *: in the pool, what overlays lie over */
 	char *path;               /* of the volume under way, as the host told it */
+	char *image;              /* the file of an image that is on its way to another machine */
 	size_t extra;             /* how far it is with them */
 	char *extras[EXTRA_COUNT]; /* paths; NULL: not wanted */
 	char *told;               /* that a DHCP server is being told */
@@ -89,7 +92,7 @@ life_free(struct life *l)
 	g_free(l);
 }
 
-/* The instance that the job is for, or NULL when it is gone or another one has its name. */
+/* The instance that the job is for, or NULL when it is gone. */
 static const struct object *
 life_object(const struct life *l)
 {
@@ -178,15 +181,36 @@ runs(const struct life *l)
 
 /* To a host that does not see our files. */
 static int
-step_upload(struct life *l, const char *path, const char *name, struct job_step *step, struct error *err)
+step_upload(struct life *l, struct host *host, const char *path, const char *name, struct job_step *step, struct error *err)
 {
+	if (host->uploads >= UPLOADS_MOST)
+		return error_set(err, EAGAIN, "it waits for other images that are on their way to host %s", host->name);
 	step->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (step->fd < 0)
 		return error_errno(err, "cannot open %s", path);
 	step->verb = "volume-upload";
 	step->args = json_pack("{s:s,s:s,s:s}", "pool", l->daemon->config->pool->name, "volume", name, "format", "raw");
 	step->deadline = VOLUME_DEADLINE_COPY;
+	l->image = g_strdup(name);
+	host->uploads++;
 	return 1;
+}
+
+/* It is over, well or not.  What is there stays until the instance is cleaned up, also for a later try: what lies over it may be of a
+ * guest that has run. */
+static void
+end_upload(struct life *l, bool well)
+{
+	struct host *host = host_find(l->daemon, l->host);
+	struct error err = { 0 };
+
+	if (l->image == NULL)
+		return;
+	if (host != NULL && host->uploads > 0)
+		host->uploads--;
+	if (well && store_record_set(l->daemon->store, VMI_UPLOADED, l->image, "", &err) != 0)
+		log_warning("%s", err.text); /* it is sent once more then */
+	g_clear_pointer(&l->image, g_free);
 }
 
 /* The file of a container image, under a name of the instance's own: the image may be another one tomorrow.  0: it is there. */
@@ -194,18 +218,20 @@ static int
 step_image(struct life *l, const struct image_wish *wish, const char *name, struct job_step *step, struct error *err)
 {
 	g_autofree char *own = images_pool_path(l->daemon, name), *path = NULL;
-	const struct host *host = host_find(l->daemon, l->host);
+	struct host *host = host_find(l->daemon, l->host);
 	bool local = host != NULL && host->local;
 	int r;
 
-	if (local ? access(own, F_OK) == 0 : runs(l))
+	if (host == NULL)
+		return error_set(err, EHOSTDOWN, "host %s is not configured any more", l->host);
+	if (local ? access(own, F_OK) == 0 : runs(l) || store_record_get(l->daemon->store, VMI_UPLOADED, name) != NULL)
 		return 0;
 	r = images_get(l->daemon, wish, &path, err);
 	if (r == 0)
 		return error_set(err, EAGAIN, "image %s is being unpacked", wish->image);
 	if (r < 0)
 		return -1;
-	return local ? images_link(l->daemon, path, name, err) : step_upload(l, path, name, step, err);
+	return local ? images_link(l->daemon, path, name, err) : step_upload(l, host, path, name, step, err);
 }
 
 /* What the overlays of container images lie over, before all volumes: each of those has one step of its own. */
@@ -609,9 +635,10 @@ start_took(void *context, const char *verb, json_t *result)
 	struct host *host = host_find(l->daemon, l->host);
 
 	vmi_address_took(host, verb, l->told);
+	end_upload(l, true);
 	if (strcmp(verb, "volume-info") == 0)
 		vmi_ceph_look(result, &l->refused);
-	else if ((g_str_has_prefix(verb, "volume-") && l->volume > 0) || strcmp(verb, "folder-fill") == 0)
+	else if ((g_str_has_prefix(verb, "volume-") && (l->volume > 0 || l->extra > 0)) || strcmp(verb, "folder-fill") == 0)
 		l->path = g_strdup(path_string(result, "path"));
 	if (strcmp(verb, "domain-start") == 0 || strcmp(verb, "address-probe") == 0)
 		took_domain(l, host, result);
@@ -657,6 +684,7 @@ start_done(void *context, const struct error *error)
 	struct life *l = context;
 	const struct object *object = life_object(l);
 
+	end_upload(l, false);
 	if (object != NULL && error != NULL && error->code != ECANCELED && error->code != EHOSTDOWN)
 		start_failed(l, object, error);
 	life_free(l);
