@@ -298,10 +298,12 @@ step_update(struct live *l, const struct object *object, struct job_step *step, 
 {
 	const struct vmi *vmi = object->value;
 	g_autofree char *xml = live_xml(l, object, err), *name = domain_name(l->namespace, l->name);
-	json_t *disks, *interfaces;
+	json_t *disks, *interfaces, *guards;
+	struct error unguarded = { 0 };
 
 	if (xml == NULL)
 		return -1;
+	guards = guards_of(l->daemon, object, &unguarded);
 	disks = json_array();
 	interfaces = json_array();
 	SCHEMA_EACH (struct disk, d, &vmi->spec->domain->devices->disks)
@@ -310,8 +312,9 @@ step_update(struct live *l, const struct object *object, struct job_step *step, 
 		if (is_wanted(i))
 			json_array_append_new(interfaces, json_pack("{s:s,s:b}", "name", i->name, "up", is_up(i)));
 	step->verb = "domain-update";
-	step->args = json_pack("{s:s,s:s,s:s,s:I,s:I,s:o,s:o}", "name", name, "uid", l->uid, "xml", xml, "vcpus",
-	    (json_int_t)vmi_vcpus(vmi->spec), "memory", (json_int_t)vmi_memory(vmi->spec), "disks", disks, "interfaces", interfaces);
+	step->args = json_pack("{s:s,s:s,s:s,s:I,s:I,s:o,s:o,s:o*,s:s*}", "name", name, "uid", l->uid, "xml", xml, "vcpus",
+	    (json_int_t)vmi_vcpus(vmi->spec), "memory", (json_int_t)vmi_memory(vmi->spec), "disks", disks, "interfaces", interfaces, "guards", guards,
+	    "unguarded", guards == NULL ? unguarded.text : NULL);
 	step->deadline = HOST_DEADLINE_ACTION;
 	l->sent = true;
 	return 1;

@@ -12,6 +12,7 @@
 
 #include "src/virt/domain_xml.h"
 #include "src/virt/host.h"
+#include "src/virt/host_guard.h"
 
 enum { KIBIBYTE = 1024, BLOCK_KIB = 2048 };
 
@@ -21,6 +22,9 @@ struct update {
 	xmlDoc *live, *wanted; /* wanted: only the disks and network cards that may come and go, and the metadata */
 	const json_t *disks;   /* names of all that it is to have */
 	const json_t *interfaces; /* [{"name","up"}], all that it is to have */
+	const char *uid;
+	const json_t *guards;     /* of its ports, or NULL */
+	const char *unguarded;    /* why nobody knows its guards, or NULL */
 	json_t *problems;
 };
 
@@ -249,17 +253,56 @@ is_up(xmlNodePtr interface)
 }
 
 static void
+set_link(xmlNodePtr interface, bool up)
+{
+	xmlNodePtr link = child(interface, "link");
+
+	if (link == NULL)
+		link = xmlNewChild(interface, NULL, (const xmlChar *)"link", NULL);
+	xmlSetProp(link, (const xmlChar *)"state", (const xmlChar *)(up ? "up" : "down"));
+}
+
+static json_t *
+guard_of(const struct update *u, xmlNodePtr interface)
+{
+	g_autofree char *mac = child_attribute(interface, "mac", "address");
+	json_t *guard;
+	size_t i;
+
+	json_array_foreach ((json_t *)(uintptr_t)u->guards, i, guard)
+		if (mac != NULL && g_ascii_strcasecmp(mac, json_string_value(json_object_get(guard, "mac"))) == 0)
+			return guard;
+	return NULL;
+}
+
+/* No card comes up a moment before its guards are in. */
+static int
+guard(const struct update *u, xmlNodePtr interface, struct error *err)
+{
+	json_t *its = guard_of(u, interface), *alone = its == NULL ? NULL : json_pack("[O]", its);
+	int r = 0;
+
+	if (u->unguarded != NULL)
+		return error_set(err, EAGAIN, "%s", u->unguarded);
+	if (alone != NULL)
+		r = guard_install(u->domain, u->uid, alone, err);
+	json_decref(alone);
+	return r;
+}
+
+static void
 update_link(struct update *u, const char *name, bool up)
 {
-	xmlNodePtr node = find_device(u->live, "interface", name), link;
+	xmlNodePtr node = find_device(u->live, "interface", name);
 	struct error err = { 0 };
 
 	if (node == NULL || is_up(node) == up)
 		return;
-	link = child(node, "link");
-	if (link == NULL)
-		link = xmlNewChild(node, NULL, (const xmlChar *)"link", NULL);
-	xmlSetProp(link, (const xmlChar *)"state", (const xmlChar *)(up ? "up" : "down"));
+	if (up && guard(u, node, &err) < 0) {
+		problem(u, "interface", name, &err);
+		return;
+	}
+	set_link(node, up);
 	if (change_device(u, node) < 0) {
 		host_error(&err, "cannot set the link of interface %s of domain %s", name, virDomainGetName(u->domain));
 		problem(u, "interface", name, &err);
@@ -291,6 +334,22 @@ unplug_interfaces(struct update *u)
 	}
 }
 
+/* One that is guarded comes with its link down. */
+static void
+plug_interface(struct update *u, xmlNodePtr node, const char *name)
+{
+	struct error err = { 0 };
+
+	if (u->unguarded != NULL) {
+		error_set(&err, EAGAIN, "%s", u->unguarded);
+		problem(u, "interface", name, &err);
+		return;
+	}
+	if (guard_of(u, node) != NULL)
+		set_link(node, false);
+	plug(u, node, "interface", name);
+}
+
 static void
 plug_interfaces(struct update *u)
 {
@@ -300,8 +359,21 @@ plug_interfaces(struct update *u)
 		g_autofree char *name = name_of(nodes->pdata[i]);
 
 		if (name != NULL && find_named(u->interfaces, name) != NULL && find_device(u->live, "interface", name) == NULL)
-			plug(u, nodes->pdata[i], "interface", name);
+			plug_interface(u, nodes->pdata[i], name);
 	}
+}
+
+static int
+update_links(struct update *u, struct error *err)
+{
+	json_t *link;
+	size_t i;
+
+	if (read_live(u, err) < 0)
+		return -1;
+	json_array_foreach ((json_t *)(uintptr_t)u->interfaces, i, link)
+		update_link(u, json_string_value(json_object_get(link, "name")), json_is_true(json_object_get(link, "up")));
+	return 0;
 }
 
 /* --- disks ---------------------------------------------------------------------------------------------------------- */
@@ -512,20 +584,17 @@ tell(const struct update *u)
 static int
 update_all(struct update *u, int vcpus, int64_t memory, struct error *err)
 {
-	json_t *link;
-	size_t i;
-
 	if (read_live(u, err) < 0)
 		return -1;
 	update_vcpus(u, vcpus);
 	update_memory(u, memory);
-	json_array_foreach ((json_t *)(uintptr_t)u->interfaces, i, link)
-		update_link(u, json_string_value(json_object_get(link, "name")), json_is_true(json_object_get(link, "up")));
 	unplug_interfaces(u);
 	unplug_disks(u);
 	if (update_metadata(u, err) < 0)
 		return -1;
 	plug_interfaces(u);
+	if (update_links(u, err) < 0)
+		return -1;
 	if (plug_disks(u, err) < 0)
 		return -1;
 	return read_live(u, err);
@@ -534,14 +603,15 @@ update_all(struct update *u, int vcpus, int64_t memory, struct error *err)
 static json_t *
 run_update(struct host_call *call, struct error *err)
 {
-	const char *name, *uid, *xml;
-	json_t *disks, *interfaces, *answer = NULL;
+	const char *name, *uid, *xml, *unguarded = NULL;
+	json_t *disks, *interfaces, *guards = NULL, *answer = NULL;
 	json_int_t memory;
 	struct update u = { 0 };
 	int vcpus;
 
-	if (host_args(call, err, "{s:s,s:s,s:s,s:i,s:I,s:o,s:o}", "name", &name, "uid", &uid, "xml", &xml, "vcpus", &vcpus, "memory",
-	        &memory, "disks", &disks, "interfaces", &interfaces) < 0)
+	if (host_args(call, err, "{s:s,s:s,s:s,s:i,s:I,s:o,s:o,s?:o,s?:s}", "name", &name, "uid", &uid, "xml", &xml, "vcpus", &vcpus, "memory",
+	        &memory, "disks", &disks, "interfaces", &interfaces, "guards", &guards, "unguarded", &unguarded) < 0 ||
+	    (guards != NULL && guard_check(guards, err) < 0))
 		return NULL;
 	g_autoptr(virDomain) domain = host_domain_get(call->connection, name, uid, err);
 	g_autofree char *fitted = domain == NULL ? NULL : host_fit(call->connection, xml, err);
@@ -552,7 +622,7 @@ run_update(struct host_call *call, struct error *err)
 		return NULL;
 	}
 	u = (struct update){ .domain = domain, .wanted = host_xml_parse(fitted, err), .disks = disks, .interfaces = interfaces,
-		.problems = json_array() };
+		.uid = uid, .guards = guards, .unguarded = unguarded, .problems = json_array() };
 	if (u.wanted != NULL && update_all(&u, vcpus, memory, err) == 0)
 		answer = tell(&u);
 	g_clear_pointer(&u.live, xmlFreeDoc);

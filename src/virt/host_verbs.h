@@ -28,11 +28,13 @@
  *  domain-forget      {"name","uuid"} -> {}         removes what was kept for a machine: UEFI variables, its TPM's state; no error when there is none;
  *                     EBUSY while there is a domain of this name
  *  domain-suspend, domain-resume, domain-reset, domain-reboot   {"name","uid"} -> {}
- *  domain-update      {"name","uid","xml","vcpus","memory","disks":[NAME],"interfaces":[{"name","up":bool}]} -> {"vcpus",
+ *  domain-update      {"name","uid","xml","vcpus","memory","disks":[NAME],"interfaces":[{"name","up":bool}],"guards"?:[GUARD],
+ *                     "unguarded"?} -> {"vcpus",
  *                     "memory":{"boot","requested","current"},"disks":[{"name","target","source"}],"interfaces":[{"name","up"}],
  *                     "problems":[{"what","why"}]}   changes what differs while the guest runs and tells what there is then; bytes.  xml:
  *                     domain_live_xml_format(); disks, interfaces: all that it is to have; ENOENT when it does not run.  What the
- *                     guest has yet to let go of is still told
+ *                     guest has yet to let go of is still told.  A card comes up after its GUARD is in; unguarded: why none is known, and no
+ *                     card comes up then
  *  domain-dump        {"name","uid","path","id"} -> {"state":"running"|"done","processed","total"}   begins to write the guest's memory
  *                     into the file (as an ELF core) and tells of it, for an id that was given before only that; bytes; the error that
  *                     ended it; EBUSY while another one is written, of this domain or of many
