@@ -22,11 +22,12 @@ enum { SOON_MS = 20 };
  *   known    the host said that it has exactly host->guards
  *   due      it is compared soon with what it should have
  *   asked    it was told, and has yet to answer; what changes meanwhile is told then
+ *   stale    it lost its flows after it was told: whatever the answer says, it is told once more
  */
 struct guard_state {
 	struct host *host;
 	GHashTable *guards; /* uid -> SHA-1 of its guards */
-	bool known, asked, again;
+	bool known, asked, again, stale;
 	bool failed; /* the last time, which was logged */
 	struct event *due;
 };
@@ -161,14 +162,14 @@ on_told(void *arg, json_t *result, const struct error *error)
 	if (state != NULL) {
 		state->asked = false;
 		state->failed = error != NULL;
-		state->known = error == NULL || g_hash_table_size(t->sums) == 0; /* without Open vSwitch there is nothing left of guests that went */
+		state->known = (error == NULL && !state->stale) || g_hash_table_size(t->sums) == 0; /* without Open vSwitch there is nothing left of guests that went */
 		g_hash_table_unref(state->guards);
 		state->guards = g_hash_table_ref(t->sums);
-		if (!state->known && error->code != EOPNOTSUPP)
+		if (error != NULL && !state->known && error->code != EOPNOTSUPP)
 			host_sync_again(host);
-		if (state->again)
+		if (state->again || state->stale)
 			soon(state);
-		state->again = false;
+		state->again = state->stale = false;
 	}
 	wake_groups(t->daemon);
 	g_hash_table_unref(t->sums);
@@ -222,6 +223,7 @@ void
 guards_forget(struct host *host)
 {
 	host->guards->known = false;
+	host->guards->stale = host->guards->asked;
 }
 
 void

@@ -444,8 +444,7 @@ on_event(void *owner, const char *event, json_t *args)
 		claim_copy_progress(host->daemon, host->name, args);
 	if (host->state == HOST_READY && strcmp(event, "networks") == 0)
 		look_at_networks(host);
-	if (host->state == HOST_READY)
-		subnets_lost(host, event, name);
+	subnets_lost(host, event, name); /* nobody tells it once more when the host is ready */
 	if (host->state != HOST_READY || name == NULL)
 		return;
 	if (strcmp(event, "agent") == 0) {

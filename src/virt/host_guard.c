@@ -512,6 +512,7 @@ leave_others(struct plan *plan)
 static int
 sync_all(struct plan *plan, json_t *guards, GString *mended, struct error *err)
 {
+	struct error failed = { 0 }, why = { 0 };
 	size_t i;
 	json_t *guard;
 
@@ -519,6 +520,7 @@ sync_all(struct plan *plan, json_t *guards, GString *mended, struct error *err)
 		if (plan_guard(plan, guard, err) < 0)
 			return -1;
 	leave_others(plan);
+	/* one that does not answer keeps the others from nothing */
 	for (guint k = 0; k < plan->ovs->bridges->len; k++) {
 		const struct ovs_bridge *bridge = plan->ovs->bridges->pdata[k];
 		/* Others' bridges may have a name that is no word for us; they have no port of ours then. */
@@ -527,10 +529,16 @@ sync_all(struct plan *plan, json_t *guards, GString *mended, struct error *err)
 		/* Nor have those of others that do not listen for us. */
 		if (bridge->target == NULL && !bridge->ours && g_hash_table_lookup(plan->wanted, bridge->name) == NULL)
 			continue;
-		if (sync_bridge(plan, bridge, mended, err) < 0)
-			return -1;
+		if (sync_bridge(plan, bridge, mended, &why) < 0)
+			failed = failed.code == 0 ? why : failed;
+		why = (struct error){ 0 };
 	}
-	return rates_apply(plan->ovs, plan->wishes, true, err);
+	if (rates_apply(plan->ovs, plan->wishes, true, &why) < 0 && failed.code == 0)
+		failed = why;
+	if (failed.code == 0)
+		return 0;
+	*err = failed;
+	return -1;
 }
 
 static void

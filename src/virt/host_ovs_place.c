@@ -3,21 +3,19 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "src/base/error.h"
 #include "src/virt/host.h"
 #include "src/virt/host_ovs_place.h"
 
-enum { INTERFACES_MOST = 64 };
-
 /* As the command line says it. */
 static struct place {
 	const char *database, *bridges; /* "ssl:10.0.0.2:6640"; database NULL: nothing was told */
 	const char *database_word;      /* "--db=..." */
 	const char *keys[3];            /* "--private-key=..." */
-	const char *interfaces[INTERFACES_MOST];
-	unsigned interface_count;
+	GPtrArray *interfaces;          /* words of argv; NULL: none */
 } place;
 
 /* Words of the command line, and whether the programs take them as they are behind "--". */
@@ -37,8 +35,10 @@ static const struct {
 bool
 ovs_place_set(const char *word)
 {
-	if (g_str_has_prefix(word, INTERFACE) && place.interface_count < INTERFACES_MOST) {
-		place.interfaces[place.interface_count++] = word + strlen(INTERFACE);
+	if (g_str_has_prefix(word, INTERFACE)) {
+		if (place.interfaces == NULL)
+			place.interfaces = g_ptr_array_new();
+		g_ptr_array_add(place.interfaces, (void *)(uintptr_t)(word + strlen(INTERFACE)));
 		return true;
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(words_known); i++) {
@@ -81,9 +81,8 @@ ovs_check_local(const char *what, const char *instead, struct error *err)
 int
 ovs_check_interface(const char *interface, struct error *err)
 {
-	for (unsigned i = 0; i < place.interface_count; i++)
-		if (strcmp(place.interfaces[i], interface) == 0)
-			return 0;
+	if (place.interfaces != NULL && g_ptr_array_find_with_equal_func(place.interfaces, interface, g_str_equal, NULL))
+		return 0;
 	return error_set(err, EACCES, "whether %s has addresses, which would be cut off, cannot be seen from another machine: when it has none, name it "
 	    "in openvswitch.interfaces of the host (solovirtd.yaml), or add it to the bridge by hand (ovs-vsctl add-port)", interface);
 }

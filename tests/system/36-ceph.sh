@@ -7,6 +7,11 @@ CEPH=1 STALL=2s
 
 # the image cluster as its administrator sees it
 rbd_() { testbed in hub rbd -p vms "$@"; }
+# left IMAGE: what may say why it is still there
+left() {
+  testbed in hub rbd ls -l vms; testbed in hub rbd trash ls --all vms; testbed in hub rbd snap ls --all "vms/$1"; testbed in hub rbd children --all "vms/$1"
+  testbed in hub rbd status "vms/$1"; sv get pvc,dv,pv -A; grep -F "$1" "$WORK/solovirtd.log" | tail -8
+}
 no_images() { local left; left=$(rbd_ ls; rbd_ trash ls --all); echo "$left"; [ -z "$left" ]; }
 
 setup() {
@@ -509,5 +514,5 @@ test_all_of_it_goes() {
   sv delete pvc/again; sv delete pvc/again -n other
   lift fork.yaml; lift first.yaml; lift second.yaml; gone dv/fork; gone dv/first; gone dv/second
   sv delete dv --all -n solovirt-images
-  await 90 no_images || { testbed in hub rbd info "vms/$(rbd_ ls | head -1)"; sv get pvc,dv,pv -A; grep -E "vol-|Delet" "$WORK/solovirtd.log" | tail -20; return 1; }
+  await 90 no_images || { left "$(no_images | head -1)"; return 1; }
 }
