@@ -268,6 +268,24 @@ wish_read(struct host_call *call, struct wish *wish, struct error *err)
 	return host_volume_check_format(wish->volume, wish->format, err);
 }
 
+/* Before libvirt reserves what there is until nothing is left, for whoever else writes there. */
+static int
+check_room(virStoragePoolPtr pool, const struct wish *wish, struct error *err)
+{
+	virStoragePoolInfo info;
+
+	if (!wish->preallocate)
+		return 0;
+	if (host_pool_refresh(pool, err) < 0)
+		return -1;
+	if (virStoragePoolGetInfo(pool, &info) < 0)
+		return host_error(err, "cannot ask pool %s for its size", wish->pool);
+	if ((json_int_t)info.available >= wish->capacity)
+		return 0;
+	return error_set(err, ENOSPC, "volume %s is to have %" PRId64 " bytes reserved, and pool %s has %llu left", wish->volume, (int64_t)wish->capacity,
+	    wish->pool, info.available);
+}
+
 static json_t *
 run_create(struct host_call *call, struct error *err)
 {
@@ -282,6 +300,8 @@ run_create(struct host_call *call, struct error *err)
 	g_autoptr(virStorageVol) there = virStorageVolLookupByName(pool, wish.volume);
 	if (there != NULL)
 		return volume_accept(there, &wish, err);
+	if (check_room(pool, &wish, err) < 0)
+		return NULL;
 	g_autoptr(virStorageVol) made = volume_make(pool, &wish, err);
 	if (made != NULL)
 		return host_volume_describe(made, wish.format, err);

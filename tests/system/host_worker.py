@@ -159,7 +159,9 @@ def test_pool_and_volumes(w, guest):
     refused(E.EINVAL, w.call, "volume-create", p, volume="over2", format="qcow2", backing=base, capacity=1 << 20)
     for name in ("over", "base"):
         w.call("volume-delete", p, volume=name)
-    refused(E.ENOSPC, w.call, "volume-create", p, volume="huge", capacity=8 << 40, format="raw", preallocate=True)
+    # before anything is reserved: whoever else writes to this disk would find it full for a moment
+    told = refused(E.ENOSPC, w.call, "volume-create", p, volume="huge", capacity=8 << 40, format="raw", preallocate=True)
+    assert "is to have 8796093022208 bytes reserved" in told, told
     assert not os.path.exists(f"{DIRECTORY}/huge")
     for size, now in ((16 << 20, 16 << 20), (16 << 20, 16 << 20), (1 << 20, 16 << 20)):
         assert w.call("volume-resize", p, volume="a", capacity=size)["capacity"] == now
