@@ -24,7 +24,8 @@
  *                   passphrase; EINVAL: they differ.  ENOENT: no such source.  asked: when that was, of clock_monotonic_ms(); else when it arrives.  A copy tells events:
  *                   progress.
  *  volume-info      {WHERE,"volume"} -> VOLUME   ENOENT
- *  volume-resize    {WHERE,"volume","capacity","shrink"?:false} -> VOLUME   grows; a smaller capacity changes nothing unless shrink says so
+ *  volume-resize    {WHERE,"volume","capacity","shrink"?:false} -> VOLUME   grows; a smaller capacity changes nothing unless shrink says so.
+ *                   EBUSY (local) while it is served to a writer
  *  volume-delete    {WHERE,"volume"} -> {}   with everything that was left half made of it; no error when gone.  EBUSY while it is open
  *                   somewhere (the text names by whom); ENOTEMPTY while it has snapshots that are not removed, or
  *                   is needed by clones and cannot be put aside (local: of what is protected).  rbd puts a volume

@@ -32,6 +32,7 @@
 
 enum { AGAIN_FIRST_MS = 1000, AGAIN_MOST_MS = 60000,
 	DELETE_AGAIN_MOST_MS = 15000, /* Ceph lets go of a client that died after half a minute */
+	BUSY_AGAIN_MOST_MS = 5000,    /* an import ends */
 };
 
 static const char *
@@ -605,7 +606,7 @@ on_grown(void *arg, json_t *result, const struct error *error)
 	struct error err = { 0 };
 
 	if (object != NULL && error != NULL && !is_lost(error)) {
-		controllers_pace_fail(j->daemon, object, AGAIN_FIRST_MS, AGAIN_MOST_MS);
+		controllers_pace_fail(j->daemon, object, AGAIN_FIRST_MS, error->code == EBUSY ? BUSY_AGAIN_MOST_MS : AGAIN_MOST_MS);
 		daemon_event(j->daemon, object, "Warning", "VolumeResizeFailed", "%s", error->text);
 	} else if (object != NULL && error == NULL) {
 		if (put_bound(j->daemon, object, json_integer_value(json_object_get(result, "capacity")), &err) != 0)

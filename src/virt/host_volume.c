@@ -424,6 +424,9 @@ run_resize(struct host_call *call, struct error *err)
 	        &shrink) < 0 ||
 	    host_volume_check_name(name, err) < 0 || host_volume_check_format(name, format, err) < 0)
 		return NULL;
+	g_autofree char *word = host_volume_word(pool_name, name);
+	if (nbd_export_check(word, err) < 0) /* the end of a stream is the end of the file */
+		return NULL;
 	g_autoptr(virStoragePool) pool = host_pool_get(call->connection, pool_name, err);
 	if (pool == NULL)
 		return NULL;

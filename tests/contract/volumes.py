@@ -707,6 +707,8 @@ def test_serve_of_rbd_or_remote(w, d):
     n = Nbd(w, d, "a")
     assert "import" in refused(E.EBUSY, Nbd, w, d, "a")
     refused(E.EBUSY, w.call, "volume-delete", d.where, volume="a")
+    if d.name == "remote":
+        assert "import" in refused(E.EBUSY, w.call, "volume-resize", d.where, volume="a", capacity=2 * SIZE)
     # 16 under way, answered in any order
     data = random.randbytes(SIZE // 2)
     pending = {n.send(WRITE, i << 18, data=data[i << 18:(i + 1) << 18]) for i in range(32)}

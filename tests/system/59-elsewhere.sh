@@ -75,6 +75,17 @@ test_who_dies_in_the_middle_of_it() {
   is_image mid
   lift mid.yaml; gone dv/mid
 }
+test_a_claim_that_grows_during_an_import() {
+  dv wide 'guest.raw?wire=8000000' | drop wide.yaml
+  begun wide
+  sv get pvc/wide -o json | jq '.spec.resources.requests.storage = "400Mi"' | sv apply -f -
+  same ImportInProgress "$(field dv/wide .status.phase)"
+  imported wide 120
+  await 60 '[ "$(field pvc/wide .status.capacity.storage)" = 400Mi ]'
+  same $((400 << 20)) "$(other stat -c %s "$(volume_of wide)")"
+  is_image wide
+  lift wide.yaml; gone dv/wide
+}
 test_it_goes() {
   lift far.yaml; gone dv/far
   await 60 '[ "$(other find "$S/pool" -type f | wc -l)" = 0 ]'
