@@ -24,6 +24,7 @@ struct nbd_export {
 	uint64_t size;
 	bool writes;
 	bool closing;              /* its client is gone; under the lock of all */
+	gint deaf;                 /* it reads no replies any more; atomic */
 	int fd;
 	GAsyncQueue *free, *done;  /* struct place */
 };
@@ -159,14 +160,13 @@ static void *
 reply_run(void *arg)
 {
 	struct nbd_export *export = arg;
-	bool deaf = false;
 	void *item;
 
 	while ((item = g_async_queue_pop(export->done)) != export) {
 		struct place *place = item;
-		if (!deaf && send_reply(place) < 0) {
-			deaf = true;
-			shutdown(export->fd, SHUT_RDWR); /* the reader notices */
+		if (!g_atomic_int_get(&export->deaf) && send_reply(place) < 0) {
+			g_atomic_int_set(&export->deaf, true);
+			shutdown(export->fd, SHUT_RDWR); /* the reader notices, behind what the socket still holds */
 		}
 		g_async_queue_push(export->free, place);
 	}
@@ -274,6 +274,9 @@ take_request(struct nbd_export *export, struct nbd_work *work)
 	if (command != NULL && command->data)
 		nbd_work_data(work);
 	if (command != NULL && request->command == NBD_WRITE && read_all(export->fd, work->data, request->length) == 0)
+		return false;
+	/* Nobody waits for an answer; a write that has come as a whole is done, as if its answer were under way. */
+	if (g_atomic_int_get(&export->deaf) && (command == NULL || !command->writes))
 		return false;
 	begin(export, work, command);
 	return true;

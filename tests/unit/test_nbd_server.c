@@ -5,6 +5,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <glib.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +28,18 @@ static struct memory {
 	GMutex lock;
 	GCond changed;
 	unsigned flushed, closed; /* at its end */
+	unsigned reads, held;     /* begun; how many of them may go on, 0: all */
 } memory;
 
 static int
 begin_read(void *volume, struct nbd_work *work)
 {
+	g_mutex_lock(&memory.lock);
+	memory.reads++;
+	g_cond_broadcast(&memory.changed);
+	while (memory.held > 0 && memory.reads > memory.held)
+		g_cond_wait(&memory.changed, &memory.lock);
+	g_mutex_unlock(&memory.lock);
 	memcpy(work->data, ((struct memory *)volume)->disk + work->request.offset, work->request.length);
 	nbd_work_done(work, 0);
 	return 0;
@@ -210,6 +218,32 @@ START_TEST(nonsense_ends_it)
 }
 END_TEST
 
+/* What it asked for before nobody read the replies any more is not begun. */
+START_TEST(nothing_is_read_for_the_deaf)
+{
+	struct nbd_request request = { htobe32(NBD_REQUEST_MAGIC), 0, htobe16(NBD_READ), 1, 0, htobe32(NBD_MOST) };
+	int fd = serve(false);
+	struct pollfd hung_up = { .fd = fd };
+
+	memory.held = 1;
+	for (int i = 0; i < 8; i++)
+		ck_assert_int_eq(send(fd, &request, sizeof(request), MSG_NOSIGNAL), sizeof(request));
+	g_mutex_lock(&memory.lock);
+	while (memory.reads < 2)
+		g_cond_wait(&memory.changed, &memory.lock);
+	g_mutex_unlock(&memory.lock);
+	ck_assert_int_eq(shutdown(fd, SHUT_RD), 0);
+	ck_assert_int_eq(poll(&hung_up, 1, 60000), 1);
+	g_mutex_lock(&memory.lock);
+	memory.held = 0;
+	g_cond_broadcast(&memory.changed);
+	g_mutex_unlock(&memory.lock);
+	wait_for_close(1);
+	ck_assert_uint_eq(memory.reads, 2);
+	close(fd);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -222,6 +256,7 @@ suite(void)
 	tcase_add_test(t, readers_cannot_write);
 	tcase_add_test(t, one_writer_at_a_time);
 	tcase_add_test(t, nonsense_ends_it);
+	tcase_add_test(t, nothing_is_read_for_the_deaf);
 	suite_add_tcase(s, t);
 	return s;
 }
