@@ -23,7 +23,7 @@
  *                   encrypted (rbd): as the source is, with the same
  *                   passphrase; EINVAL: they differ.  ENOENT: no such source.  asked: when that was, of clock_monotonic_ms(); else when it arrives.  A copy tells events:
  *                   progress.
- *  volume-info      {WHERE,"volume"} -> VOLUME   ENOENT
+ *  volume-info      {WHERE,"volume","brief"?:false} -> VOLUME   ENOENT.  brief (local): without depth, inUse and snapshots, for which the whole pool is read
  *  volume-resize    {WHERE,"volume","capacity","shrink"?:false} -> VOLUME   grows; a smaller capacity changes nothing unless shrink says so.
  *                   EBUSY (local) while it is served to a writer
  *  volume-delete    {WHERE,"volume"} -> {}   with everything that was left half made of it; no error when gone.  EBUSY while it is open

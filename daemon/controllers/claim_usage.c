@@ -73,6 +73,6 @@ claim_measure(struct daemon *daemon, const char *namespace, const char *name)
 	} else if (volume_check(daemon, &place, NULL) == 0) {
 		m = g_new0(struct measuring, 1);
 		*m = (struct measuring){ daemon, g_strdup(object->uid) };
-		volume_call(daemon, &place, "volume-info", json_object(), -1, VOLUME_DEADLINE_QUERY, on_info, m);
+		volume_call(daemon, &place, "volume-info", json_pack("{s:b}", "brief", 1), -1, VOLUME_DEADLINE_ACTION, on_info, m);
 	}
 }

@@ -557,7 +557,7 @@ begin_steps(struct filling *f, const struct object *object, const struct volume_
 	if (!recorded)
 		record_set(f, NULL);
 	if (f->resume != NULL || (!begun && !dv->spec->preallocation))
-		volume_call(f->daemon, place, "volume-info", json_object(), -1, VOLUME_DEADLINE_QUERY, on_fresh, f);
+		volume_call(f->daemon, place, "volume-info", json_pack("{s:b}", "brief", 1), -1, VOLUME_DEADLINE_ACTION, on_fresh, f);
 	else
 		volume_call(f->daemon, place, "volume-delete", json_object(), -1, VOLUME_DEADLINE_ACTION, on_gone, f);
 }

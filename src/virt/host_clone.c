@@ -542,14 +542,17 @@ run_info(struct host_call *call, struct error *err)
 	AROUND_AUTO around = { 0 };
 	const char *pool_name, *name, *format = "raw";
 	json_t *info;
+	int brief = 0;
 
-	if (host_args(call, err, "{s:s,s:s,s?:s}", "pool", &pool_name, "volume", &name, "format", &format) < 0 || host_volume_check_name(name, err) < 0 ||
-	    host_volume_check_format(name, format, err) < 0)
+	if (host_args(call, err, "{s:s,s:s,s?:s,s?:b}", "pool", &pool_name, "volume", &name, "format", &format, "brief", &brief) < 0 ||
+	    host_volume_check_name(name, err) < 0 || host_volume_check_format(name, format, err) < 0)
 		return NULL;
 	g_autoptr(virStoragePool) pool = host_pool_get(call->connection, pool_name, err);
-	if (pool == NULL || host_pool_refresh(pool, err) < 0) /* a QEMU may have written */
+	if (pool == NULL || (!brief && host_pool_refresh(pool, err) < 0)) /* a QEMU may have written */
 		return NULL;
 	g_autoptr(virStorageVol) volume = host_volume_find(pool, name, err);
+	if (volume != NULL && brief)
+		return host_volume_describe(volume, format, err);
 	if (volume == NULL || find_around(pool, volume, format, &around, err) < 0)
 		return NULL;
 	g_autofree char *user = volume_user(volume);

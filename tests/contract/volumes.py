@@ -220,6 +220,9 @@ def test_create_resize_delete(w, d):
         assert info["depth"] == 0 and "parent" not in info and info["snapshots"] == [] and info["inUse"] == [], info
         assert MiB <= info["allocation"] <= 5 * MiB and info["path"] == v["path"], info
         assert d.name != "rbd" or info["owner"] == {"namespace": "default", "name": "a"}, info
+        brief = w.call("volume-info", d.where, volume="a", format=format, brief=True)
+        assert {k: info[k] for k in ("volume", "path", "capacity", "allocation", "format")}.items() <= brief.items(), brief
+        assert d.name == "rbd" or "snapshots" not in brief, brief
         for _ in range(2):
             w.call("volume-delete", d.where, volume="a")
         refused(E.ENOENT, w.call, "volume-info", d.where, volume="a")
