@@ -273,6 +273,14 @@ def test_clones(w, d):
     delete_all(w, d, "e", "base")
 
 
+def gave_way(w, number):
+    """What was under way gave way, unless a fast machine was done with it already."""
+    try:
+        w.wait(number)
+    except Refused as error:
+        assert error.code == E.EBUSY, error.text
+
+
 def test_flatten_gives_way_of_rbd(w, d):
     """Whoever wants the volume does not wait for its end, and what was done by then is not lost."""
     large = 64 << 30
@@ -281,12 +289,12 @@ def test_flatten_gives_way_of_rbd(w, d):
     number = w.post("volume-flatten", {**d.where, "volume": "c"})
     w.event(volume="c")
     assert w.call("volume-resize", d.where, volume="c", capacity=large + MiB, seconds=20 * PATIENCE)["capacity"] == large + MiB
-    assert "c" in refused(E.EBUSY, w.wait, number)
+    gave_way(w, number)
     d.io(c, "read -P 1 0 1M", "read -P 0 1M 1M", "write -P 2 0 4k")
     number = w.post("volume-flatten", {**d.where, "volume": "c"})
     w.event(volume="c")
     w.call("volume-delete", d.where, volume="c", seconds=20 * PATIENCE)
-    refused(E.EBUSY, w.wait, number)
+    gave_way(w, number)
     delete_all(w, d, "base")
 
 
@@ -310,7 +318,7 @@ def test_flatten_under_a_writer_of_rbd(w, d):
     begin = time.monotonic()
     w.call("snapshot-create", d.where, volume="c", snapshot="s", seconds=20 * PATIENCE)
     took = time.monotonic() - begin
-    refused(E.EBUSY, w.wait, number)
+    gave_way(w, number)
     longest = max(write(i) for i in range(3, 50))
     number = w.post("volume-flatten", {**d.where, "volume": "c"})   # it is taken over, or was done meanwhile
     assert w.wait(number, 60 * PATIENCE)["depth"] == 0
