@@ -258,6 +258,13 @@ volume_can_clone(const struct storage_class *class, const struct volume_place *f
 
 /* --- places ---------------------------------------------------------------------------------------------------------- */
 
+/* Others were written down when they came from what is in a file. */
+static const char *
+known_format(const char *format)
+{
+	return g_strcmp0(format, "qcow2") == 0 ? "qcow2" : "raw";
+}
+
 struct volume_place
 volume_place(const struct claim *claim)
 {
@@ -265,7 +272,7 @@ volume_place(const struct claim *claim)
 	const char *name = schema_map_get(a, VOLUME_NAME), *format = schema_map_get(a, VOLUME_FORMAT);
 	const char *given = name != NULL ? name : schema_map_get(a, VOLUME_PATH) != NULL ? claim->spec->volume_name : NULL;
 	struct volume_place place = { .pool = schema_map_get(a, VOLUME_POOL), .path = schema_map_get(a, VOLUME_PATH),
-		.format = format == NULL ? "raw" : format, .backing = schema_map_get(a, VOLUME_BACKING), .encryption = schema_map_get(a, VOLUME_ENCRYPTION) };
+		.format = known_format(format), .backing = schema_map_get(a, VOLUME_BACKING), .encryption = schema_map_get(a, VOLUME_ENCRYPTION) };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(drivers) && place.driver == NULL; i++)
 		if ((place.keeper = schema_map_get(a, drivers[i].keeper)) != NULL)
@@ -293,7 +300,7 @@ volume_place_read(const json_t *record)
 {
 	const char *cluster = path_string(record, "cluster"), *format = path_string(record, "format"), *name = path_string(record, "volume");
 	struct volume_place place = { .driver = &drivers[cluster != NULL], .keeper = cluster != NULL ? cluster : path_string(record, "node"),
-		.pool = path_string(record, "pool"), .path = path_string(record, "path"), .format = format == NULL ? "raw" : format,
+		.pool = path_string(record, "pool"), .path = path_string(record, "path"), .format = known_format(format),
 		.backing = path_string(record, "backing"), .encryption = path_string(record, "encryption") };
 
 	g_strlcpy(place.name, name == NULL ? "" : name, sizeof(place.name));
@@ -306,7 +313,7 @@ volume_place_of_use(const char *host, const json_t *used)
 	const char *cluster = path_string(used, "cluster"), *path = path_string(used, "path"), *format = path_string(used, "format");
 	const char *name = strrchr(path, '/');
 	struct volume_place place = { .driver = &drivers[cluster != NULL], .keeper = cluster == NULL ? host : cluster, .path = path,
-		.pool = path_string(used, "pool"), .format = format == NULL ? "raw" : format, .backing = path_string(used, "backing") };
+		.pool = path_string(used, "pool"), .format = known_format(format), .backing = path_string(used, "backing") };
 
 	g_strlcpy(place.name, name == NULL ? path : name + 1, sizeof(place.name));
 	return place;
