@@ -86,6 +86,14 @@ test_a_claim_that_grows_during_an_import() {
   is_image wide
   lift wide.yaml; gone dv/wide
 }
+test_a_pool_that_is_full() {
+  other mount -t tmpfs -o size=32m small "$S/pool"
+  dv full guest.raw | drop full.yaml
+  await 60 '[ "$(field dv/full .status.restartCount)" -ge 2 ]'
+  refute '[ "$(field dv/full .status.phase)" = Succeeded ]'
+  lift full.yaml; gone dv/full
+  other umount "$S/pool"
+}
 test_it_goes() {
   lift far.yaml; gone dv/far
   await 60 '[ "$(other find "$S/pool" -type f | wc -l)" = 0 ]'
