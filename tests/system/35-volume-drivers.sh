@@ -1,6 +1,6 @@
 # What storage/volume_verbs.h promises, asked of the workers alone: of solovirt-host on this host's libvirt and on one elsewhere, and of
 # solovirt-rbd on a Ceph cluster in the hub (tests/contract/volumes.py; ONLY=WORD runs tests with that word, KILLS=N kills more often).
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2016,SC2154
 
 contract() { "$ROOT/tests/contract/volumes.py" "$WORK" "$@"; }
 
