@@ -92,6 +92,21 @@ test_what_a_port_of_another_machine_has_to_have() {
   there kill; there start
   await 60 'other ovs-ofctl -O OpenFlow14 dump-flows br-office cookie=0x5056000000000000/0xffff000000000000 | grep "arp_spa=10.6.0.12"'
 }
+# annotate WORD...: of two's card on desk; WORD- takes it away
+annotate() { sv annotate vmi two "${@/#/desk.default.ovn.kubernetes.io/}"; }
+test_rates_and_mirrors_of_a_port_of_another_machine() {
+  local port before; port=$(other ovs-vsctl --bare --columns=name find interface "external_ids:attached-mac=\"$(card two mac)\"")
+  annotate ingress_rate=8 egress_rate=8 mirror=true
+  await 30 '[ "$(other ovs-vsctl get qos "$(other ovs-vsctl get port '"$port"' qos)" other_config:max-rate)" = "\"8000000\"" ]'
+  await 30 'other ovs-ofctl -O OpenFlow13 dump-meters br-office | grep "rate=8000"'
+  await 30 'other ovs-vsctl list-ports br-office | grep -x mr-office'
+  before=$(count_shown two two-hears-one)
+  await 60 '[ "$(count_shown two two-hears-one)" -gt '"$before"' ]'
+  annotate ingress_rate- egress_rate- mirror-
+  await 30 '[ "$(other ovs-vsctl get port '"$port"' qos)" = "[]" ]'
+  await 30 '! other ovs-ofctl -O OpenFlow13 dump-meters br-office | grep "meter="'
+  await 30 '! other ovs-vsctl list-ports br-office | grep -x mr-office'
+}
 test_guests_of_another_do_not() {
   booted stranger 1 300
   # it asked as often as the other one was answered since
@@ -187,6 +202,23 @@ test_each_host_keeps_its_own_image() {
   done
   for n in 1 2; do lift kept$n.yaml; gone pvc/kept$n; done
   sv image prune
+}
+# In the clear: with a port of its own, which the bridge there follows.
+test_a_database_that_speaks_plain_tcp() {
+  other ovs-appctl -t ovsdb-server ovsdb-server/add-remote ptcp:6641:10.98.0.2
+  host cp "$S/solovirtd.yaml" "$S/kept.yaml"
+  host sed -i "s|ssl:10.98.0.2:6640|tcp:10.98.0.2:6641|; /privateKey:\|ertificate:/d" "$S/solovirtd.yaml"
+  daemon_stop; daemon_start
+  await 60 '[ "$(condition node/${P}2 Ready) $(on_second status)" = "True True" ]'
+  await 60 'other ovs-vsctl --bare --columns=target find controller | grep -x "ptcp:[0-9]*:10.98.0.2"'
+  other ovs-ofctl del-flows br-office "cookie=0x5056000000000000/0xffff000000000000"
+  daemon_kill; daemon_start
+  await 60 'other ovs-ofctl -O OpenFlow14 dump-flows br-office cookie=0x5056000000000000/0xffff000000000000 | grep "arp_spa=10.6.0.1[12]"'
+  host mv "$S/kept.yaml" "$S/solovirtd.yaml"
+  daemon_stop; daemon_start
+  await 60 '[ "$(condition node/${P}2 Ready) $(on_second status)" = "True True" ]'
+  await 60 'other ovs-vsctl --bare --columns=target find controller | grep -x "pssl:[0-9]*:10.98.0.2"'
+  other ovs-appctl -t ovsdb-server ovsdb-server/remove-remote ptcp:6641:10.98.0.2
 }
 test_all_of_it_goes() {
   for m in one two stranger; do lift $m.yaml; gone vm/$m; done
