@@ -52,6 +52,7 @@ libsolovirt_a_SOURCES += \
 	daemon/cluster.c daemon/cluster.h \
 	daemon/devices.c daemon/devices.h \
 	daemon/daemon.h \
+	daemon/local_place.c daemon/local_place.h \
 	daemon/volume.c daemon/volume.h \
 	daemon/events.c \
 	daemon/host.c daemon/host.h \

@@ -8,70 +8,31 @@
 #include "daemon/cluster.h"
 #include "daemon/controllers/controllers.h"
 #include "daemon/host.h"
+#include "daemon/local_place.h"
 #include "daemon/objects.h"
 #include "daemon/store.h"
 #include "daemon/volume.h"
 #include "src/api/core.h"
 #include "src/api/kinds.h"
-#include "src/api/vm.h"
 #include "src/base/error.h"
 #include "src/document/document.h"
 #include "src/document/path.h"
 
 /* --- local: pools of libvirt, each on its host ---------------------------------------------------------------------- */
 
-/* It, or what it was made for, and so on: the one of a kind, such as the machine whose disk it is; or NULL. */
-static const void *
-find_owner(struct daemon *daemon, const struct object *object, enum kind_id kind)
-{
-	for (int depth = 0; object != NULL && depth < 3; depth++) {
-		const struct object_head *head = object->value;
-		const struct owner_reference *owner = head->meta->owner_references.items;
-		if (object->kind == &kinds[kind])
-			return object->value;
-		object = head->meta->owner_references.count == 0 ? NULL : store_get_uid(daemon->store, owner->uid);
-	}
-	return NULL;
-}
-
-/* A disk is made where its machine may run. */
-static bool
-is_selected(struct daemon *daemon, const struct vm *machine, const struct host *host)
-{
-	const struct object *object = store_get(daemon->store, KIND_NODE, "", host->name);
-	const struct schema_map *wanted = machine == NULL ? NULL : &machine->spec->template->spec->node_selector;
-
-	for (size_t i = 0; wanted != NULL && object != NULL && i < wanted->count; i++)
-		if (g_strcmp0(schema_map_get(&((const struct node *)object->value)->head.meta->labels, wanted->entries[i].name), wanted->entries[i].value) != 0)
-			return false;
-	return true;
-}
-
 static int
 local_choose(struct daemon *daemon, const struct object *claim, const struct storage_class *class, const struct volume_place *near,
     json_t *annotations, struct error *err)
 {
 	const char *format = schema_map_get(&class->parameters, "format");
-	const struct vm *machine = find_owner(daemon, claim, KIND_VM);
-	const struct data_volume *filler = find_owner(daemon, claim, KIND_DATA_VOLUME);
-	const char *asked = filler == NULL ? NULL : schema_map_get(&filler->head.meta->annotations, VOLUME_NODE);
-	const char *only = near != NULL ? near->keeper : asked;
-	const struct host *chosen = NULL;
+	const struct host *host;
 
 	if (format != NULL && strcmp(format, "raw") != 0)
 		return error_set(err, EINVAL, "the StorageClass asks for a format other than raw, which is not supported");
-	for (guint i = 0; i < daemon->hosts->len; i++) {
-		const struct host *host = daemon->hosts->pdata[i];
-		if (host->state != HOST_READY || !host->configured || (only != NULL && strcmp(host->name, only) != 0))
-			continue;
-		if (chosen == NULL || (!is_selected(daemon, machine, chosen) && is_selected(daemon, machine, host)))
-			chosen = host;
-	}
-	if (chosen == NULL && only != NULL)
-		return error_set(err, EAGAIN, "host %s, %s, is not ready", only, near != NULL ? "which holds the source" : "which " VOLUME_NODE " names");
-	if (chosen == NULL)
-		return error_set(err, EAGAIN, "no host is ready to hold the volume");
-	json_object_set_new(annotations, VOLUME_NODE, json_string(chosen->name));
+	host = local_place(daemon, claim, near != NULL ? near->keeper : NULL, err);
+	if (host == NULL)
+		return -1;
+	json_object_set_new(annotations, VOLUME_NODE, json_string(host->name));
 	return 0;
 }
 

@@ -65,6 +65,17 @@ test_both_hosts_have_the_wire() {
   same '[0, 100, 200]' "$(host ovs-vsctl get port up0 trunks)"
   same '[0, 100, 200]' "$(other ovs-vsctl get port up0 trunks)"
 }
+# disks NAME...: the host of each claim
+disks() { local c; for c; do field "pvc/$c" ".metadata.annotations['volume.kubernetes.io/selected-node']"; echo; done; }
+test_disks_are_spread_and_those_of_a_machine_stay_together() {
+  local m
+  for m in a b c; do
+    vm $m run=Halted data=$m-data spec="$([ $m != c ] || echo "      nodeSelector: {kubernetes.io/hostname: ${P}1}")" | sed 's/source: {http: .*/source: {blank: {}}/' | drop $m.yaml
+    await 60 '[ "$(field pvc/'$m'-root .status.phase) $(field pvc/'$m'-data .status.phase)" = "Bound Bound" ]'
+  done
+  same "$(printf '%s\n' "${P}1" "${P}1" "${P}2" "${P}2" "${P}1" "${P}1")" "$(disks a-root a-data b-root b-data c-root c-data)"
+  for m in a b c; do lift $m.yaml; gone vm/$m; gone pvc/$m-root; gone pvc/$m-data; done
+}
 # asks ADDRESS AS: a guest that asks there again and again, by TCP, and says on its console what it hears
 asks() { echo "sh -c 'while sleep 1; do nc -w 2 $1 5001 </dev/null | sed s/^/$2-/ >/dev/console; done' &"; }
 test_guests_of_a_vlan_reach_each_other_across_hosts() {
