@@ -190,14 +190,30 @@ check_ports(const struct checking *c, const struct interface *n)
 
 /* KubeVirt takes what no server can tell. */
 static void
-check_private_values(const struct checking *c, const struct dhcp_options *d)
+check_length(const struct checking *c, const char *field, const char *value)
+{
+	if (value != NULL && strlen(value) > DHCP_OPTION_MOST)
+		complain(c, CAUSE_INVALID, field, "has %zu bytes: the most that DHCP can carry is %d", strlen(value), DHCP_OPTION_MOST);
+}
+
+static void
+check_text(const struct checking *c, const char *field, const char *value)
+{
+	if (value != NULL && !dhcp_option_is_text(value))
+		complain(c, CAUSE_INVALID, field, "has a character that ends a line or moves a cursor: write its name as it is to be read");
+	check_length(c, field, value);
+}
+
+static void
+check_lengths(const struct checking *c, const struct dhcp_options *d)
 {
 	size_t i = 0;
 
+	check_text(c, "dhcpOptions.bootFileName", d->boot_file_name);
+	check_text(c, "dhcpOptions.tftpServerName", d->tftp_server_name);
 	SCHEMA_EACH (struct dhcp_private_option, o, &d->private_options) {
 		g_autofree char *field = g_strdup_printf("dhcpOptions.privateOptions[%zu].value", i++);
-		if (o->value != NULL && strlen(o->value) > DHCP_OPTION_MOST)
-			complain(c, CAUSE_INVALID, field, "has %zu bytes: the most that DHCP can carry is %d", strlen(o->value), DHCP_OPTION_MOST);
+		check_length(c, field, o->value);
 	}
 }
 
@@ -221,7 +237,7 @@ check_dhcp(const struct checking *c, const struct interface *n, const struct che
 	}
 	if (d == NULL)
 		return;
-	check_private_values(c, d);
+	check_lengths(c, d);
 	SCHEMA_EACH (struct dhcp_private_option, o, &d->private_options) {
 		guint64 bit = o->option < PRIVATE_FIRST || o->option > PRIVATE_LAST ? 0 : UINT64_C(1) << (o->option - PRIVATE_FIRST);
 		if (bit == 0)

@@ -301,15 +301,6 @@ replace_option(GArray *options, const char *name, int number, char *value)
 }
 
 static int
-put_text(GArray *options, const char *name, int number, const char *text, struct error *err)
-{
-	if (check_text(text, err) != 0)
-		return -1;
-	replace_option(options, name, number, g_strdup(text));
-	return 0;
-}
-
-static int
 put_servers(GArray *options, char **servers, struct error *err)
 {
 	for (char **server = servers; *server != NULL; server++)
@@ -336,6 +327,35 @@ put_private(GArray *options, int number, const char *bytes, struct error *err)
 		g_string_append_printf(text, i == 0 ? "%02x" : ":%02x", (unsigned char)bytes[i]);
 	replace_option(options, "", number, g_string_free(text, FALSE));
 	return 0;
+}
+
+bool
+dhcp_option_is_text(const char *text)
+{
+	for (const char *c = text; *c != '\0'; c++)
+		if (g_ascii_iscntrl(*c))
+			return false;
+	return true;
+}
+
+/* In quotes where a server's configuration would take it for something else (dnsmasq(8) reads \" and \\ within). */
+static int
+put_text(GArray *options, const char *name, int number, const char *text, struct error *err)
+{
+	GString *value = g_string_new("\"");
+	struct error unfit;
+
+	for (const char *c = text; *c != '\0'; c++)
+		g_string_append_printf(value, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+	g_string_append_c(value, '"');
+	if (check_text(text, &unfit) == 0)
+		g_string_assign(value, text);
+	if (dhcp_option_is_text(text) && strlen(text) <= DHCP_OPTION_MOST) {
+		replace_option(options, name, number, g_string_free(value, FALSE));
+		return 0;
+	}
+	g_string_free(value, TRUE);
+	return error_set(err, EINVAL, "must have at most %d characters, and none that moves the cursor", DHCP_OPTION_MOST);
 }
 
 int

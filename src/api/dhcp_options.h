@@ -25,6 +25,8 @@ GArray *dhcp_options_parse(int version, const char *text, GPtrArray *ignored, st
 /* Puts what an interface's dhcpOptions say into options of DHCPv4, in the place of those with the same numbers.  EINVAL names the field and says
  * what would be right; some may be there then. */
 int dhcp_options_put(GArray *options, const struct dhcp_options *own, struct error *err);
+/* No character in it would end a line, or move a terminal's cursor. */
+bool dhcp_option_is_text(const char *text);
 /* Why an option that is ignored means nothing here. */
 const char *dhcp_option_why(int version, const char *name);
 /* The value of an option by its name, or NULL; borrowed. */

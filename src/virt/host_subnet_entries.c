@@ -11,6 +11,8 @@
 #include "src/virt/host.h"
 #include "src/virt/host_subnet.h"
 
+enum { VALUE_MOST = 1000 }; /* of an option; characters */
+
 static const char *const folders[] = { "hosts", "names", "gone" };
 
 static char *
@@ -33,6 +35,13 @@ subnet_prepare(const char *directory, struct error *err)
 
 /* --- options --------------------------------------------------------------------------------------------------------- */
 
+/* Nothing that would end its line, open quotes or begin a comment; in quotes all but the first, as dnsmasq(8) reads them. */
+static bool
+is_value(const char *value)
+{
+	return strlen(value) <= VALUE_MOST && g_regex_match_simple("^([ !$-\\[\\]-~]*|\"([^\"\\\\\\x00-\\x1f\\x7f]|\\\\[\"\\\\])*\")$", value, G_REGEX_DOLLAR_ENDONLY | G_REGEX_RAW, 0);
+}
+
 int
 subnet_options_check(json_t *options, struct error *err)
 {
@@ -46,7 +55,7 @@ subnet_options_check(json_t *options, struct error *err)
 			return error_set(err, EINVAL, "options: each is a pair of a name and a value");
 		if (!g_regex_match_simple("^(option6:)?([a-z][a-z0-9-]{0,63}|[0-9]{1,3})$", name, G_REGEX_DOLLAR_ENDONLY, 0))
 			return error_set(err, EINVAL, "a DHCP option is known by its name in dnsmasq (--help dhcp) or its number");
-		if (!g_regex_match_simple("^[ !$-\\[\\]-~]{0,1000}$", value, G_REGEX_DOLLAR_ENDONLY, 0))
+		if (!is_value(value))
 			return error_set(err, EINVAL, "DHCP option %s: its value has a character that cannot be passed on", name);
 	}
 	return 0;

@@ -650,7 +650,8 @@ class Driver(crash.Driver):
 
     def report(self, number, point, world, problems):
         """What can be known only while the cluster is as it was."""
-        script = """for i in $(rbd ls $1); do rbd status $1/$i | sed -n "s/.*watcher=/$i /p"; done; echo shut out: $(ceph osd blocklist ls 2>/dev/null | cut -d/ -f2)"""
+        script = """for i in $(rbd ls $1); do rbd status $1/$i | sed -n "s/.*watcher=/$i /p"; rbd lock ls $1/$i | tail -n 1;
+            rbd info $1/$i 2>&1 | grep -E "id:|parent|flags|error"; echo $i: $(rbd rm --no-progress $1/$i 2>&1 | grep -v "^$"); done; echo shut out: $(ceph osd blocklist ls 2>/dev/null | cut -d/ -f2)"""
         run = subprocess.run(["bash", "-c", script, "-", f"{POOL}/{self.namespace}"], capture_output=True, text=True)
         workers = Look(world, self.pool).records().get("ceph-clients") if world else None
         problems = [*problems, f"(our own address is {self.pool.address()}, the workers' {workers})", *run.stdout.splitlines()]

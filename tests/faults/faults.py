@@ -29,10 +29,10 @@ ERRNOS = ("full", "broken")     # killat.c's words for ENOSPC and EIO
 DISK = ("pwrite", "fdatasync")  # calls of the database only: when one fails nothing can be stored
 TROUBLE = "the disk of .* (is full|fails)|fsync below|error msg=.*(disk is full|I/O error)"
 # What a fault must meet at least once, so that none is left out unnoticed.
-VERBS = {"host-info", "pool-ensure", "network-ensure", "domain-list", "network-host-list", "network-host-set", "network-host-remove",
+VERBS = {"host-info", "pool-ensure", "network-ensure", "network-list", "domain-list", "network-host-list", "network-host-set", "network-host-remove",
          "volume-create", "volume-upload", "volume-delete", "import", "domain-start", "domain-destroy", "domain-remove", "log-remove"}
 # Told of a host or of what is gone: in the log, where others are told in an event of the object.
-LOGGED = {"host-info", "pool-ensure", "network-ensure", "domain-list", "network-host-list", "network-host-remove", "log-remove",
+LOGGED = {"host-info", "pool-ensure", "network-ensure", "network-list", "domain-list", "network-host-list", "network-host-remove", "log-remove",
           "domain-guest-info", "cpus-share"}
 NAME = "vm0"
 SIZE = 64          # bytes of faulty_worker.c's struct order

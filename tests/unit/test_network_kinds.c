@@ -486,6 +486,12 @@ START_TEST(puts_options_of_a_card)
 	ck_assert_str_eq(dhcp_options_find(read, "ntp_server"), "10.6.0.7,10.6.0.8");
 	ck_assert_int_eq(g_array_index(read, struct dhcp_option, 3).number, 224);
 	ck_assert_str_eq(g_array_index(read, struct dhcp_option, 3).value, "62:6c:75:65");
+	own.boot_file_name = (char *)"a, \"b\\";
+	ck_assert_int_eq(dhcp_options_put(read, &own, &err), 0);
+	ck_assert_str_eq(dhcp_options_find(read, "bootfile_name"), "\"a, \\\"b\\\\\"");
+	own.boot_file_name = (char *)"a\nb";
+	ck_assert_int_eq(dhcp_options_put(read, &own, &err), -1);
+	own.boot_file_name = NULL;
 	own.ntp_servers = wrong;
 	ck_assert_int_eq(dhcp_options_put(read, &own, &err), -1);
 	ck_assert_str_eq(err.text, "ntpServers: must be an address of IPv4, and is fd00::1");
