@@ -555,27 +555,42 @@ put_aside(const struct place *place, struct error *err)
 	return rc == 0 || rc == -ENOENT ? 0 : cluster_error(err, rc, "cannot move volume %s into Ceph's trash", place->path);
 }
 
+/* id: of the image that has the name, "" when none could be opened. */
+static int
+remove_named(const struct place *place, const char *id, struct error *err)
+{
+	int rc = rbd_remove(place->io, place->volume);
+
+	if (rc == -EBUSY && *id != '\0') {
+		image_remind(place, id);
+		rc = rbd_remove(place->io, place->volume);
+	}
+	if (rc == -ENOTEMPTY)
+		return put_aside(place, err);
+	/* A removal that was killed has it in Ceph's trash already, and the name is free: the sweep goes on with it. */
+	if ((rc == -EBUSY || rc == -EUCLEAN) && *id == '\0')
+		return 0;
+	if (rc == -EBUSY)
+		return error_set(err, EBUSY, "volume %s is open, or was until less than 30 s ago on a host that died: try again", place->path);
+	return rc == 0 || rc == -ENOENT ? 0 : cluster_error(err, rc, "cannot delete volume %s", place->path);
+}
+
 int
 image_remove(const struct place *place, struct error *err)
 {
+	char id[IMAGE_ID_SIZE] = "";
 	struct error why = { 0 };
 	bool needed = false;
-	int rc;
 	{
 		IMAGE_AUTO image = NULL;
-		rc = image_open_to_read(place, &image, &why);
+		int rc = image_open_to_read(place, &image, &why);
 		if (rc < 0 && why.code != ENOENT) {
 			*err = why;
 			return -1;
 		}
-		if (rc == 0 && check_removable(place, image, &needed, err) < 0)
+		if (rc == 0 && (image_id(image, id, err) < 0 || check_removable(place, image, &needed, err) < 0))
 			return -1;
 	}
 	/* Also without a header: a kill may have left names of it. */
-	rc = needed ? -ENOTEMPTY : rbd_remove(place->io, place->volume);
-	if (rc == -ENOTEMPTY)
-		return put_aside(place, err);
-	if (rc == -EBUSY)
-		return error_set(err, EBUSY, "volume %s is open, or was until less than 30 s ago on a host that died: try again", place->path);
-	return rc == 0 || rc == -ENOENT ? 0 : cluster_error(err, rc, "cannot delete volume %s", place->path);
+	return needed ? put_aside(place, err) : remove_named(place, id, err);
 }

@@ -656,6 +656,37 @@ class Nbd:
         assert self.ended()
 
 
+# As a client leaves it that was killed while it moved an image into the trash: librbd then removes it no more.
+MOVING = """
+import ctypes, sys
+rados = ctypes.CDLL("librados.so.2")
+cluster, io = ctypes.c_void_p(), ctypes.c_void_p()
+assert rados.rados_create(ctypes.byref(cluster), b"vms") == 0 and rados.rados_conf_read_file(cluster, None) == 0
+assert rados.rados_connect(cluster) == 0 and rados.rados_ioctx_create(cluster, b"vms", ctypes.byref(io)) == 0
+for number in sys.argv[1:]:
+    text = len(number).to_bytes(4, "little") + number.encode() + bytes([1, 0])
+    assert rados.rados_exec(io, b"rbd_trash", b"rbd", b"trash_state_set", text, len(text), ctypes.create_string_buffer(16), 16) == 0
+rados.rados_ioctx_destroy(io), rados.rados_shutdown(cluster)
+"""
+
+
+def test_moves_that_were_cut_off_of_rbd(w, d):
+    """Into Ceph's trash, behind the removal of the name, which another image may have by then."""
+    for name in "abc":
+        w.call("volume-create", d.where, volume=name, capacity=SIZE)
+    w.call("volume-clone", d.where, volume="over", **{"from": "a"}, capacity=SIZE)
+    for name in "ab":
+        d.rbd("trash", "mv", f"vms/{name}")
+    numbers = {i["name"]: i["id"] for i in json.loads(d.rbd("trash", "ls", "--all", "--format", "json", "vms"))}
+    w.call("volume-create", d.where, volume="b", capacity=2 * SIZE)
+    d.run(sys.executable, "-c", MOVING, *numbers.values())
+    for _ in range(2):
+        assert w.call("volume-sweep", d.where) == {"left": 1}
+    assert w.call("volume-info", d.where, volume="b")["capacity"] == 2 * SIZE
+    delete_all(w, d, "over", "b", "c")
+    assert w.call("volume-sweep", d.where) == {"left": 0}
+
+
 def test_halves_of_rbd(w, d):
     """What a kill leaves that can be opened, or is listed, but lacks its object map: nothing could be made of it."""
     features = ["layering", "exclusive-lock", "object-map", "fast-diff"]

@@ -312,6 +312,8 @@ class Look:
                 found[name] = item.get("status", {}).get("phase") == "Bound", base, {"base"} if key[1] == CACHE else set()
         for entry in records.get("trash", {}).values():
             found[entry["volume"]] = True, set(), set()
+            if self.world.trash != "1h":    # a round that ends before it has gone would find it left over
+                self.say(f"trash: {entry['volume']}")
         for key, item in self.objects.items():
             text = item["metadata"].get("annotations", {}).get("solovirt.io/snapshot")
             if key[0] != SNAPSHOT or not text:
@@ -651,7 +653,9 @@ class Driver(crash.Driver):
     def report(self, number, point, world, problems):
         """What can be known only while the cluster is as it was."""
         script = """for i in $(rbd ls $1); do rbd status $1/$i | sed -n "s/.*watcher=/$i /p"; rbd lock ls $1/$i | tail -n 1;
-            rbd info $1/$i 2>&1 | grep -E "id:|parent|flags|error"; echo $i: $(rbd rm --no-progress $1/$i 2>&1 | grep -v "^$"); done; echo shut out: $(ceph osd blocklist ls 2>/dev/null | cut -d/ -f2)"""
+            rbd info $1/$i 2>&1 | grep -E "id:|parent|flags|error"; echo $i: $(rbd rm --no-progress $1/$i 2>&1 | grep -v "^$"); done;
+            for i in $(rbd trash ls --all --format json $1 | jq -r '.[].id'); do echo trash $i: $(rados -p ${1%/*} -N ${1#*/} ls | grep $i | grep -v rbd_data) \
+            $(rados -p ${1%/*} -N ${1#*/} listomapkeys rbd_header.$i 2>&1) $(rbd trash rm --no-progress $1/$i 2>&1 | grep -v "^$"); done; echo shut out: $(ceph osd blocklist ls 2>/dev/null | cut -d/ -f2)"""
         run = subprocess.run(["bash", "-c", script, "-", f"{POOL}/{self.namespace}"], capture_output=True, text=True)
         workers = Look(world, self.pool).records().get("ceph-clients") if world else None
         problems = [*problems, f"(our own address is {self.pool.address()}, the workers' {workers})", *run.stdout.splitlines()]
