@@ -63,6 +63,23 @@ test_a_guest() {
   # told once: nobody here can remove it
   await 20 "log_since $mark | grep -q 'console-log .*can only be read and removed there'"
 }
+test_a_kernel_of_an_image_for_a_guest_without_disks() {
+  oci boot/kernel v1 "$GUEST/vmlinuz" boot/vmlinuz
+  drop kern.yaml <<'EOF'
+apiVersion: kubevirt.io/v1
+kind: VirtualMachineInstance
+metadata: {name: kern}
+spec:
+  terminationGracePeriodSeconds: 0
+  domain:
+    firmware: {kernelBoot: {kernelArgs: "console=ttyS0 TB-ARGS", container: {image: "boot/kernel:v1", kernelPath: /boot/vmlinuz}}}
+    memory: {guest: 96Mi}
+    devices: {}
+EOF
+  shows kern TB-ARGS 120
+  lift kern.yaml; gone vmi/kern
+  await 20 '[ -z "$(other find "$S/pool" -name "kernel-*")" ]'
+}
 begun() { await 60 "field dv/$1 .status.progress | grep -qE '^[1-9]'"; }
 test_who_dies_in_the_middle_of_it() {
   dv mid 'guest.raw?wire=8000000' | drop mid.yaml
