@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -60,15 +59,18 @@ store_lock_take(const char *directory, struct error *err)
 	return fd;
 }
 
-/* The process of that number in the lock's file is gone: who holds the lock now is a child of it. */
+/* The process of that number in the lock's file is gone, and who holds the lock now is a child of it; or it ends at this moment: its
+ * program goes before its locks do. */
 static bool
 is_orphaned(const char *directory)
 {
 	g_autofree char *path = g_build_filename(directory, "lock", NULL);
 	g_autofree char *text = NULL;
 	pid_t pid = g_file_get_contents(path, &text, NULL, NULL) ? (pid_t)g_ascii_strtoll(text, NULL, 10) : 0;
+	g_autofree char *program = g_strdup_printf("/proc/%d/exe", (int)pid);
+	char target[8];
 
-	return pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+	return pid > 0 && readlink(program, target, sizeof(target)) < 0 && errno == ENOENT;
 }
 
 /* A daemon that is killed while it starts a worker leaves a child that holds the lock, too, until it ends a moment later.
