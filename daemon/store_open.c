@@ -271,6 +271,19 @@ read_file(struct store *store, const char *path, struct error *err)
 	return outcome;
 }
 
+/* A name that nothing has: there may be another one of this second. */
+static char *
+name_aside(const char *path, const char *now)
+{
+	char *name = g_strdup_printf("%s.damaged-%s", path, now);
+
+	for (int n = 2; access(name, F_OK) == 0; n++) {
+		g_free(name);
+		name = g_strdup_printf("%s.damaged-%s.%d", path, now, n);
+	}
+	return name;
+}
+
 int
 store_set_aside(const char *path, const struct error *reason, struct error *err)
 {
@@ -278,7 +291,7 @@ store_set_aside(const char *path, const struct error *reason, struct error *err)
 
 	clock_format(clock_wall_ms(), now);
 	g_strdelimit(now, ":", '-');
-	g_autofree char *aside = g_strdup_printf("%s.damaged-%s", path, now);
+	g_autofree char *aside = name_aside(path, now);
 	g_autofree char *aside_log = g_strconcat(aside, "-wal", NULL), *log = g_strconcat(path, "-wal", NULL);
 	g_autofree char *note = g_strconcat(aside, ".reason", NULL);
 	if (rename(path, aside) < 0)
