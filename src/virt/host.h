@@ -161,9 +161,9 @@ void host_dnsmasq_watch(const char *pid_file, const char *noun, const char *name
 /* Puts the interfaces of running guests of a network back into its bridge: libvirt leaves them outside when a network that was
  * stopped starts again.  Only where libvirt is on this machine.  How many were outside, or -1. */
 int host_bridge_attach(virConnectPtr connection, const char *network, const char *bridge, struct error *err);
-/* Removes a bridge that nothing is plugged into, such as what is left of a network whose start libvirtd did not live to end.  Only
- * where libvirt is on this machine.  1: it was removed, 0: there is none, or something is plugged in; -1. */
-int host_bridge_discard(const char *bridge, struct error *err);
+/* Removes a bridge that has this MAC and nothing plugged in: what is left of a network whose start libvirtd did not live to end.
+ * Only where libvirt is on this machine.  1: it was removed, 0: there is none, it is somebody else's, or something is plugged in; -1. */
+int host_bridge_discard(const char *bridge, const char *mac, struct error *err);
 
 /* --- host_domain.c: domains and whose they are -------------------------------------------------------------------- */
 

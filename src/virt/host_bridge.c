@@ -84,6 +84,14 @@ is_bridge_here(const char *bridge)
 }
 
 static bool
+has_mac(const char *bridge, const char *mac)
+{
+	g_autofree char *path = g_strdup_printf("/sys/class/net/%s/address", bridge), *text = NULL;
+
+	return g_file_get_contents(path, &text, NULL, NULL) && g_ascii_strcasecmp(g_strstrip(text), mac) == 0;
+}
+
+static bool
 has_ports(const char *bridge)
 {
 	g_autofree char *ports = g_strdup_printf("/sys/class/net/%s/brif", bridge);
@@ -114,7 +122,7 @@ remove_bridge(const char *bridge, struct error *err)
 }
 
 int
-host_bridge_discard(const char *bridge, struct error *err)
+host_bridge_discard(const char *bridge, const char *mac, struct error *err)
 {
-	return !is_bridge_here(bridge) || has_ports(bridge) ? 0 : remove_bridge(bridge, err);
+	return !is_bridge_here(bridge) || !has_mac(bridge, mac) || has_ports(bridge) ? 0 : remove_bridge(bridge, err);
 }

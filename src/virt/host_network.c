@@ -145,20 +145,33 @@ guests_attach(virConnectPtr connection, virNetworkPtr network, struct error *err
 	return count;
 }
 
-/* It was refused.  A libvirtd that dies while it starts a network leaves the bridge, and takes it for somebody else's later. */
+/* What a libvirtd left that died while it started the network, and that it takes for somebody else's later; as host_bridge_discard().
+ * By its MAC, which the definition has, it is known. */
+static int
+discard_left(virNetworkPtr network, struct error *err)
+{
+	struct error ignored = { 0 };
+	g_autoptr(xmlDoc) doc = host_is_local() && virNetworkIsActive(network) == 0 ? network_xml(network, VIR_NETWORK_XML_INACTIVE, &ignored) : NULL;
+
+	if (doc == NULL)
+		return 0;
+	g_autofree char *bridge = host_xml_text(doc, "/network/bridge/@name");
+	g_autofree char *mac = host_xml_text(doc, "/network/mac/@address");
+	int removed = bridge == NULL || mac == NULL ? 0 : host_bridge_discard(bridge, mac, err);
+	return removed < 0 ? error_wrap(err, "an earlier start left it (ip link delete %s): ", bridge) : removed;
+}
+
+/* It was refused. */
 static int
 create_again(virNetworkPtr network, struct error *err)
 {
-	char *bridge = NULL;
 	struct error why = { 0 };
-	int removed = 0;
+	int removed;
 
 	host_error(err, "cannot start network %s", virNetworkGetName(network));
-	if (host_is_local() && virNetworkIsActive(network) == 0 && (bridge = virNetworkGetBridgeName(network)) != NULL)
-		removed = host_bridge_discard(bridge, &why);
+	removed = discard_left(network, &why);
 	if (removed < 0)
-		error_wrap(err, "%s, which may be left of an earlier start (ip link delete %s): ", why.text, bridge);
-	free(bridge);
+		error_wrap(err, "%s: ", why.text);
 	if (removed <= 0)
 		return -1;
 	if (virNetworkCreate(network) == 0)

@@ -204,9 +204,14 @@ test_a_network_that_was_stopped_is_started_with_its_guests() {
 
 # as a libvirtd leaves it that dies while it starts the network: later ones take the bridge for somebody else's
 test_what_a_start_of_the_network_left_is_no_hindrance() {
-  local up port; up=$(uid up) port=$(interface up)
+  local up port mac; up=$(uid up) port=$(interface up) mac=$(virsh_ net-dumpxml solovirt --inactive | sed -n "s/.*mac address='\(.*\)'.*/\1/p")
   daemon_kill; virsh_ net-destroy solovirt
   host ip link add solovirt0 type bridge; host ip addr add 192.168.77.1/24 dev solovirt0; host ip link set solovirt0 up
+  # one of somebody else stays
+  daemon_start
+  await 60 'message node/${P}1 Ready | grep "cannot start network solovirt"'
+  daemon_kill
+  host ip link set solovirt0 address "$mac"
   refute 'virsh_ net-start solovirt'
   daemon_start
   await 60 'virsh_ net-info solovirt | grep -qE "Active: *yes"'
