@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 
-from worker import refused, wait_for
+from worker import alive, refused, wait_for
 
 BED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "testbed")
 STATE = tempfile.mkdtemp(prefix="hv", dir="/run")
@@ -137,10 +137,6 @@ def served(subnet):
     """The pid of a subnet's DHCP server and its port."""
     port = run("ovs-vsctl", "--bare", "--columns=name", "find", "port", f"external_ids:solovirt-subnet={subnet}")
     return int(open(f"/run/solovirt/subnets/{port}/dnsmasq.pid").read()), port
-
-
-def alive(pid):
-    return os.path.exists(f"/proc/{pid}/exe")
 
 
 def test_subnets(w):

@@ -16,7 +16,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "testbed"))
-from worker import Refused, Worker as AnyWorker, refused, wait_for  # noqa: E402
+from worker import Refused, Worker as AnyWorker, alive, refused, wait_for  # noqa: E402
 import host_vswitch  # noqa: E402
 
 URI = "qemu:///system"
@@ -225,7 +225,7 @@ def test_pool_and_volumes(w, guest):
 def kill_dnsmasq():
     pid = int(open(f"/run/libvirt/network/{NET}.pid").read())
     os.kill(pid, signal.SIGKILL)
-    wait_for("the end of dnsmasq", 10, lambda: not os.path.exists(f"/proc/{pid}/exe"))
+    wait_for("the end of dnsmasq", 10, lambda: not alive(pid))
 
 
 def test_network(w):

@@ -108,6 +108,15 @@ def refused(code, function, *args, **more):
     raise AssertionError(f"not refused: {result}")
 
 
+def alive(pid):
+    """Not ended, waited for or not.  The link to its program goes earlier, while it still has its files and locks."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def wait_for(what, seconds, function):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
