@@ -101,12 +101,9 @@ guest_addresses(const struct address *given, const struct vmi_interface_status *
 static const struct address *
 address_given(struct daemon *daemon, const struct object *object, const char *name)
 {
-	const struct vmi *vmi = object->value;
+	const struct interface *interface = vmi_interface(((const struct vmi *)object->value)->spec, name);
 
-	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces)
-		if (g_strcmp0(i->name, name) == 0)
-			return address_find(daemon, object, i);
-	return NULL;
+	return interface == NULL ? NULL : address_find(daemon, object, interface);
 }
 
 /* What the guest calls the cards that we gave it; NULL: nobody tells any more. */

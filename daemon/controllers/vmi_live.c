@@ -143,15 +143,6 @@ find_card(const struct vmi_status *status, const char *name)
 	return NULL;
 }
 
-static const struct interface *
-find_interface(const struct vmi *vmi, const char *name)
-{
-	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces)
-		if (g_strcmp0(i->name, name) == 0)
-			return i;
-	return NULL;
-}
-
 /* Whether the guest is to have it.  Parts of the host's cards are not changed while it runs. */
 static bool
 is_wanted(const struct interface *i)
@@ -177,7 +168,7 @@ cards_differ(const struct vmi *vmi, const struct vmi_status *status)
 	SCHEMA_EACH (struct interface, i, &vmi->spec->domain->devices->interfaces)
 		differ = differ || card_differs(i, find_card(status, i->name));
 	SCHEMA_EACH (struct vmi_interface_status, s, &status->interfaces)
-		differ = differ || find_interface(vmi, s->name) == NULL;
+		differ = differ || vmi_interface(vmi->spec, s->name) == NULL;
 	return differ;
 }
 
@@ -422,7 +413,7 @@ take_gone(struct live *l, const struct vmi *vmi, struct vmi_status *status)
 	schema_find(&vmi_status_schema, "interfaces", &sub);
 	for (size_t i = status->interfaces.count; i-- > 0;) {
 		const struct vmi_interface_status *s = (const struct vmi_interface_status *)status->interfaces.items + i;
-		const struct interface *wanted = find_interface(vmi, s->name);
+		const struct interface *wanted = vmi_interface(vmi->spec, s->name);
 
 		if (told(json_object_get(l->result, "interfaces"), s->name) != NULL || (wanted != NULL && wanted->sriov != NULL))
 			continue;

@@ -342,20 +342,20 @@ dhcp_option_is_text(const char *text)
 static int
 put_text(GArray *options, const char *name, int number, const char *text, struct error *err)
 {
-	GString *value = g_string_new("\"");
 	struct error unfit;
 
-	for (const char *c = text; *c != '\0'; c++)
-		g_string_append_printf(value, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
-	g_string_append_c(value, '"');
-	if (check_text(text, &unfit) == 0)
-		g_string_assign(value, text);
-	if (dhcp_option_is_text(text) && strlen(text) <= DHCP_OPTION_MOST) {
-		replace_option(options, name, number, g_string_free(value, FALSE));
+	if (check_text(text, &unfit) == 0) {
+		replace_option(options, name, number, g_strdup(text));
 		return 0;
 	}
-	g_string_free(value, TRUE);
-	return error_set(err, EINVAL, "must have at most %d characters, and none that moves the cursor", DHCP_OPTION_MOST);
+	if (!dhcp_option_is_text(text) || strlen(text) > DHCP_OPTION_MOST)
+		return error_set(err, EINVAL, "must have at most %d bytes, and no character that ends a line or moves a cursor", DHCP_OPTION_MOST);
+	GString *quoted = g_string_new("\"");
+	for (const char *c = text; *c != '\0'; c++)
+		g_string_append_printf(quoted, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+	g_string_append_c(quoted, '"');
+	replace_option(options, name, number, g_string_free(quoted, FALSE));
+	return 0;
 }
 
 int

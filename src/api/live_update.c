@@ -177,20 +177,11 @@ is_absent(const json_t *interface)
 	return g_strcmp0(path_string(interface, "state"), "absent") == 0;
 }
 
-static const struct interface *
-find_interface(const struct vmi_spec *spec, const char *name)
-{
-	SCHEMA_EACH (struct interface, i, &spec->domain->devices->interfaces)
-		if (g_strcmp0(i->name, name) == 0)
-			return i;
-	return NULL;
-}
-
 /* A card that may come and go: not the one on the default network, and no part of a card of the host's. */
 static bool
 is_pluggable(const struct vmi_spec *spec, const char *name)
 {
-	const struct interface *i = find_interface(spec, name);
+	const struct interface *i = vmi_interface(spec, name);
 	const struct network *network = i == NULL ? NULL : vmi_network(spec, name);
 
 	return network != NULL && network->multus != NULL && !network->multus->is_default && i->sriov == NULL;

@@ -261,6 +261,15 @@ vmi_volume(const struct vmi_spec *spec, const char *name)
 	return NULL;
 }
 
+const struct interface *
+vmi_interface(const struct vmi_spec *spec, const char *name)
+{
+	SCHEMA_EACH (struct interface, i, &spec->domain->devices->interfaces)
+		if (g_strcmp0(i->name, name) == 0)
+			return i;
+	return NULL;
+}
+
 const struct network *
 vmi_network(const struct vmi_spec *spec, const char *name)
 {

@@ -549,8 +549,9 @@ bool vmi_is_final(const struct vmi *vmi);
 bool vmi_has_acpi(const struct vmi_spec *spec);
 /* The hostname that the guest is told: spec.hostname, else the name up to its first dot, 63 characters.  g_free(). */
 char *vmi_hostname(const struct vmi *vmi);
-/* The volume or network of a name, or NULL. */
+/* The volume, network or interface of a name, or NULL. */
 const struct volume *vmi_volume(const struct vmi_spec *spec, const char *name);
 const struct network *vmi_network(const struct vmi_spec *spec, const char *name);
+const struct interface *vmi_interface(const struct vmi_spec *spec, const char *name);
 
 #endif
